@@ -1,0 +1,9 @@
+"""Hand-derived rules: forward and pullbacks of an operation in one function, by NumPy alone."""
+
+from __future__ import annotations
+
+from gradtwin.backends.interface import Rule
+from gradtwin.backends.numpy_rules import linear, losses, optimizers
+from gradtwin.backends.operations import rules_by_name
+
+RULES: dict[str, Rule] = rules_by_name(linear, losses, optimizers)

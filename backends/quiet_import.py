@@ -1,0 +1,33 @@
+"""Imports TensorFlow without its start-up chatter, which C++ writes to the error stream past any Python setting."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import Any
+
+from gradtwin.errors import BackendMissingError
+
+
+def import_tensorflow() -> Any:
+    """Return the module tensorflow, or raise BackendMissingError; what it prints is shown only if it fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules and sys.modules["tensorflow"] is not None:
+        return sys.modules["tensorflow"]
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import tensorflow
+        except ImportError as error:
+            chatter.seek(0)
+            os.write(kept, chatter.read())
+            raise BackendMissingError(
+                f"backend: 'tensorflow' can't be imported ({error}). Install it with: pip install tensorflow"
+            ) from error
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    return tensorflow

@@ -1,0 +1,9 @@
+"""Forward functions in TensorFlow, under the names of `numpy_rules`; GradientTape derives the gradients."""
+
+from __future__ import annotations
+
+from gradtwin.backends.interface import Rule
+from gradtwin.backends.operations import rules_by_name
+from gradtwin.backends.tensorflow_rules import linear, losses, optimizers
+
+RULES: dict[str, Rule] = rules_by_name(linear, losses, optimizers)

@@ -1,0 +1,26 @@
+"""Products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+Tensor = Any
+
+
+def dense(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """Y = X W + b."""
+    return x @ w + b
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Y = A B, with a 1-D a as a row and a 1-D b as a column, as in np.matmul."""
+    rows = a if a.shape.rank > 1 else a[tf.newaxis, :]
+    columns = b if b.shape.rank > 1 else b[:, tf.newaxis]
+    y = rows @ columns
+    if b.shape.rank == 1:
+        y = tf.squeeze(y, axis=-1)
+    if a.shape.rank == 1:
+        y = tf.squeeze(y, axis=-2 if b.shape.rank > 1 else -1)
+    return y

@@ -1,0 +1,4 @@
+"""How it is timed: both backends, in fresh processes, with their conditions recorded."""
+
+if __name__ != "gradtwin.benchmarks":
+    raise ImportError(f"import this package as 'gradtwin.benchmarks', not as {__name__!r}")

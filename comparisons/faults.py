@@ -1,0 +1,272 @@
+"""Faults to plant in the hand-derived rules: the negative controls of every check.
+
+Most fit every operation and are planted in each of its gradients by being listed once; the rest are one operation's
+own classic mistakes. A fault takes a rule and returns one that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from gradtwin.backends.interface import Array, Operation, Pullback, Rule
+from gradtwin.backends.operations import OPERATIONS
+
+Plant = Callable[[Rule], Rule]
+#: (gradient, the rule's inputs, y_bar) → a wrong gradient
+Spoil = Callable[[Array, tuple[Array, ...], Array], Array]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake in one operation's rule; `dtypes` are those in which it is larger than rounding."""
+
+    name: str
+    operation: str
+    plant: Plant
+    dtypes: tuple[str, ...] = ("float32", "float64")
+
+
+def all_faults() -> Iterator[Fault]:
+    """Yield every fault of every operation of the catalogue."""
+    for operation in OPERATIONS.values():
+        if operation.kind == "update":
+            for name, spoil, dtypes in _OF_UPDATES:
+                yield Fault(name, operation.name, _in_update(spoil), dtypes)
+        else:
+            for name, spoil_value, dtypes in _OF_VALUES:
+                yield Fault(f"value: {name}", operation.name, _in_value(spoil_value), dtypes)
+            yield from _of_gradients(operation)
+    for name, plant in _OF_ONE:
+        operation_name, _, text = name.partition(": ")
+        yield Fault(text, operation_name, plant)
+
+
+def _of_gradients(operation: Operation) -> Iterator[Fault]:
+    for i, input_name in enumerate(operation.inputs):
+        for name, spoil, dtypes in _OF_GRADIENTS:
+            if spoil is _transpose and len(operation.shapes.inputs[i]) == 1 and operation.shapes.inputs[i] != ("...",):
+                continue  # the transpose of a vector is the vector
+            yield Fault(f"{input_name}_bar: {name}", operation.name, _in_gradient(i, spoil), dtypes)
+        yield Fault(f"{input_name}_bar: damages {input_name}", operation.name, _damaging_input(i))
+        yield Fault(f"{input_name}_bar: damages y_bar", operation.name, _damaging_upstream(i))
+    if len(operation.inputs) > 1:
+        yield Fault("first two gradients swapped", operation.name, _swapped)
+
+
+# Where a fault is planted.
+
+
+def _in_gradient(i: int, spoil: Spoil) -> Plant:
+    def plant(rule: Rule) -> Rule:
+        def faulty(*inputs: Array) -> tuple[Array, tuple[Pullback, ...]]:
+            y, pullbacks = rule(*inputs)
+            wrong = list(pullbacks)
+            wrong[i] = lambda y_bar: spoil(np.asarray(pullbacks[i](y_bar)), inputs, y_bar)
+            return y, tuple(wrong)
+
+        return faulty
+
+    return plant
+
+
+def _in_value(spoil: Callable[[Array], Array]) -> Plant:
+    def plant(rule: Rule) -> Rule:
+        def faulty(*inputs: Array) -> tuple[Array, tuple[Pullback, ...]]:
+            y, pullbacks = rule(*inputs)
+            return spoil(np.asarray(y)), pullbacks
+
+        return faulty
+
+    return plant
+
+
+def _in_update(spoil: Callable[[Array, Array, Array], Array]) -> Plant:
+    """Replace the step by `spoil(w, w after the right step, dw)`."""
+
+    def plant(rule: Rule) -> Rule:
+        def faulty(w: Array, dw: Array, *others: Array) -> None:
+            before = w.copy()
+            rule(w, dw, *others)
+            w[...] = spoil(before, w.copy(), dw)
+
+        return faulty
+
+    return plant
+
+
+def _damaging_input(i: int) -> Plant:
+    def spoil(gradient: Array, inputs: tuple[Array, ...], _: Array) -> Array:
+        inputs[i][...] = 0
+        return gradient
+
+    return _in_gradient(i, spoil)
+
+
+def _damaging_upstream(i: int) -> Plant:
+    def spoil(gradient: Array, _: tuple[Array, ...], y_bar: Array) -> Array:
+        y_bar *= 2
+        return gradient
+
+    return _in_gradient(i, spoil)
+
+
+def _swapped(rule: Rule) -> Rule:
+    def faulty(*inputs: Array) -> tuple[Array, tuple[Pullback, ...]]:
+        y, (first, second, *rest) = rule(*inputs)
+        return y, (second, first, *rest)
+
+    return faulty
+
+
+# What is done to an array.
+
+
+def _one_entry(relative: float) -> Callable[[Array], Array]:
+    """Change the largest element, by a relative amount; the largest, for a bound is relative to the terms of a sum."""
+
+    def spoil(array: Array) -> Array:
+        wrong = array.copy()
+        if wrong.size:
+            index = np.unravel_index(np.argmax(np.abs(wrong)), wrong.shape)
+            wrong[index] *= 1 + relative
+        return wrong
+
+    return spoil
+
+
+def _detour(array: Array) -> Array:
+    """Pass through the next narrower format."""
+    narrower = np.float32 if array.dtype.itemsize == 8 else np.float16
+    with np.errstate(all="ignore"):
+        return array.astype(narrower).astype(array.dtype)
+
+
+def _transposed(array: Array) -> Array:
+    return array.T.reshape(array.shape)
+
+
+def _transpose(gradient: Array, _: tuple[Array, ...], __: Array) -> Array:
+    return _transposed(gradient)
+
+
+def _reversed(array: Array) -> Array:
+    return np.flip(array, axis=0).copy() if array.ndim else -array
+
+
+def _shifted(array: Array) -> Array:
+    """Read one element on: off by one."""
+    return np.roll(array.ravel(), 1).reshape(array.shape) if array.size > 1 else 2 * array
+
+
+_BOTH = ("float32", "float64")
+_DOUBLE = ("float64",)
+
+# fmt: off
+_OF_GRADIENTS: tuple[tuple[str, Spoil, tuple[str, ...]], ...] = (
+    ("sign",                         lambda g, xs, yb: -g,                           _BOTH),
+    ("factor 2",                     lambda g, xs, yb: 2 * g,                        _BOTH),
+    ("factor 1/2",                   lambda g, xs, yb: g / 2,                        _BOTH),
+    ("lost 1/N",                     lambda g, xs, yb: g * xs[0].size,               _BOTH),
+    ("extra 1/rows",                 lambda g, xs, yb: g / (len(xs[0]) + 1),         _BOTH),
+    ("zeroed",                       lambda g, xs, yb: np.zeros_like(g),             _BOTH),
+    ("transposed",                   _transpose,                                      _BOTH),
+    ("wrong axis order",             lambda g, xs, yb: _reversed(g),                 _BOTH),
+    ("off by one",                   lambda g, xs, yb: _shifted(g),                  _BOTH),
+    ("y_bar ignored",                lambda g, xs, yb: np.ones_like(g),              _BOTH),
+    ("an axis summed away",          lambda g, xs, yb: g.sum(axis=0) if g.ndim else g[np.newaxis], _BOTH),
+    ("narrower dtype",               lambda g, xs, yb: g.astype(np.float32),         _DOUBLE),
+    ("low-precision detour",         lambda g, xs, yb: _detour(g),                   _BOTH),
+    ("one entry off by 1e-3",        lambda g, xs, yb: _one_entry(1e-3)(g),          _BOTH),
+    ("one entry off by 1e-10",       lambda g, xs, yb: _one_entry(1e-10)(g),         _DOUBLE),
+    ("one entry NaN",                lambda g, xs, yb: _one_entry(np.nan)(g),        _BOTH),
+)
+_OF_VALUES: tuple[tuple[str, Callable[[Array], Array], tuple[str, ...]], ...] = (
+    ("sign",                         lambda y: -y,                                   _BOTH),
+    ("factor 2",                     lambda y: 2 * y,                                _BOTH),
+    ("low-precision detour",         _detour,                                        _BOTH),
+    ("one entry off by 1e-10",       _one_entry(1e-10),                              _DOUBLE),
+)
+_OF_UPDATES: tuple[tuple[str, Callable[[Array, Array, Array], Array], tuple[str, ...]], ...] = (
+    ("ascent for descent",           lambda w, after, dw: 2 * w - after,             _BOTH),
+    ("no step at all",               lambda w, after, dw: w,                         _BOTH),
+    ("step twice",                   lambda w, after, dw: 2 * after - w,             _BOTH),
+    ("half a step",                  lambda w, after, dw: (w + after) / 2,           _BOTH),
+    ("learning rate ignored",        lambda w, after, dw: w - dw,                    _BOTH),
+    ("step transposed",              lambda w, after, dw: w + _transposed(after - w), _BOTH),
+    ("low-precision detour",         lambda w, after, dw: _detour(after),            _BOTH),
+    ("one entry off by 1e-10",       lambda w, after, dw: _one_entry(1e-10)(after),  _DOUBLE),
+)
+# fmt: on
+
+
+# Mistakes of one operation.
+
+
+def _dense_without_bias(rule: Rule) -> Rule:
+    return lambda x, w, b: (x @ w, rule(x, w, b)[1])
+
+
+def _dense_bias_unsummed(rule: Rule) -> Rule:
+    def faulty(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
+        y, (x_bar, w_bar, _) = rule(x, w, b)
+        return y, (x_bar, w_bar, lambda y_bar: y_bar[0].copy())
+
+    return faulty
+
+
+def _dense_bias_averaged(rule: Rule) -> Rule:
+    def faulty(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
+        y, (x_bar, w_bar, _) = rule(x, w, b)
+        return y, (x_bar, w_bar, lambda y_bar: y_bar.mean(axis=0))
+
+    return faulty
+
+
+def _rmse_gradient_of_mse(rule: Rule) -> Rule:
+    def faulty(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
+        r = p - t
+        return rule(p, t)[0], (lambda b: r * (2 * b / r.size), lambda b: r * (-2 * b / r.size))
+
+    return faulty
+
+
+def _root_of_sum(rule: Rule) -> Rule:
+    return lambda p, t: (np.sqrt(np.sum((p - t) ** 2)), rule(p, t)[1])
+
+
+def _half_forgotten(rule: Rule) -> Rule:
+    return lambda p, t: (np.mean((p - t) ** 2), rule(p, t)[1])
+
+
+def _mean_over_rows_only(rule: Rule) -> Rule:
+    return lambda p, t: (np.sum((p - t) ** 2) / len(p), rule(p, t)[1])
+
+
+def _sgd_out_of_place(_: Rule) -> Rule:
+    def faulty(w: Array, dw: Array, learning_rate: Array) -> None:
+        w = w - learning_rate * dw  # a new array, which the caller never sees
+
+    return faulty
+
+
+def _sgd_damages_gradient(_: Rule) -> Rule:
+    def faulty(w: Array, dw: Array, learning_rate: Array) -> None:
+        dw *= learning_rate
+        w -= dw
+
+    return faulty
+
+
+_OF_ONE: tuple[tuple[str, Plant], ...] = (
+    ("dense: bias left out", _dense_without_bias),
+    ("dense: b_bar of the first row alone", _dense_bias_unsummed),
+    ("dense: b_bar averaged over the batch", _dense_bias_averaged),
+    ("rmse: gradient of the mean square", _rmse_gradient_of_mse),
+    ("rmse: root of the sum, not the mean", _root_of_sum),
+    ("half-mse: 1/2 forgotten in the value", _half_forgotten),
+    ("mse: mean over the rows alone", _mean_over_rows_only),
+    ("sgd: a new array, not in place", _sgd_out_of_place),
+    ("sgd: damages the gradient", _sgd_damages_gradient),
+)

@@ -1,0 +1,292 @@
+"""Problems drawn with Hypothesis: shapes from an operation's signature, values of two kinds, memory layouts.
+
+Small problems are drawn element by element, so that they shrink; large ones are built from a drawn shape and seed, so
+that they are quick and show rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gradtwin.backends.interface import Array, Operation
+from gradtwin.backends.precision import Precision, precision_of
+from gradtwin.backends.signature import Shape
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+#: Examples drawn for each operation and dtype.
+PROFILES = {"quick": 20, "default": 100, "thorough": 2000}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An operation's inputs and, unless it is an update, the upstream gradient, with how they were made."""
+
+    inputs: tuple[Array, ...]
+    y_bar: Array | None
+    made_of: str
+
+    def describe(self) -> str:
+        """Return the arrays as NumPy would print them, short ones whole."""
+        lines = [f"values: {self.made_of}"]
+        arrays = [*self.inputs] + ([] if self.y_bar is None else [self.y_bar])
+        for array in arrays:
+            shown = np.array2string(np.asarray(array), threshold=12, edgeitems=2, separator=", ")
+            lines.append(f"{array.shape} {array.dtype}: {' '.join(shown.split())}")
+        return "\n".join(lines)
+
+
+# Memory layouts: the same values in another place.
+
+Layout = Callable[[Array], Array]
+
+
+def _strided(x: Array) -> Array:
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    wide[..., ::2] = x
+    return wide[..., ::2]
+
+
+def _reversed(x: Array) -> Array:
+    return np.asarray(np.flip(np.array(np.flip(x), order="C")))
+
+
+def _broadcast(x: Array) -> Array:
+    """Repeat the first row with stride 0: the one layout that needs values of its own."""
+    return np.broadcast_to(x[:1], x.shape)
+
+
+def _read_only(x: Array) -> Array:
+    x = x.copy()
+    x.setflags(write=False)
+    return x
+
+
+LAYOUTS: dict[str, Layout] = {
+    "C": lambda x: x,
+    "Fortran": lambda x: np.array(x, order="F"),
+    "strided": lambda x: _strided(x) if x.ndim else x,
+    "negative stride": _reversed,
+    "broadcast": lambda x: _broadcast(x) if x.ndim and x.size else x,
+    "read-only": _read_only,
+    "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()) if x.dtype.kind == "f" else x,
+}
+
+
+# Values, by shape and seed. Each takes the generator and the shapes of all arrays of a problem.
+
+
+def _normal(rng: np.random.Generator, shapes: list[Shape], _: Operation, __: Precision) -> list[Array]:
+    return [_ordinary(rng, shape) for shape in shapes]
+
+
+def _ordinary(rng: np.random.Generator, shape: Shape) -> Array:
+    """Draw numbers of ordinary size; a few of them in eighths, so that a shrunk example can be read."""
+    values = np.asarray(rng.standard_normal(shape))
+    return np.rint(values * 8) / 8 if values.size <= 4 else values
+
+
+def _scaled(rng: np.random.Generator, shapes: list[Shape], _: Operation, precision: Precision) -> list[Array]:
+    """Each array by a power of two of its own, over the format's range: products may leave it."""
+    reach = int(np.log2(precision.largest)) // 2
+    return [np.ldexp(rng.standard_normal(shape), int(rng.integers(-reach, reach))) for shape in shapes]
+
+
+def _mixed(rng: np.random.Generator, shapes: list[Shape], _: Operation, __: Precision) -> list[Array]:
+    """Elements of very different sizes beside each other."""
+    return [np.ldexp(rng.standard_normal(shape), rng.integers(-10, 10, shape)) for shape in shapes]
+
+
+def _integers(rng: np.random.Generator, shapes: list[Shape], _: Operation, __: Precision) -> list[Array]:
+    """Small integers: sums and products are exact, and the two sides must agree to the last bit."""
+    return [np.asarray(rng.integers(-3, 4, shape), np.float64) for shape in shapes]
+
+
+def _sparse(rng: np.random.Generator, shapes: list[Shape], _: Operation, __: Precision) -> list[Array]:
+    """Mostly zeros."""
+    return [rng.standard_normal(shape) * (rng.random(shape) < 0.2) for shape in shapes]
+
+
+def _zeros(_: np.random.Generator, shapes: list[Shape], __: Operation, ___: Precision) -> list[Array]:
+    return [np.zeros(shape) for shape in shapes]
+
+
+def _subnormal(rng: np.random.Generator, shapes: list[Shape], _: Operation, precision: Precision) -> list[Array]:
+    """Around and below the smallest normal number, which TensorFlow's kernels flush to zero."""
+    return [precision.smallest_normal * 4 * rng.standard_normal(shape) for shape in shapes]
+
+
+def _cancelling(
+    rng: np.random.Generator, shapes: list[Shape], operation: Operation, precision: Precision
+) -> list[Array]:
+    """Make sums whose terms cancel: along a dimension that inputs share, the second half undoes the first, all but."""
+    arrays = _normal(rng, shapes, operation, precision)
+    cores = operation.shapes.inputs
+    if cores[0] == ("...",):  # elementwise: the second input is the first but for some last places
+        nearly = 1 + 8 * precision.u * rng.integers(-2, 3, shapes[0])
+        return [
+            arrays[0],
+            *(arrays[0] * nearly if s == shapes[0] else a for a, s in zip(arrays[1:], shapes[1:], strict=True)),
+        ]
+    first, second = (np.array(array) for array in arrays[:2])
+    half = first.shape[-1] // 2 if first.ndim else 0
+    axis = -2 if second.ndim > 1 else -1
+    if half:
+        first[..., half : 2 * half] = first[..., :half] * (1 + 8 * precision.u)
+        rows = np.moveaxis(second, axis, 0)
+        rows[half : 2 * half] = -rows[:half]
+    return [first, second, *arrays[2:]]
+
+
+Values = Callable[[np.random.Generator, list[Shape], Operation, Precision], list[Array]]
+VALUES: dict[str, Values] = {
+    "normal": _normal,
+    "integers": _integers,
+    "scaled": _scaled,
+    "mixed sizes": _mixed,
+    "cancelling": _cancelling,
+    "sparse": _sparse,
+    "zeros": _zeros,
+    "subnormal": _subnormal,
+}
+
+
+def build_problem(operation: Operation, dtype: np.dtype[Any], shapes: list[Shape], values: str, seed: int) -> Problem:
+    """Return the problem that a shape, a kind of values and a seed stand for."""
+    rng = np.random.default_rng(seed)
+    precision = precision_of(dtype)
+    made = VALUES[values](rng, shapes, operation, precision)
+    with np.errstate(all="ignore"):
+        inputs = [np.asarray(x, dtype=dtype) for x in made]
+    return _with_upstream(operation, inputs, lambda shape: _ordinary(rng, shape), values)
+
+
+def _with_upstream(
+    operation: Operation, inputs: list[Array], draw_values: Callable[[Shape], Array], made_of: str
+) -> Problem:
+    if operation.kind == "update":
+        return Problem(tuple(inputs), None, made_of)
+    y_bar = np.asarray(draw_values(operation.output_shape(inputs)), dtype=inputs[0].dtype)
+    return Problem(tuple(inputs), y_bar, made_of)
+
+
+@st.composite
+def shapes_of(draw: st.DrawFn, operation: Operation, largest: int) -> list[Shape]:
+    """Draw the shapes of an operation's inputs from its signature; shrinks towards few axes of extent 0 or 1.
+
+    An operation that averages gets at least one element.
+    """
+    smallest = 1 if operation.mean else 0
+    extents: dict[str, int] = {}
+    whole: Shape | None = None
+    dropped = {
+        name for core in operation.shapes.inputs for name in core if name.endswith("?") and draw(st.integers(0, 3)) == 3
+    }
+    cores: list[Shape] = []
+    for core in operation.shapes.inputs:
+        if core == ("...",):
+            if whole is None:
+                whole = tuple(draw(st.lists(st.integers(smallest, max(1, round(largest**0.5))), max_size=3)))
+            cores.append(whole)
+            continue
+        kept = [name for name in core if name not in dropped]
+        for name in kept:
+            if name not in extents:
+                extents[name] = int(name) if name.isdigit() else draw(st.integers(smallest, largest))
+        cores.append(tuple(extents[name] for name in kept))
+    if operation.stacked and draw(st.integers(0, 3)) == 3:
+        stacks = draw(
+            hnp.mutually_broadcastable_shapes(num_shapes=len(cores), max_dims=2, max_side=3, min_side=smallest)
+        )
+        # A stack needs matrices: NumPy takes a 1-D operand as one row or column for the whole stack.
+        return [
+            stack + core if len(core) == len(names) else core
+            for stack, core, names in zip(stacks.input_shapes, cores, operation.shapes.inputs, strict=True)
+        ]
+    return cores
+
+
+@st.composite
+def problems(draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], largest: int = 64) -> Problem:
+    """Draw a problem: element by element, or large by seed; shrinks towards small shapes, zeros and C order."""
+    if draw(st.booleans()):
+        # Now and then a contraction over thousands, thin so that it stays quick.
+        seed = draw(st.integers(0, 2**32 - 1))
+        shapes = draw(shapes_of(operation, largest))
+        if draw(st.integers(0, 3)) == 3:
+            shapes = _lengthen(operation, shapes, draw(st.integers(largest, 8192)))
+        problem = build_problem(operation, dtype, shapes, draw(st.sampled_from(list(VALUES))), seed)
+    else:
+        elements = _elements(dtype)
+        inputs = [draw(hnp.arrays(dtype, shape, elements=elements)) for shape in draw(shapes_of(operation, 4))]
+        problem = _with_upstream(
+            operation,
+            inputs,
+            lambda shape: draw(hnp.arrays(dtype, shape, elements=elements)),
+            "element by element",
+        )
+    return with_layouts(problem, [draw(st.sampled_from(list(LAYOUTS))) for _ in range(len(problem.inputs) + 1)])
+
+
+def with_layouts(problem: Problem, layouts: list[str]) -> Problem:
+    """Return the problem in other memory layouts, one for each input and one for y_bar."""
+    inputs = tuple(LAYOUTS[name](x) for name, x in zip(layouts, problem.inputs, strict=False))
+    y_bar = None if problem.y_bar is None else LAYOUTS[layouts[-1]](problem.y_bar)
+    used = layouts[: len(inputs)] + ([] if y_bar is None else layouts[-1:])
+    return Problem(inputs, y_bar, f"{problem.made_of}; layouts: {', '.join(used)}")
+
+
+def special_problems(operation: Operation, dtype: np.dtype[Any]) -> st.SearchStrategy[Problem]:
+    """Draw small problems with infinities and NaN among the elements; shrinks towards zeros."""
+    elements = st.one_of(_elements(dtype), st.sampled_from([np.inf, -np.inf, np.nan]).map(dtype.type))
+
+    @st.composite
+    def draw_problem(draw: st.DrawFn) -> Problem:
+        inputs = [draw(hnp.arrays(dtype, shape, elements=elements)) for shape in draw(shapes_of(operation, 4))]
+        return _with_upstream(
+            operation,
+            inputs,
+            lambda shape: draw(hnp.arrays(dtype, shape, elements=elements)),
+            "with infinities and NaN",
+        )
+
+    return draw_problem()
+
+
+def shapes_from(operation: Operation, sizes: Sequence[int]) -> list[Shape]:
+    """Return the shapes of an operation's inputs for extents in the order of the signature's dimensions."""
+    names = dict.fromkeys(name for core in operation.shapes.inputs for name in core)
+    extents = dict(zip(names, sizes, strict=False))
+    return [
+        tuple(sizes[:2]) if core == ("...",) else tuple(extents[name] for name in core)
+        for core in operation.shapes.inputs
+    ]
+
+
+def _lengthen(operation: Operation, shapes: list[Shape], length: int) -> list[Shape]:
+    """Make one summed dimension long and keep the others short."""
+    cores = operation.shapes.inputs
+    if cores[0] == ("...",):
+        return [(length,) if core == ("...",) else shape for core, shape in zip(cores, shapes, strict=True)]
+    shared = next(name for name in cores[0] if sum(name in core for core in cores) > 1)
+    lengthened = []
+    for core, shape in zip(cores, shapes, strict=True):
+        kept = [name for name in core if not name.endswith("?")] if len(shape) < len(core) else list(core)
+        extents = shape[len(shape) - len(kept) :]
+        lengthened.append(tuple(length if n == shared else min(e, 4) for n, e in zip(kept, extents, strict=True)))
+    return lengthened
+
+
+def _elements(dtype: np.dtype[Any]) -> st.SearchStrategy[Any]:
+    """Draw one number: a small integer, one of ordinary size, or any finite one; shrinks towards 0."""
+    width = dtype.itemsize * 8
+    if dtype.kind != "f":  # bfloat16, which Hypothesis does not know: the upper half of a float32
+        return st.floats(width=16, allow_nan=False, allow_infinity=False).map(dtype.type)
+    return st.one_of(
+        st.integers(-4, 4).map(dtype.type),
+        st.floats(-4, 4, width=width),  # type: ignore[arg-type]
+        st.floats(allow_nan=False, allow_infinity=False, width=width),  # type: ignore[arg-type]
+    )

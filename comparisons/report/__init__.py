@@ -1,0 +1,1 @@
+"""The report's data, and its renderings, which decide nothing."""

@@ -1,0 +1,158 @@
+"""What a comparison found: checks, and the report that gathers them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gradtwin.errors import GradientMismatch
+
+Verdict = Literal["match", "mismatch", "inconclusive"]
+Stage = Literal["contract", "value", "gradient", "update", "side-effect"]
+
+SCHEMA = "gradtwin.report/1"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The element that comes nearest to what is allowed, or exceeds it most.
+
+    `left` is the NumPy side, `right` TensorFlow's, `reference` the value in wider precision; `error` is
+    |left − right| and `allowed` the largest such difference that rounding explains.
+    """
+
+    index: tuple[int, ...]
+    left: float
+    right: float
+    reference: float | None
+    error: float
+    allowed: float
+
+    @property
+    def fraction(self) -> float:
+        """The error as a fraction of the allowed one: above 1 is a mismatch."""
+        if self.error == 0:
+            return 0.0
+        if math.isnan(self.error):
+            return math.inf
+        return self.error / self.allowed if self.allowed > 0 else math.inf
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a check failed: a slug, whether its repair was tried and made the check pass, and a sentence."""
+
+    cause: str
+    confirmed: bool
+    detail: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was compared, at one point or, after merging, at many (`examples`)."""
+
+    name: str
+    operation: str
+    stage: Stage
+    dtype: str
+    mode: str
+    verdict: Verdict
+    size: int = 0
+    mismatched: int = 0
+    inconclusive: int = 0
+    worst: Worst | None = None
+    causes: tuple[Cause, ...] = ()
+    examples: int = 1
+    undecided_examples: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the check under the keys of the JSON report."""
+        worst = self.worst
+        return {
+            "name": self.name,
+            "operation": self.operation,
+            "stage": self.stage,
+            "dtype": self.dtype,
+            "mode": self.mode,
+            "verdict": self.verdict,
+            "size": self.size,
+            "mismatched": self.mismatched,
+            "inconclusive": self.inconclusive,
+            "worst": None
+            if worst is None
+            else {
+                "index": list(worst.index),
+                "left": worst.left,
+                "right": worst.right,
+                "reference": worst.reference,
+                "error": worst.error,
+                "allowed": worst.allowed,
+            },
+            "causes": [vars(cause) for cause in self.causes],
+            "examples": self.examples,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict of a command, its checks, and what it takes to run it again.
+
+    `extra` holds the keys that only some commands have; `example` is the smallest failing problem, in words.
+    """
+
+    command: str
+    checks: tuple[Check, ...]
+    seed: int
+    reproduce: str
+    environment: dict[str, Any]
+    extra: dict[str, Any] = field(default_factory=dict)
+    example: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of its checks."""
+        return worst_verdict(check.verdict for check in self.checks)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the verdict is `match`."""
+        return self.verdict == "match"
+
+    def raise_if_failed(self) -> None:
+        """Raise GradientMismatch, with the report as its text, unless the verdict is `match`."""
+        if not self.ok:
+            raise GradientMismatch(str(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report under the keys of its JSON schema."""
+        return {
+            "schema": SCHEMA,
+            "command": self.command,
+            "verdict": self.verdict,
+            "checks": [check.to_dict() for check in self.checks],
+            **self.extra,
+            "seed": self.seed,
+            "environment": self.environment,
+            "reproduce": self.reproduce,
+        }
+
+    def __str__(self) -> str:
+        from gradtwin.comparisons.report.text import to_text
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        from gradtwin.comparisons.report.html import to_fragment
+
+        return to_fragment(self)
+
+
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return `mismatch` if any is, else `inconclusive` if any is, else `match`."""
+    found = set(verdicts)
+    if "mismatch" in found:
+        return "mismatch"
+    return "inconclusive" if "inconclusive" in found else "match"

@@ -1,0 +1,65 @@
+"""The tables of `gradtwin list` and of the README: what is covered."""
+
+from __future__ import annotations
+
+from gradtwin.backends.operations import OPERATIONS
+from gradtwin.backends.registry import BACKENDS
+from gradtwin.comparisons.scenarios import SCENARIOS
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+
+def listing(what: str | None = None) -> RenderableType:
+    """Return the tables asked for: operations, scenarios, backends, or all."""
+    tables = {"operations": _operations, "scenarios": _scenarios, "backends": _backends}
+    return Group(*[make() for name, make in tables.items() if what in (None, name)])
+
+
+def coverage_markdown() -> str:
+    """Return the catalogue as a Markdown table, for the README."""
+    rows = ["| operation | kind | inputs | shapes | equation |", "| --- | --- | --- | --- | --- |"]
+    rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in _rows()]
+    return "\n".join(rows) + "\n"
+
+
+def _rows() -> list[tuple[str, ...]]:
+    return [
+        (
+            f"`{o.name}`",
+            o.kind,
+            ", ".join(o.inputs),
+            f"`{o.signature}`" + (" stacked" if o.stacked else ""),
+            o.equation,
+        )
+        for o in OPERATIONS.values()
+    ]
+
+
+def _operations() -> Table:
+    table = Table(
+        "operation",
+        "kind",
+        "inputs",
+        "shapes",
+        "equation",
+        title="operations",
+        title_justify="left",
+        box=None,
+    )
+    for row in _rows():
+        table.add_row(*[cell.replace("`", "") for cell in row])
+    return table
+
+
+def _scenarios() -> Table:
+    table = Table("scenario", "steps", "learning rate", "what", title="\nscenarios", title_justify="left", box=None)
+    for scenario in SCENARIOS.values():
+        table.add_row(scenario.name, str(scenario.steps), str(scenario.learning_rate), scenario.summary)
+    return table
+
+
+def _backends() -> Table:
+    table = Table("backend", "modes", title="\nbackends", title_justify="left", box=None)
+    for name, (_, _, modes) in BACKENDS.items():
+        table.add_row(name, ", ".join(modes))
+    return table

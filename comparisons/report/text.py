@@ -1,0 +1,179 @@
+"""Reports for people: rich tables on a terminal, the same as plain text in a pipe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+
+from gradtwin.comparisons.report.data import Check, Report, Verdict, Worst, worst_verdict
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_STYLE: dict[Verdict, str] = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow"}
+
+#: Columns of a report that goes where no terminal is.
+PLAIN_WIDTH = 120
+
+
+def to_text(report: Report) -> str:
+    """Return the report as plain text."""
+    file = io.StringIO()
+    Console(file=file, width=PLAIN_WIDTH, no_color=True).print(render(report))
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def render(report: Report) -> RenderableType:
+    """Return what rich prints for a report: the verdict in a sentence, the table, what failed, how to run it again."""
+    parts: list[RenderableType] = [_headline(report)]
+    if report.command == "selftest":
+        parts.append(_faults_table(report))
+    else:
+        parts.append(_summary_table(report.checks))
+    if report.command == "train":
+        parts.append(_losses_table(report))
+    parts.extend(_failures([check for check in report.checks if check.verdict == "mismatch"]))
+    parts.extend(_undecided(report.checks))
+    if report.example:
+        parts.append(Text(f"\nExample: {report.example}"))
+    parts.append(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"))
+    return Group(*parts)
+
+
+def _headline(report: Report) -> Text:
+    checks = report.checks
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _STYLE}
+    if report.command == "selftest":
+        faults = report.extra["faults"]
+        caught = sum(fault["caught_by"] is not None for fault in faults)
+        detail = f"{caught} of {len(faults)} planted faults caught; correct rules judged: {len(checks) - len(faults)}"
+    else:
+        detail = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "nothing was checked"
+        detail = f"{len(checks)} checks: {detail}"
+    return Text.assemble((report.verdict.upper(), _STYLE[report.verdict]), f"  {report.command}: {detail}")
+
+
+def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _summary_table(checks: tuple[Check, ...]) -> Table:
+    numbers = ("cases", "worst error / allowed")
+    table = _table("operation", "dtype", "mode", "cases", "worst error / allowed", "where", "verdict", right=numbers)
+    groups: dict[tuple[str, str, str], list[Check]] = {}
+    for check in checks:
+        groups.setdefault((check.operation, check.dtype, check.mode), []).append(check)
+    for key, group in groups.items():
+        verdict = worst_verdict(check.verdict for check in group)
+        measured = [check for check in group if check.worst is not None]
+        fraction, where = "", ""
+        if measured:
+            worst = max(measured, key=lambda check: check.worst.fraction if check.worst else 0.0)
+            assert worst.worst is not None
+            fraction = f"{worst.worst.fraction:.3g}"
+            where = f"{worst.name} {_show_index(worst.worst)}" if worst.worst.error > 0 else "equal everywhere"
+        cases = str(max(check.examples for check in group))
+        table.add_row(*key, cases, fraction, where, Text(verdict, style=_STYLE[verdict]))
+    return table
+
+
+def _losses_table(report: Report) -> Group:
+    extra = report.extra
+    losses, test = extra["loss"], extra["test_loss"]
+    table = _table(
+        "step",
+        "loss NumPy",
+        "loss TensorFlow",
+        "test loss",
+        right=("step", "loss NumPy", "loss TensorFlow", "test loss"),
+    )
+    count = len(losses["numpy"])
+    shown = sorted({*range(0, count, max(1, count // 10)), count - 1} - {-1})
+    for step in shown:
+        values = (losses["numpy"][step], losses["tensorflow"][step], test["numpy"][step])
+        table.add_row(str(step), *[f"{value:.10g}" for value in values])
+    lines = [
+        f"{extra['scenario']}: {extra['steps']} steps; free-running drift at most {max(extra['drift'], default=0):.2g}"
+    ]
+    for side, metrics in extra["metrics"].items():
+        lines.append(f"{side}: " + ", ".join(f"{name} {value:.6g}" for name, value in metrics.items()))
+    for name, true in extra["true_weights"].items():
+        lines.append(f"true {name}:    {_show_numbers(true)}")
+        lines.append(f"learned {name}: {_show_numbers(extra['weights']['numpy'][name])}")
+    return Group(table, Text("\n".join(lines)))
+
+
+def _faults_table(report: Report) -> Table:
+    table = _table("operation", "fault", "dtype", "caught by", "at")
+    for check in report.checks:
+        if check.name == "correct rule":
+            shown = "not accused" if check.verdict == "match" else check.verdict.upper()
+            table.add_row(check.operation, "none: the correct rule", check.dtype, shown, f"{check.examples} sizes")
+    for fault in report.extra["faults"]:
+        caught = fault["caught_by"] or Text("ESCAPED", style="bold red")
+        table.add_row(fault["operation"], fault["fault"], fault["dtype"], caught, fault["at"])
+    return table
+
+
+def _failures(failed: list[Check]) -> Iterator[RenderableType]:
+    """Show what failed in the first operation, dtype and mode that failed: elements in a table, then the causes."""
+    if not failed:
+        return
+    first = failed[0]
+    shown = [c for c in failed if (c.operation, c.dtype, c.mode) == (first.operation, first.dtype, first.mode)]
+    names = "; ".join(check.name for check in shown)
+    yield Text(f"{first.operation} ({first.dtype}, {first.mode}) fails: {names}.\n", style="bold")
+    numbers = ("elements", "NumPy", "TensorFlow", "wider precision", "difference", "allowed")
+    table = _table("check", "elements", "worst at", *numbers[1:], right=numbers)
+    for check in shown:
+        if check.worst is not None and check.mismatched:
+            table.add_row(
+                check.name,
+                f"{check.mismatched}/{check.size}",
+                _show_index(check.worst),
+                *_show_worst(check.worst),
+            )
+    if table.row_count:
+        yield table
+    for check in shown:
+        for cause in check.causes:
+            yield Text(f"{check.name}: {'cause' if cause.confirmed else 'perhaps'} {cause.cause}: {cause.text}")
+    if len(failed) > len(shown):
+        yield Text(f"and {len(failed) - len(shown)} more mismatches, in other dtypes, modes or operations.")
+
+
+def _undecided(checks: tuple[Check, ...]) -> Iterator[Text]:
+    undecided = [check for check in checks if check.verdict == "inconclusive"]
+    for check in undecided[:5]:
+        where = f"{check.operation} ({check.dtype}, {check.mode})"
+        reason = " ".join(cause.text for cause in check.causes) or (
+            f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large. "
+            f"Use a wider dtype, a smaller problem or other inputs."
+        )
+        yield Text(f"\n{where}: {check.name} is inconclusive. {reason}", style="yellow")
+    passed_over = sum(check.inconclusive for check in checks if check.verdict == "match")
+    if passed_over:
+        total = sum(check.size for check in checks)
+        yield Text(
+            f"{passed_over} of {total} elements were undecided, and count for nothing in the verdict.",
+            style="dim",
+        )
+
+
+def _show_index(worst: Worst) -> str:
+    return f"[{', '.join(map(str, worst.index))}]"
+
+
+def _show_worst(worst: Worst) -> tuple[str, ...]:
+    reference = "" if worst.reference is None else f"{worst.reference:.9g}"
+    return f"{worst.left:.9g}", f"{worst.right:.9g}", reference, f"{worst.error:.3g}", f"{worst.allowed:.3g}"
+
+
+def _show_numbers(rows: list[list[float]]) -> str:
+    if sum(map(len, rows)) > 30:
+        return f"{len(rows)} rows of {len(rows[0])}, in the JSON report"
+    return "; ".join(" ".join(f"{value:+.3f}" for value in row) for row in rows)

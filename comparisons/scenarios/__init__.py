@@ -1,0 +1,17 @@
+"""The scenarios by name: published systems, re-created on both backends."""
+
+from __future__ import annotations
+
+from gradtwin.comparisons.scenarios.interface import Scenario
+from gradtwin.comparisons.scenarios.regression import REGRESSION
+
+from gradtwin.errors import unknown_name
+
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (REGRESSION,)}
+
+
+def find_scenario(name: str) -> Scenario:
+    """Return the scenario of that name, or raise ArgumentValueError listing the names."""
+    if name not in SCENARIOS:
+        raise unknown_name("scenario", name, list(SCENARIOS))
+    return SCENARIOS[name]

@@ -1,0 +1,170 @@
+"""The comparison suite: every operation of the catalogue, drawn problems, NumPy backend against TensorFlow backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from gradtwin.backends.interface import Backend, Operation, Rule
+from gradtwin.backends.numpy_backend import NumpyBackend
+from gradtwin.backends.operations import OPERATIONS, find_operation
+from gradtwin.backends.precision import find_dtype
+from gradtwin.backends.registry import get_backend
+from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.operation_check import check_operation
+from gradtwin.comparisons.problems import PROFILES, VALUES, Problem, build_problem, problems, shapes_from
+from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.environment import describe_environment
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from gradtwin.errors import ArgumentValueError, unknown_name
+
+#: Called with (steps done, steps in all, what is being done).
+Progress = Callable[[int, int, str], None]
+
+MODES = ("eager", "graph", "xla")
+
+#: Extents of the dimensions that the modes graph and xla are tried on; each is compiled once.
+FIXED_SIZES = ((3, 4, 2), (1, 1, 1), (16, 65, 5))
+
+
+def compare(
+    *operations: str,
+    dtypes: Sequence[str] = ("float32", "float64"),
+    modes: Sequence[str] = MODES,
+    profile: str = "default",
+    examples: int | None = None,
+    seed: int = 0,
+    rules: Mapping[str, Rule] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare operations (default: all of the catalogue, then the `regression` scenario) on both backends.
+
+    In the mode eager, problems are drawn with Hypothesis, `examples` of them (default: as the profile says: quick,
+    default or thorough) for each operation and dtype, and a failure is shrunk to a small one. The modes graph and xla
+    compile each shape, so there a few fixed shapes are tried. `rules` replaces hand-derived NumPy rules by name, to
+    judge one's own: `{"mse": my_mse}`, each `rule(*inputs) -> (y, pullbacks)`.
+
+    Raises ArgumentValueError for an unknown name, BackendMissingError without TensorFlow.
+    """
+    chosen = [find_operation(name) for name in operations] or list(OPERATIONS.values())
+    formats = [find_dtype(name) for name in dtypes]
+    for mode in modes:
+        if mode not in MODES:
+            raise unknown_name("mode", mode, MODES)
+    if profile not in PROFILES:
+        raise unknown_name("profile", profile, list(PROFILES))
+    count = PROFILES[profile] if examples is None else examples
+    if count < 1:
+        raise ArgumentValueError(f"examples: got {examples}; expected at least 1.")
+    left = NumpyBackend(rules=rules)
+    rights = [get_backend("tensorflow", mode) for mode in modes]
+
+    cells = [(operation, dtype, right) for operation in chosen for dtype in formats for right in rights]
+    checks: list[Check] = []
+    example: str | None = None
+    for done, (operation, dtype, right) in enumerate(cells):
+        if progress:
+            progress(done, len(cells), f"{operation.name} {dtype.name} {right.mode}")
+        found, failing = _compare_cell(operation, dtype, left, right, count, seed)
+        checks += found
+        if failing and example is None:
+            example = f"{operation.name}, {dtype.name}, {right.mode}, the smallest found:\n{failing.describe()}"
+    if not operations and not rules:
+        from gradtwin.comparisons.training import train
+
+        scenario = train("regression", progress=progress)
+        checks += [replace(check, operation=f"regression: {check.operation}") for check in scenario.checks]
+    return Report(
+        "compare",
+        tuple(checks),
+        seed,
+        _command_line(operations, dtypes, modes, count, seed),
+        describe_environment(),
+        example=example,
+    )
+
+
+def _compare_cell(
+    operation: Operation, dtype: np.dtype[Any], left: Backend, right: Backend, count: int, random_seed: int
+) -> tuple[list[Check], Problem | None]:
+    """Return the merged checks of one operation, dtype and mode, and the problem that failed, if one did."""
+
+    def check(problem: Problem) -> list[Check]:
+        return check_operation(operation.name, problem.inputs, problem.y_bar, left, right)
+
+    if right.mode == "eager":
+        return draw_and_check(operation, dtype, check, count, random_seed)
+    found: list[list[Check]] = []
+    for problem in fixed_problems(operation, dtype, random_seed):
+        found.append(check(problem))
+        if _failed(found[-1]):
+            return _merge([found[-1]]), problem
+    return _merge(found), None
+
+
+def fixed_problems(operation: Operation, dtype: np.dtype[Any], random_seed: int) -> Iterable[Problem]:
+    """Yield problems of every kind of values on the few shapes that compiled modes are tried on."""
+    for sizes in FIXED_SIZES:
+        for values in VALUES:
+            yield build_problem(operation, dtype, shapes_from(operation, sizes), values, random_seed)
+
+
+def draw_and_check(
+    operation: Operation,
+    dtype: np.dtype[Any],
+    check: Callable[[Problem], list[Check]],
+    count: int,
+    random_seed: int,
+) -> tuple[list[Check], Problem | None]:
+    """Check drawn problems; at the first failure, shrink it, and return the checks of the smallest alone."""
+    found: list[list[Check]] = []
+    failures: list[tuple[list[Check], Problem]] = []
+
+    @seed(random_seed)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(problems(operation, dtype))
+    def run(problem: Problem) -> None:
+        checks = check(problem)
+        found.append(checks)
+        if _failed(checks):
+            failures.append((checks, problem))
+            raise _FoundError
+
+    try:
+        run()
+    except _FoundError:
+        checks, problem = failures[-1]  # Hypothesis runs the smallest last
+        return _merge([checks]), problem
+    return _merge(found), None
+
+
+class _FoundError(Exception):
+    """Tells Hypothesis that a problem fails."""
+
+
+def _failed(checks: list[Check]) -> bool:
+    return any(check.verdict == "mismatch" for check in checks)
+
+
+def _merge(found: list[list[Check]]) -> list[Check]:
+    by_name: dict[str, list[Check]] = {}
+    for checks in found:
+        for check in checks:
+            by_name.setdefault(check.name, []).append(check)
+    return [merge_checks(checks) for checks in by_name.values()]
+
+
+def _command_line(
+    operations: Sequence[str], dtypes: Sequence[str], modes: Sequence[str], count: int, random_seed: int
+) -> str:
+    words = ["gradtwin compare", *operations, f"--dtype {','.join(dtypes)}", f"--mode {','.join(modes)}"]
+    return " ".join([*words, f"--examples {count}", f"--seed {random_seed}"])

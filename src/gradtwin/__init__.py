@@ -1,0 +1,60 @@
+"""gradtwin: cross-validates hand-derived NumPy gradients against TensorFlow.
+
+Public names are loaded on first use, so that importing gradtwin imports neither NumPy nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradtwin.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    BackendMissingError,
+    GradientMismatch,
+    GradTwinError,
+    InputFileError,
+    OutputFileError,
+    ShapeError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from gradtwin.backends.registry import get_backend
+    from gradtwin.comparisons.selftest import selftest
+    from gradtwin.comparisons.suite import compare
+    from gradtwin.comparisons.training import train
+
+__version__ = "0.1.0"
+__all__ = [
+    "ArgumentTypeError",
+    "ArgumentValueError",
+    "BackendMissingError",
+    "GradTwinError",
+    "GradientMismatch",
+    "InputFileError",
+    "OutputFileError",
+    "ShapeError",
+    "UnsupportedError",
+    "compare",
+    "get_backend",
+    "selftest",
+    "train",
+]
+
+_LAZY = {
+    "compare": "gradtwin.comparisons.suite",
+    "get_backend": "gradtwin.backends.registry",
+    "selftest": "gradtwin.comparisons.selftest",
+    "train": "gradtwin.comparisons.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'gradtwin' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,239 @@
+"""The command line: parses, calls, prints, writes files, and turns verdicts and errors into exit statuses.
+
+Exit status: 0 all match, 1 a mismatch, 2 bad usage or input, 3 a needed backend is missing, 4 nothing mismatched but
+something was inconclusive, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gradtwin.errors import BackendMissingError, GradTwinError
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.report.data import Report
+    from gradtwin.comparisons.suite import Progress
+
+EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("gradtwin: interrupted; no file was written.", file=sys.stderr)
+        return 130
+    except BackendMissingError as error:
+        print(f"gradtwin: {error}", file=sys.stderr)
+        return 3
+    except GradTwinError as error:
+        print(f"gradtwin: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gradtwin",
+        description="Cross-validates hand-derived NumPy gradients against TensorFlow.",
+        epilog="Exit status: 0 match, 1 mismatch, 2 bad input, 3 backend missing, 4 inconclusive.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    compare = _command(commands, "compare", _compare, "compare every operation on both backends")
+    compare.add_argument(
+        "operations", nargs="*", metavar="OP", help="operations (default: all, then the scenario regression)"
+    )
+    compare.add_argument(
+        "--dtype",
+        type=_names,
+        default=["float32", "float64"],
+        help="comma-separated (default: float32,float64)",
+    )
+    compare.add_argument(
+        "--mode",
+        type=_names,
+        default=["eager", "graph", "xla"],
+        help="comma-separated (default: eager,graph,xla)",
+    )
+    compare.add_argument("--profile", default="default", help="quick, default or thorough")
+    compare.add_argument("--examples", type=int, help="problems drawn for each operation and dtype")
+    compare.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    _outputs(compare)
+
+    train = _command(commands, "train", _train, "train one scenario on both backends in lock step")
+    train.add_argument("scenario", metavar="SCENARIO", help="its name; see: gradtwin list")
+    train.add_argument(
+        "--data", metavar="FILE.npz", help="x_train, y_train, x_test, y_test and, if wanted, start weights"
+    )
+    train.add_argument("--steps", type=int, help="number of steps (default: as published)")
+    train.add_argument("--learning-rate", type=float, help="(default: as published)")
+    train.add_argument("--loss", help="another loss of the catalogue")
+    train.add_argument("--dtype", default="float64", help="(default: float64)")
+    train.add_argument("--mode", default="eager", help="eager, graph or xla (default: eager)")
+    train.add_argument("--seed", type=int, help="(default: as published)")
+    train.add_argument("--plot", metavar="FILE.png", help="write the curves as a picture")
+    _outputs(train)
+
+    selftest = _command(commands, "selftest", _selftest, "plant known faults and show that each is caught")
+    selftest.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    _outputs(selftest)
+
+    listing = _command(commands, "list", _list, "operations, scenarios and backends")
+    listing.add_argument("what", nargs="?", choices=["operations", "scenarios", "backends"], help="(default: all)")
+    _command(commands, "env", _env, "versions, processor and threads")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=f"{help.capitalize()}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _outputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write the report as one self-contained page")
+    parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
+    parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from gradtwin.comparisons.suite import compare
+
+    _check_outputs(options)
+    with _progress(options) as progress:
+        report = compare(
+            *options.operations,
+            dtypes=options.dtype,
+            modes=options.mode,
+            profile=options.profile,
+            examples=options.examples,
+            seed=options.seed,
+            progress=progress,
+        )
+    return _finish(report, options)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from gradtwin.comparisons.report.plots import plot_training
+    from gradtwin.comparisons.training import train
+
+    _check_outputs(options, options.plot)
+    with _progress(options) as progress:
+        report = train(
+            options.scenario,
+            steps=options.steps,
+            learning_rate=options.learning_rate,
+            loss=options.loss,
+            dtype=options.dtype,
+            mode=options.mode,
+            data=options.data,
+            seed=options.seed,
+            progress=progress,
+        )
+    image = plot_training(report) if options.plot or options.html else None
+    if options.plot and image:
+        from gradtwin.comparisons.report.files import write_whole
+
+        write_whole(options.plot, image)
+    return _finish(report, options, image)
+
+
+def _selftest(options: argparse.Namespace) -> int:
+    from gradtwin.comparisons.selftest import selftest
+
+    _check_outputs(options)
+    with _progress(options) as progress:
+        report = selftest(seed=options.seed, progress=progress)
+    return _finish(report, options)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from gradtwin.comparisons.report.listing import listing
+
+    _print(listing(options.what))
+    return 0
+
+
+def _env(_: argparse.Namespace) -> int:
+    from gradtwin.comparisons.report.environment import describe_environment
+
+    for name, value in describe_environment().items():
+        print(f"{name:12} {value if value is not None else 'not installed'}")
+    return 0
+
+
+def _check_outputs(options: argparse.Namespace, *others: str | None) -> None:
+    from gradtwin.comparisons.report.files import check_writable
+
+    for path in (options.json, options.html, options.junit, *others):
+        if path:
+            check_writable(path)
+
+
+def _finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:
+    """Print the report, write it where it was asked for, and return the exit status."""
+    import json
+
+    from gradtwin.comparisons.report.files import write_whole
+    from gradtwin.comparisons.report.text import render
+
+    if options.json:
+        write_whole(options.json, json.dumps(report.to_dict(), indent=1) + "\n")
+    if options.html:
+        from gradtwin.comparisons.report.html import to_page
+
+        write_whole(options.html, to_page(report, image))
+    if options.junit:
+        from gradtwin.comparisons.report.junit import to_junit
+
+        write_whole(options.junit, to_junit(report))
+    if options.quiet:
+        print(report.verdict)
+    else:
+        _print(render(report))
+    return EXIT_STATUS[report.verdict]
+
+
+def _print(renderable: Any) -> None:
+    from rich.console import Console
+
+    from gradtwin.comparisons.report.text import PLAIN_WIDTH
+
+    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False).print(renderable)
+
+
+@contextmanager
+def _progress(options: argparse.Namespace) -> Iterator[Progress | None]:
+    """Show a progress bar on a terminal; none in a pipe."""
+    if options.no_progress or options.quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:32}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting TensorFlow", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)

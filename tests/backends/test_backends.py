@@ -1,0 +1,98 @@
+"""What each backend promises beyond agreeing: in-place updates, one trace per signature, independence."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradtwin.backends import get_backend
+from gradtwin.backends.network import Layer, Network
+from gradtwin.backends.operations import OPERATIONS
+from gradtwin.comparisons.problems import build_problem, shapes_from
+
+ROOT = Path(__file__).parents[2]
+NETWORK = Network((Layer("dense", ("w", "b")), Layer("matmul", ("v",))), "half-mse", "sgd")
+
+
+def make_weights(dtype=np.float64):
+    rng = np.random.default_rng(3)
+    shapes = {"w": (4, 3), "b": (3,), "v": (3, 2)}
+    return {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def test_the_numpy_side_imports_numpy_alone():
+    code = (
+        "import sys, gradtwin.backends.numpy_backend as n;"
+        "bad = {m.split('.')[0] for m in sys.modules} & {'tensorflow', 'keras', 'jax', 'torch', 'autograd', 'scipy'};"
+        "sys.exit(f'imported {bad}' if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("word", ["custom_gradient", "RegisterGradient", "import numpy"])
+def test_tensorflow_rules_hold_no_gradient_of_their_own(word):
+    for file in (ROOT / "backends" / "tensorflow_rules").glob("*.py"):
+        assert word not in file.read_text(), file
+
+
+@pytest.mark.parametrize("name", ["numpy", "tensorflow"])
+def test_updates_are_in_place(name):
+    w = np.ones((2, 3))
+    same = w
+    get_backend(name).update("sgd", w, np.full((2, 3), 4.0), np.asarray(0.25))
+    assert same is w
+    assert (w == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["graph", "xla"])
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_traced_once_per_signature(operation, mode):
+    backend = get_backend("tensorflow", mode)
+    for number, sizes in enumerate([(3, 4, 2), (2, 2, 2)], start=1):
+        for seed in range(3):
+            problem = build_problem(operation, np.dtype("float32"), shapes_from(operation, sizes), "normal", seed)
+            if problem.y_bar is None:
+                backend.update(operation.name, *problem.inputs)
+            else:
+                backend.value_and_gradients(operation.name, *problem.inputs, y_bar=problem.y_bar)
+        assert backend.trace_count == number
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_a_trainers_step_is_the_rules_one_after_another(mode):
+    rng = np.random.default_rng(5)
+    x, t = rng.integers(-3, 4, (4, 4)) * 1.0, rng.integers(-3, 4, (4, 2)) * 1.0
+    weights = {name: np.round(w * 2) for name, w in make_weights().items()}
+    numpy_backend = get_backend("numpy")
+    hidden = numpy_backend.value("dense", x, weights["w"], weights["b"])
+    y = numpy_backend.value("matmul", hidden, weights["v"])
+    loss, (y_bar, _) = numpy_backend.value_and_gradients("half-mse", y, t, y_bar=np.ones(()))
+    _, (hidden_bar, v_bar) = numpy_backend.value_and_gradients("matmul", hidden, weights["v"], y_bar=y_bar)
+    _, (_, w_bar, b_bar) = numpy_backend.value_and_gradients("dense", x, weights["w"], weights["b"], y_bar=hidden_bar)
+    expected = {n: weights[n] - 0.5 * g for n, g in {"w": w_bar, "b": b_bar, "v": v_bar}.items()}
+    for backend in (numpy_backend, get_backend("tensorflow", mode)):
+        trainer = backend.trainer(NETWORK, weights, 0.5)
+        assert trainer.loss(x, t) == float(loss)
+        assert trainer.step(x, t) == float(loss)
+        for name, after in trainer.weights().items():  # small integers and halves: exact on both sides
+            assert (after == expected[name]).all(), name
+        assert (weights["w"] == np.round(make_weights()["w"] * 2)).all(), "the caller's weights were changed"
+
+
+def test_byte_swapped_memory_is_converted():
+    x = np.arange(6.0).reshape(2, 3)
+    swapped = x.astype(x.dtype.newbyteorder())
+    assert (get_backend("tensorflow").value("matmul", swapped, x.T) == x @ x.T).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_narrow_formats_are_accepted_by_both(dtype):
+    from gradtwin.backends.precision import find_dtype
+
+    x = np.arange(6).reshape(2, 3).astype(find_dtype(dtype))
+    for name in ("numpy", "tensorflow"):
+        y = get_backend(name).value("matmul", x, x.T)
+        assert y.dtype == x.dtype
+        assert (y.astype(float) == (x.astype(float) @ x.T.astype(float))).all()

@@ -1,0 +1,37 @@
+"""Hypothesis without deadlines (TensorFlow's first calls are slow) and with a fixed seed; backends made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from gradtwin.backends import get_backend
+from gradtwin.backends.interface import Backend
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "gradtwin",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+settings.load_profile("gradtwin")
+
+
+@pytest.fixture(scope="session")
+def numpy_backend() -> Backend:
+    return get_backend("numpy")
+
+
+@pytest.fixture(scope="session")
+def tensorflow_backend() -> Callable[[str], Backend]:
+    made: dict[str, Backend] = {}
+
+    def make(mode: str) -> Backend:
+        if mode not in made:
+            made[mode] = get_backend("tensorflow", mode)
+        return made[mode]
+
+    return make

@@ -1,0 +1,199 @@
+"""The real command in a subprocess: exit statuses, messages, files, and nothing lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+FEW = ("--mode", "eager", "--examples", "5", "--dtype", "float64")
+
+
+def gradtwin(*arguments, **options):
+    command = [sys.executable, "-m", "gradtwin", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
+
+
+def assert_refused(done, status, *words):
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    for word in words:
+        assert word in done.stderr
+
+
+def test_help_needs_neither_tensorflow_nor_scipy_nor_numpy():
+    code = (
+        "import sys; from gradtwin.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({m.split('.')[0] for m in sys.modules} & {'tensorflow', 'scipy', 'numpy', 'rich', 'matplotlib'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_compare_matches_and_is_quiet_on_stderr(tmp_path):
+    files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "html", "junit")}
+    done = gradtwin("compare", "matmul", "sgd", *FEW, *[w for k, f in files.items() for w in (f"--{k}", f)])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "TensorFlow's chatter, or a progress bar in a pipe"
+    assert done.stdout.startswith("MATCH")
+    assert "\x1b[" not in done.stdout
+    data = json.loads(files["json"].read_text())
+    assert {check["operation"] for check in data["checks"]} == {"matmul", "sgd"}
+    assert data["environment"]["tensorflow"]
+    suite = ElementTree.fromstring(files["junit"].read_text())
+    assert int(suite.get("tests")) == len(data["checks"])
+    assert suite.get("failures") == "0"
+    assert "<script" not in files["html"].read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json", "report.junit"]
+
+
+def test_quiet_prints_the_verdict_alone():
+    done = gradtwin("compare", "sse", *FEW, "--quiet")
+    assert (done.returncode, done.stdout) == (0, "match\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("compare", "matmull"), ["operation: 'matmull' is not known", "Did you mean 'matmul'"]),
+        (("compare", "--dtype", "float128"), ["dtype: 'float128' is not known", "float32"]),
+        (("compare", "--mode", "lazy"), ["mode: 'lazy' is not known", "eager, graph, xla"]),
+        (("compare", "--examples", "0"), ["examples: got 0"]),
+        (("compare", "--examples", "many"), ["--examples", "many"]),
+        (("train", "nothing"), ["scenario: 'nothing' is not known", "regression"]),
+        (("train", "regression", "--loss", "matmul"), ["'matmul' is not a loss"]),
+        (("train", "regression", "--steps", "-1"), ["steps: got -1"]),
+        (("train", "regression", "--data", "absent.npz"), ["absent.npz", "no such file"]),
+        (("list", "nonsense"), ["nonsense"]),
+        (("no-such-command",), ["no-such-command"]),
+        ((), ["COMMAND"]),
+    ],
+)
+def test_bad_usage_is_one_clear_message(arguments, words):
+    assert_refused(gradtwin(*arguments), 2, *words)
+
+
+def write_truncated(path):
+    np.savez(path, x_train=np.ones((100, 100)))
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def write_pickled(path):
+    np.savez(path, x_train=np.array([{"a": 1}], dtype=object))
+
+
+def write_nan(path):
+    x = np.ones((4, 2))
+    np.savez(path, x_train=x, y_train=x, x_test=x, y_test=x, w=np.full((2, 2), np.nan))
+
+
+def write_single(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
+def write_strings(path):
+    x = np.ones((4, 2))
+    np.savez(path, x_train=x.astype(str), y_train=x, x_test=x, y_test=x)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (write_truncated, "not a readable .npz"),
+        (write_pickled, "pickled objects"),
+        (write_nan, "w has 4 NaN"),
+        (write_single, "single array"),
+        (write_strings, "x_train has dtype <U"),
+        (lambda path: path.write_text("hello"), "bad.npz"),
+        (lambda path: path.mkdir(), "bad.npz"),
+    ],
+)
+def test_bad_data_files(tmp_path, write, words):
+    path = tmp_path / "bad.npz"
+    write(path)
+    assert_refused(gradtwin("train", "regression", "--data", path), 2, words)
+
+
+@pytest.mark.parametrize("kind", ["json", "html", "junit"])
+def test_an_unwritable_report_is_refused_before_the_work(tmp_path, kind):
+    done = gradtwin("compare", f"--{kind}", tmp_path / "absent" / "report")
+    assert_refused(done, 2, "does not exist")
+    done = gradtwin("compare", f"--{kind}", tmp_path)
+    assert_refused(done, 2, "it is a folder")
+
+
+def test_a_failed_run_leaves_the_old_report(tmp_path):
+    report = tmp_path / "report.json"
+    report.write_text("old")
+    assert_refused(gradtwin("compare", "matmull", "--json", report), 2)
+    assert report.read_text() == "old"
+
+
+def without_tensorflow(tmp_path):
+    """An environment in which importing TensorFlow fails as it does where it is not installed."""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None\n")
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+
+def test_without_tensorflow(tmp_path):
+    environment = without_tensorflow(tmp_path)
+    assert_refused(gradtwin("compare", env=environment), 3, "tensorflow", "pip install tensorflow")
+    assert_refused(gradtwin("train", "regression", env=environment), 3, "pip install tensorflow")
+    assert gradtwin("list", env=environment).returncode == 0
+    assert gradtwin("env", env=environment).returncode == 0
+
+
+def test_interrupting_writes_no_file(tmp_path):
+    report = tmp_path / "report.json"
+    report.write_text("old")
+    command = [sys.executable, "-m", "gradtwin", "compare", "--profile", "thorough", "--json", str(report)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(12)  # past the imports, inside the work
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert report.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_train_prints_both_losses_and_plots(tmp_path):
+    plot, report = tmp_path / "plot.png", tmp_path / "report.json"
+    done = gradtwin("train", "regression", "--steps", "30", "--plot", plot, "--json", report)
+    assert done.returncode == 0, done.stderr
+    assert "loss NumPy" in done.stdout
+    assert "loss TensorFlow" in done.stdout
+    assert "272.5248557" in done.stdout, "the first loss of the published run's data"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    data = json.loads(report.read_text())
+    assert len(data["loss"]["numpy"]) == len(data["loss"]["tensorflow"]) == len(data["drift"]) == 30
+
+
+def test_inconclusive_is_status_4():
+    done = gradtwin("train", "regression", "--learning-rate", "1e150", "--steps", "20")
+    assert done.returncode == 4
+    assert "INCONCLUSIVE" in done.stdout
+
+
+def test_list_and_env_name_what_there_is():
+    done = gradtwin("list")
+    for name in ("matmul", "rmse", "sgd", "regression", "tensorflow", "xla"):
+        assert name in done.stdout
+    assert "numpy" in gradtwin("env").stdout
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m gradtwin list | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

@@ -1,0 +1,1 @@
+../../src/gradtwin/__main__.py
