@@ -17,9 +17,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
 from gradtwin.backends.network import Network
 from gradtwin.backends.signature import Shape, Signature, parse
-
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 Array = npt.NDArray[Any]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from gradtwin.backends.interface import Array, Pullback, Rule
+
+from gradtwin.backends.interface import Array, Rule
 from gradtwin.backends.network import Network
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
@@ -58,55 +59,64 @@ class NumpyTrainer:
         self, backend: NumpyBackend, network: Network, weights: Mapping[str, Array], learning_rate: float
     ) -> None:
         self._weights = {name: np.array(array, dtype=array.dtype.newbyteorder("=")) for name, array in weights.items()}
+        self._network = network
         self._layers = [
-            (
-                find_operation(layer.operation),
-                backend.rules[layer.operation],
-                [self._weights[p] for p in layer.parameters],
-            )
+            (backend.rules[layer.operation], [self._weights[name] for name in layer.parameters])
             for layer in network.layers
         ]
-        self._loss = find_operation(network.loss)
+        # Each layer from the last, by its depth, with the positions of its parameters among the rule's inputs.
+        self._backwards = [
+            (depth, tuple(enumerate(parameters, start=1))) for depth, (_, parameters) in enumerate(self._layers)
+        ][::-1]
         self._loss_rule = backend.rules[network.loss]
         self._update_rule = backend.rules[network.optimizer]
         dtype = next(iter(self._weights.values())).dtype
-        self._learning_rate = np.asarray(learning_rate, dtype=dtype)
-        self._one = np.ones((), dtype=dtype)
+        self._learning_rate = float(dtype.type(learning_rate))  # a number costs less than a 0-d array
+        self._accepted: tuple[Array | None, Array | None] = (None, None)
 
     def step(self, x: Array, target: Array) -> float:
         """Do one optimizer's step on a batch, in place, and return the loss before it."""
-        y, pullbacks = self._forward(x)
-        loss, (y_pullback, _) = self._compute_loss(y, target)
-        y_bar = y_pullback(self._one)
-        gradients = []
-        for depth in reversed(range(len(pullbacks))):
-            x_pullback, *parameter_pullbacks = pullbacks[depth]
-            gradients.append([pullback(y_bar) for pullback in parameter_pullbacks])
+        if x is not self._accepted[0] or target is not self._accepted[1]:
+            self._validate(x, target)
+        y, tape = x, []
+        for rule, parameters in self._layers:
+            y, pullbacks = rule(y, *parameters)
+            tape.append(pullbacks)
+        loss, (y_pullback, _) = self._loss_rule(y, target)
+        y_bar = y_pullback(1.0)
+        steps = []  # taken last: a pullback reads the weights as they were
+        for depth, numbered in self._backwards:
+            pullbacks = tape[depth]
+            for i, w in numbered:
+                steps.append((w, pullbacks[i](y_bar)))
             if depth:  # nothing needs the gradient of the data
-                y_bar = x_pullback(y_bar)
-        for (_, _, parameters), parameter_bars in zip(self._layers, reversed(gradients), strict=True):
-            for w, dw in zip(parameters, parameter_bars, strict=True):
-                self._update_rule(w, dw, self._learning_rate)
+                y_bar = pullbacks[0](y_bar)
+        for w, dw in steps:
+            self._update_rule(w, dw, self._learning_rate)
         return float(loss)
 
     def loss(self, x: Array, target: Array) -> float:
         """Return the loss at the present weights."""
-        return float(self._compute_loss(self._forward(x)[0], target)[0])
+        self._validate(x, target)
+        for rule, parameters in self._layers:
+            x = rule(x, *parameters)[0]
+        return float(self._loss_rule(x, target)[0])
 
     def weights(self) -> dict[str, Array]:
         """Return a copy of the weights, by name."""
         return {name: array.copy() for name, array in self._weights.items()}
 
-    def _forward(self, x: Array) -> tuple[Array, list[Sequence[Pullback]]]:
+    def _validate(self, x: Array, target: Array) -> None:
+        """Let every operation look at its arrays, unless it accepted arrays of these shapes and dtypes last."""
+        seen = self._accepted
+        if all(
+            a is not None and (a.shape, a.dtype) == (b.shape, b.dtype) for a, b in zip(seen, (x, target), strict=True)
+        ):
+            self._accepted = (x, target)
+            return
         y = x
-        pullbacks = []
-        for operation, rule, parameters in self._layers:
-            operation.validate((y, *parameters))
-            y, layer_pullbacks = rule(y, *parameters)
-            pullbacks.append(layer_pullbacks)
-        return y, pullbacks
-
-    def _compute_loss(self, y: Array, target: Array) -> tuple[Array, Sequence[Pullback]]:
-        self._loss.validate((y, target))
-        loss, pullbacks = self._loss_rule(y, target)
-        return loss, pullbacks
+        for layer, (rule, parameters) in zip(self._network.layers, self._layers, strict=True):
+            find_operation(layer.operation).validate((y, *parameters))
+            y = rule(y, *parameters)[0]
+        find_operation(self._network.loss).validate((y, target))
+        self._accepted = (x, target)

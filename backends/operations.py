@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import ModuleType
 
 from gradtwin.backends.interface import Operation, Rule
-
 from gradtwin.errors import unknown_name
 
 # fmt: off

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 
 from gradtwin.backends.interface import Backend
-
 from gradtwin.errors import unknown_name
 
 #: name → (module, class, modes); modules are imported when first asked for.

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
 from gradtwin.backends.interface import Array, Rule
 from gradtwin.backends.network import Network
 from gradtwin.backends.operations import find_operation

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.report.data import Cause, Check, Stage, Verdict, Worst
 from gradtwin.comparisons.running_error import Bound, Reals

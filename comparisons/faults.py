@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
 from gradtwin.backends.interface import Array, Operation, Pullback, Rule
 from gradtwin.backends.operations import OPERATIONS
 

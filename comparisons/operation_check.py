@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from gradtwin.backends.interface import Array, Backend, Operation
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.report.data import Cause, Check
 from gradtwin.comparisons.running_error import bound_rule, bound_update
-
 from gradtwin.errors import GradTwinError
 
 

@@ -6,16 +6,25 @@ that they are quick and show rounding.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
 from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.precision import Precision, precision_of
 from gradtwin.backends.signature import Shape
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+
+# Hypothesis keeps tables of its own; left alone it would make a folder for them wherever the user happens to be.
+os.environ.setdefault(
+    "HYPOTHESIS_STORAGE_DIRECTORY",
+    str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradtwin" / "hypothesis"),
+)
 
 #: Examples drawn for each operation and dtype.
 PROFILES = {"quick": 20, "default": 100, "thorough": 2000}

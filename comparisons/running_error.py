@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gradtwin.backends.interface import Array, Rule
-from gradtwin.backends.precision import Precision, precision_of
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from gradtwin.backends.interface import Array, Rule
+from gradtwin.backends.precision import Precision, precision_of
 from gradtwin.errors import UnsupportedError
 
 Reals = npt.NDArray[Any]
@@ -240,9 +240,14 @@ def _quantum(value: Reals, judged: Precision) -> float:
         mantissa, exponent = np.frexp(part)
         whole = np.ldexp(mantissa, 53).astype(np.int64)
         quantum = float(np.ldexp((whole & -whole).astype(np.float64), exponent - 53).min())
-        if quantum * (0.5 / judged.u) < float(part.max()) or quantum < judged.smallest_normal:
+        if quantum * (0.5 / judged.u) < float(part.max()) or quantum < _safe_from_underflow(judged):
             return 0.0
     return quantum
+
+
+def _safe_from_underflow(judged: Precision) -> float:
+    """Return how large quanta must be for the steps of any evaluation, not only this one's, to stay normal numbers."""
+    return judged.smallest_normal / judged.u
 
 
 def _result(
@@ -264,7 +269,9 @@ def _result(
     form = operands[0].format
     judged = form.judged
     magnitude = np.abs(value).astype(np.float64)
-    exact = quantum > 0 and bool(np.all(terms <= quantum * (0.5 / judged.u))) and quantum >= judged.smallest_normal
+    exact = (
+        quantum > 0 and bool(np.all(terms <= quantum * (0.5 / judged.u))) and quantum >= _safe_from_underflow(judged)
+    )
     if exact:
         error = carried + np.zeros_like(magnitude)
     else:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
 from gradtwin.backends.interface import Backend, Operation, Rule
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.operations import OPERATIONS, find_operation
@@ -17,8 +19,6 @@ from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.problems import PROFILES, VALUES, Problem, build_problem, problems, shapes_from
 from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
-from hypothesis import HealthCheck, Phase, given, seed, settings
-
 from gradtwin.errors import ArgumentValueError, unknown_name
 
 #: Called with (steps done, steps in all, what is being done).

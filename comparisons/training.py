@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from gradtwin.backends.interface import Array, Backend
 from gradtwin.backends.network import Network
 from gradtwin.backends.operations import find_operation
@@ -25,7 +26,6 @@ from gradtwin.comparisons.report.files import read_arrays
 from gradtwin.comparisons.scenarios import find_scenario
 from gradtwin.comparisons.scenarios.interface import ScenarioData
 from gradtwin.comparisons.suite import Progress
-
 from gradtwin.errors import ArgumentValueError, InputFileError
 
 

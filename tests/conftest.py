@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
+
 from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Backend
-from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "gradtwin",

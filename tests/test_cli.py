@@ -72,6 +72,9 @@ def test_quiet_prints_the_verdict_alone():
         (("train", "regression", "--loss", "matmul"), ["'matmul' is not a loss"]),
         (("train", "regression", "--steps", "-1"), ["steps: got -1"]),
         (("train", "regression", "--data", "absent.npz"), ["absent.npz", "no such file"]),
+        (("bench", "matmull"), ["matmull", "Did you mean 'matmul'"]),
+        (("bench", "--threads", "0"), ["threads", "0"]),
+        (("bench", "--dtype", "int8"), ["int8", "float64"]),
         (("list", "nonsense"), ["nonsense"]),
         (("no-such-command",), ["no-such-command"]),
         ((), ["COMMAND"]),
@@ -177,6 +180,20 @@ def test_train_prints_both_losses_and_plots(tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG")
     data = json.loads(report.read_text())
     assert len(data["loss"]["numpy"]) == len(data["loss"]["tensorflow"]) == len(data["drift"]) == 30
+
+
+def test_bench_times_both_backends(tmp_path):
+    plot, report = tmp_path / "plot.svg", tmp_path / "report.json"
+    done = gradtwin("bench", "sse", "--quick", "--plot", plot, "--json", report)
+    assert done.returncode == 0, done.stderr
+    assert "Correctness gate: match" in done.stdout
+    assert "<svg" in plot.read_text()
+    results = json.loads(report.read_text())["results"]
+    assert {(row["backend"], row["mode"]) for row in results if row["operation"] == "sse"} >= {
+        ("numpy", "eager"),
+        ("tensorflow", "xla"),
+    }
+    assert all(row["median_s"] > 0 and row["samples"] for row in results)
 
 
 def test_inconclusive_is_status_4():

@@ -10,9 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from gradtwin.comparisons.report.listing import coverage_markdown
 
 import gradtwin
+from gradtwin.comparisons.report.listing import coverage_markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

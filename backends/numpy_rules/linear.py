@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+
 from gradtwin.backends.interface import Array, Pullback
 
 
@@ -29,7 +30,7 @@ def matmul(a: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
     and the added axis is dropped from y, as in np.matmul.
     Source: Giles, *Collected matrix derivative results* (2008), §2.2.
     """
-    y = np.matmul(a, b)
+    y = a @ b
     if a.ndim == b.ndim == 2:
         return y, (lambda y_bar: y_bar @ b.T, lambda y_bar: a.T @ y_bar)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from gradtwin.backends.interface import Array, Pullback
 
 
@@ -27,9 +28,10 @@ def mse(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
 def half_mse(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
     """L = Σ (p − t)² / 2N;  p̄ = L̄ (p − t) / N,  t̄ = −p̄."""
     r = p - t
-    return _sum_of_squares(r) / (2 * r.size), (
-        lambda l_bar: r * (l_bar / r.size),
-        lambda l_bar: r * (-l_bar / r.size),
+    n = r.size
+    return _sum_of_squares(r) / (2 * n), (
+        lambda l_bar: r * (l_bar / n),
+        lambda l_bar: r * (-l_bar / n),
     )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gradtwin.errors import GradientMismatch
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Verdict = Literal["match", "mismatch", "inconclusive"]
 Stage = Literal["contract", "value", "gradient", "update", "side-effect"]
@@ -138,6 +141,12 @@ class Report:
             "environment": self.environment,
             "reproduce": self.reproduce,
         }
+
+    def print_to(self, console: Console) -> None:
+        """Print the report on a rich console: tables on a terminal, plain text elsewhere."""
+        from gradtwin.comparisons.report.text import print_report
+
+        print_report(self, console)
 
     def __str__(self) -> str:
         from gradtwin.comparisons.report.text import to_text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from rich.console import Group, RenderableType
+from rich.table import Table
+
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.registry import BACKENDS
 from gradtwin.comparisons.scenarios import SCENARIOS
-from rich.console import Group, RenderableType
-from rich.table import Table
 
 
 def listing(what: str | None = None) -> RenderableType:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 
-from gradtwin.comparisons.report.data import Check, Report, Verdict, Worst, worst_verdict
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from gradtwin.comparisons.report.data import Check, Report, Verdict, Worst, worst_verdict
 
 _STYLE: dict[Verdict, str] = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow"}
 
@@ -20,12 +21,18 @@ PLAIN_WIDTH = 120
 def to_text(report: Report) -> str:
     """Return the report as plain text."""
     file = io.StringIO()
-    Console(file=file, width=PLAIN_WIDTH, no_color=True).print(render(report))
+    report.print_to(Console(file=file, width=PLAIN_WIDTH, no_color=True))
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
-def render(report: Report) -> RenderableType:
-    """Return what rich prints for a report: the verdict in a sentence, the table, what failed, how to run it again."""
+def print_report(report: Report, console: Console) -> None:
+    """Print the verdict in a sentence, the table, what failed, and how to run it again."""
+    console.print(_render(report))
+    again = f"\nseed {report.seed}; again with: {report.reproduce}"
+    console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, so that it can be pasted
+
+
+def _render(report: Report) -> RenderableType:
     parts: list[RenderableType] = [_headline(report)]
     if report.command == "selftest":
         parts.append(_faults_table(report))
@@ -37,7 +44,6 @@ def render(report: Report) -> RenderableType:
     parts.extend(_undecided(report.checks))
     if report.example:
         parts.append(Text(f"\nExample: {report.example}"))
-    parts.append(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"))
     return Group(*parts)
 
 

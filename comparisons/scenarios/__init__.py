@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gradtwin.comparisons.scenarios.interface import Scenario
 from gradtwin.comparisons.scenarios.regression import REGRESSION
-
 from gradtwin.errors import unknown_name
 
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (REGRESSION,)}

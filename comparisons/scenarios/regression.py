@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+
 from gradtwin.backends.interface import Array
 from gradtwin.backends.network import Layer, Network
 from gradtwin.comparisons.scenarios.interface import Scenario, ScenarioData
-
 from gradtwin.errors import InputFileError
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from gradtwin.errors import BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gradtwin.comparisons.report.data import Report
     from gradtwin.comparisons.suite import Progress
 
@@ -88,6 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     selftest = _command(commands, "selftest", _selftest, "plant known faults and show that each is caught")
     selftest.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     _outputs(selftest)
+
+    bench = _command(commands, "bench", _bench, "time both backends, fairly")
+    bench.add_argument(
+        "cases", nargs="*", metavar="CASE", help="operations, regression, figures (default: the first two)"
+    )
+    bench.add_argument("--quick", action="store_true", help="fewer sizes and shorter values: about a minute")
+    bench.add_argument("--threads", type=int, default=1, help="threads of each backend (default: 1)")
+    bench.add_argument("--dtype", default="float64", help="float64 or float32 (default: float64)")
+    bench.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg: time against size")
+    bench.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    _outputs(bench)
 
     listing = _command(commands, "list", _list, "operations, scenarios and backends")
     listing.add_argument("what", nargs="?", choices=["operations", "scenarios", "backends"], help="(default: all)")
@@ -164,10 +177,30 @@ def _selftest(options: argparse.Namespace) -> int:
     return _finish(report, options)
 
 
+def _bench(options: argparse.Namespace) -> int:
+    from gradtwin.benchmarks.chart import plot_timings
+    from gradtwin.benchmarks.runner import bench
+    from gradtwin.comparisons.report.files import write_whole
+
+    _check_outputs(options, options.plot)
+    with _progress(options) as progress:
+        report = bench(
+            options.cases,
+            quick=options.quick,
+            threads=options.threads,
+            dtype=options.dtype,
+            seed=options.seed,
+            progress=progress,
+        )
+    if options.plot:
+        write_whole(options.plot, plot_timings(report, "svg" if options.plot.endswith(".svg") else "png"))
+    return _finish(report, options)
+
+
 def _list(options: argparse.Namespace) -> int:
     from gradtwin.comparisons.report.listing import listing
 
-    _print(listing(options.what))
+    _console().print(listing(options.what))
     return 0
 
 
@@ -192,7 +225,6 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
     import json
 
     from gradtwin.comparisons.report.files import write_whole
-    from gradtwin.comparisons.report.text import render
 
     if options.json:
         write_whole(options.json, json.dumps(report.to_dict(), indent=1) + "\n")
@@ -207,16 +239,16 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
     if options.quiet:
         print(report.verdict)
     else:
-        _print(render(report))
+        report.print_to(_console())
     return EXIT_STATUS[report.verdict]
 
 
-def _print(renderable: Any) -> None:
+def _console() -> Console:
     from rich.console import Console
 
     from gradtwin.comparisons.report.text import PLAIN_WIDTH
 
-    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False).print(renderable)
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from gradtwin.backends import get_backend
 from gradtwin.backends.network import Layer, Network
 from gradtwin.backends.operations import OPERATIONS
@@ -96,3 +97,10 @@ def test_narrow_formats_are_accepted_by_both(dtype):
         y = get_backend(name).value("matmul", x, x.T)
         assert y.dtype == x.dtype
         assert (y.astype(float) == (x.astype(float) @ x.T.astype(float))).all()
+
+
+def test_one_sized_stacks_are_broadcast_before_the_product():
+    """TensorFlow's own kernel reads past the second operand here, and returns garbage or crashes."""
+    rng = np.random.default_rng(1)
+    a, b = (rng.integers(-3, 4, shape).astype(np.float32) for shape in [(2, 1, 59, 60), (60, 20)])
+    assert (get_backend("tensorflow").value("matmul", a, b) == a @ b).all()

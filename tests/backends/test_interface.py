@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 from gradtwin.backends import get_backend
 from gradtwin.backends.operations import OPERATIONS, find_operation
-
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, ShapeError
 
 X = np.ones((3, 4))

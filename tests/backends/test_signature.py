@@ -1,8 +1,8 @@
 import pytest
-from gradtwin.backends.signature import Signature
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradtwin.backends.signature import Signature
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 NAMES = ("a", "b")

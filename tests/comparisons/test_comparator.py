@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from gradtwin.comparisons.comparator import Subject, compare_arrays, merge_checks
-from gradtwin.comparisons.running_error import Bound
 from hypothesis import given
 from hypothesis import strategies as st
+
+from gradtwin.comparisons.comparator import Subject, compare_arrays, merge_checks
+from gradtwin.comparisons.running_error import Bound
 
 SUBJECT = Subject("matmul", "float64", "eager")
 

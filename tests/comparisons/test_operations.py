@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.faults import all_faults
@@ -15,7 +17,6 @@ from gradtwin.comparisons.problems import (
     with_layouts,
 )
 from gradtwin.comparisons.suite import fixed_problems
-from hypothesis import given, settings
 
 DTYPES = ["float32", "float64"]
 all_operations = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.problems import (
     LAYOUTS,
@@ -13,7 +15,6 @@ from gradtwin.comparisons.problems import (
     special_problems,
     with_layouts,
 )
-from hypothesis import given, settings
 
 FLOAT64 = np.dtype(np.float64)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import precision_of
@@ -14,8 +16,6 @@ from gradtwin.comparisons.running_error import (
     bound_rule,
     bound_update,
 )
-from hypothesis import given, settings
-
 from gradtwin.errors import UnsupportedError
 
 CASES = 720  # for each of 7 operations × 2 dtypes: more than 10⁴ in all
@@ -136,6 +136,14 @@ def test_exact_arithmetic_has_no_error():
     assert (value.error == 0).all(), "a power of two changes nothing"
     value, _ = bound_rule(RULES["matmul"], (x * np.float32(4097), w * np.float32(4097)))
     assert (value.error > 0).any(), "beyond 2^24 quanta sums round"
+
+
+def test_nothing_is_exact_near_the_subnormal_range():
+    """Another order of the same exact steps may pass through a subnormal number, which is flushed to zero."""
+    p, t = np.array([0.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
+    smallest = np.float32(np.finfo(np.float32).smallest_normal)
+    _, (p_bound, _) = bound_rule(RULES["mse"], (p, t), np.asarray(smallest))
+    assert p_bound.error[1] >= smallest
 
 
 def test_scale_is_the_sum_of_absolute_products():

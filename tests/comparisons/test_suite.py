@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from gradtwin.comparisons.faults import all_faults
 
 import gradtwin as gt
+from gradtwin.comparisons.faults import all_faults
 
 
 def half_mse_without_the_mean(p, t):

@@ -1,0 +1,123 @@
+"""What was timed, and the report that gathers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gradtwin.benchmarks.cases import Work
+from gradtwin.benchmarks.statistics import Ratio, Samples, quartiles
+from gradtwin.comparisons.report.data import Cause, Check, Report, Worst
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The seconds that a piece of work took on one backend in one mode, values by process.
+
+    A `first call` includes tracing and compiling, and has one value for each process.
+    """
+
+    work: Work
+    backend: str
+    mode: str
+    threads: int
+    samples: Samples
+    flops: int | None = None
+    ratio: Ratio | None = None
+    first_call: bool = False
+
+    @property
+    def median(self) -> float:
+        """Median of the seconds a call takes."""
+        return quartiles(self.samples)[1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the timing under the keys of the JSON report."""
+        q1, median, q3 = quartiles(self.samples)
+        return {
+            "operation": self.work.title + (": first call" if self.first_call else ""),
+            "shape": [list(shape) for shape in self.work.shapes],
+            "dtype": self.work.dtype,
+            "backend": self.backend,
+            "mode": self.mode,
+            "threads": self.threads,
+            "median_s": median,
+            "q1_s": q1,
+            "q3_s": q3,
+            "samples": [value for process in self.samples for value in process],
+            "flops": self.flops,
+            "ratio": self.ratio.to_dict() if self.ratio else None,
+        }
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A ratio that is not to exceed a limit."""
+
+    what: str
+    by_hand: Timing
+    timing: Timing
+    limit: float
+
+    @property
+    def ratio(self) -> Ratio:
+        """The measured ratio."""
+        assert self.timing.ratio
+        return self.timing.ratio
+
+    @property
+    def outcome(self) -> Literal["reached", "not reached", "not distinguishable"]:
+        """Whether the whole interval lies on one side of the limit."""
+        if self.ratio.high <= self.limit:
+            return "reached"
+        return "not reached" if self.ratio.low > self.limit else "not distinguishable"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figure for the JSON report."""
+        return {
+            "what": self.what,
+            "shape": [list(shape) for shape in self.timing.work.shapes],
+            "ratio": self.ratio.to_dict(),
+            "limit": self.limit,
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(frozen=True)
+class BenchReport(Report):
+    """What was timed and what was not, the gate's checks, and the conditions. Its verdict is the gate's."""
+
+    timings: tuple[Timing, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report under the keys of its JSON schema."""
+        figure_timings = [timing for figure in self.figures for timing in (figure.by_hand, figure.timing)]
+        return {
+            **super().to_dict(),
+            "results": [timing.to_dict() for timing in (*self.timings, *figure_timings)],
+            "figures": [figure.to_dict() for figure in self.figures],
+            "refused": list(self.refused),
+        }
+
+    def print_to(self, console: Console) -> None:
+        """Print the tables on a rich console."""
+        from gradtwin.benchmarks.table import render
+
+        console.print(render(self))
+
+
+def read_check(fields: dict[str, Any]) -> Check:
+    """Return the check that `Check.to_dict` made these fields from."""
+    worst = fields["worst"]
+    return Check(
+        **{
+            **fields,
+            "worst": worst and Worst(**{**worst, "index": tuple(worst["index"])}),
+            "causes": tuple(Cause(**cause) for cause in fields["causes"]),
+        }
+    )

@@ -1,0 +1,242 @@
+"""Runs a benchmark: the correctness gate, rounds of fresh processes in alternating order, the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+
+from gradtwin.backends.registry import BACKENDS
+from gradtwin.benchmarks.cases import (
+    BY_HAND,
+    CONVERSION,
+    FIGURES,
+    PLAIN_MATMUL,
+    Extents,
+    Work,
+    find_cases,
+    works_of,
+)
+from gradtwin.benchmarks.conditions import read_load, usable_cpus
+from gradtwin.benchmarks.figures import TARGETS, judge
+from gradtwin.benchmarks.processes import WorkerProcess
+from gradtwin.benchmarks.results import BenchReport, Figure, Timing, read_check
+from gradtwin.benchmarks.statistics import bootstrap_ratio
+from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.report.data import Check, worst_verdict
+from gradtwin.errors import ArgumentValueError, unknown_name
+
+DTYPES = ("float64", "float32")
+
+#: Called with what is done, of how many, and what comes now.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How often and how long: `rounds` of processes, `values` of at least `seconds` in each, over `sizes`."""
+
+    rounds: int
+    values: int
+    seconds: float
+    sizes: tuple[int, ...]
+
+
+#: Where processes differ more than the values of one do, the interval from five of them holds the true ratio
+#: 9 times of 10, that from two 6 times: quick is a first look.
+THOROUGH = Protocol(rounds=5, values=3, seconds=0.1, sizes=(4, 16, 64, 256, 512))
+QUICK = Protocol(rounds=2, values=3, seconds=0.02, sizes=(4, 64, 512))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work, its variants by backend, those that must match to be timed, and its arithmetic."""
+
+    work: Work
+    variants: dict[str, list[str]]
+    gated: list[str]
+    flops: int | None = None
+
+
+@dataclass
+class Values:
+    """Seconds by process: of a variant's first call, and of its later calls."""
+
+    first_calls: list[list[float]] = field(default_factory=list)
+    samples: list[list[float]] = field(default_factory=list)
+
+
+#: By backend and variant.
+Measured = dict[tuple[str, str], Values]
+
+
+def bench(
+    cases: Sequence[str] | None = None,
+    *,
+    quick: bool = False,
+    threads: int = 1,
+    dtype: str = "float64",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> BenchReport:
+    """Time cases, all but the figures if none are named, on both backends and in every mode.
+
+    Raises ArgumentValueError for an unknown case or dtype or an impossible number of threads,
+    BackendMissingError where TensorFlow is not installed.
+    """
+    names = find_cases(cases)
+    if not 1 <= threads <= len(usable_cpus()):
+        raise ArgumentValueError(
+            f"threads: got {threads}; expected 1 to {len(usable_cpus())}, the processors there are to run on."
+        )
+    if seed < 0:
+        raise ArgumentValueError(f"seed: got {seed}; expected 0 or more.")
+    if dtype not in DTYPES:
+        raise unknown_name("dtype", dtype, DTYPES)
+    protocol = QUICK if quick else THOROUGH
+    planned = list(plan_jobs(names, protocol.sizes, dtype, seed))
+    progress = progress or (lambda *_: None)
+
+    gate = Gate()
+    with WorkerProcess("tensorflow", threads) as process:
+        environment = process.conditions
+        jobs = list(gate.admit(process, planned, progress))
+    measured = measure(jobs, protocol, threads, progress)
+    sweep: list[Timing] = []
+    figures: list[Figure] = []
+    for job, found in zip(jobs, measured, strict=True):
+        if BY_HAND in job.gated:
+            figures.append(judge(job.work, *summarize(job, found, threads, seed)))
+        else:
+            sweep += summarize(job, found, threads, seed)
+            sweep += first_calls(job, found, threads) if job.gated else []
+    words = [
+        "gradtwin bench",
+        *names,
+        "--quick" if quick else "",
+        f"--threads {threads} --dtype {dtype} --seed {seed}",
+    ]
+    return BenchReport(
+        command="bench",
+        checks=gate.checks(),
+        seed=seed,
+        reproduce=" ".join(filter(None, words)),
+        environment={
+            **environment,
+            "threads": threads,
+            "protocol": asdict(protocol),
+            "load_after": read_load(),
+        },
+        timings=tuple(sweep),
+        figures=tuple(figures),
+        refused=tuple(gate.refused),
+    )
+
+
+def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int) -> Iterator[Job]:
+    """Yield what is to be timed for these cases; with a sweep come the conversions and the plain product."""
+    every_mode = {name: list(modes) for name, (_, _, modes) in BACKENDS.items()}
+    sweep = [name for name in names if name != FIGURES]
+    for name in sweep:
+        for size in sizes:
+            for work in works_of(name, (size, size, size), dtype, seed):
+                yield Job(work, every_mode, gated=every_mode["tensorflow"])
+    if sweep:
+        for size in sizes:
+            for stage in ("to tensor", "to array"):
+                yield Job(
+                    Work(CONVERSION, stage, (size, size, size), dtype, seed),
+                    {"tensorflow": ["eager"]},
+                    gated=[],
+                )
+            yield Job(Work(PLAIN_MATMUL, "forward", (size, size, size), dtype, seed), {"numpy": ["eager"]}, gated=[])
+    if FIGURES in names:
+        for target in TARGETS:
+            yield Job(target.work(dtype, seed), {target.backend: [BY_HAND, target.mode]}, gated=[BY_HAND])
+
+
+class Gate:
+    """Lets pass what matches; `refused` says what did not, and is not timed."""
+
+    def __init__(self) -> None:
+        self.refused: list[str] = []
+        self._found: dict[tuple[str, Extents, str], list[Check]] = {}
+
+    def admit(self, process: WorkerProcess, jobs: Sequence[Job], progress: Progress) -> Iterator[Job]:
+        """Yield each job with its arithmetic and the variants that match; one with none left is dropped."""
+        for done, job in enumerate(jobs):
+            progress(done, len(jobs), f"gate: {job.work.title}")
+            failed = [variant for variant in job.gated if not self._matches(process, job.work, variant)]
+            if job.gated and failed == job.gated:
+                continue
+            variants = {b: [v for v in names if v not in failed] for b, names in job.variants.items()}
+            counted = job.work.case != CONVERSION
+            flops = process.ask("count_flops", work=asdict(job.work)) if counted else None
+            yield replace(job, variants=variants, flops=flops)
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return one check for each thing compared, over all sizes."""
+        alike: dict[tuple[str, str, str], list[Check]] = {}
+        for checks in self._found.values():
+            for check in checks:
+                alike.setdefault((check.operation, check.mode, check.name), []).append(check)
+        return tuple(merge_checks(checks) for checks in alike.values())
+
+    def _matches(self, process: WorkerProcess, work: Work, variant: str) -> bool:
+        key = (work.case, work.extents, variant)  # the gradient's comparison has the forward's in it
+        if key not in self._found:
+            answer = process.ask("check_work", work=asdict(work), variant=variant)
+            self._found[key] = [read_check(fields) for fields in answer]
+        verdict = worst_verdict(check.verdict for check in self._found[key])
+        if verdict != "match":
+            self.refused.append(f"{work.title} at {work.extents}, {variant}: {verdict}, so not timed")
+        return verdict == "match"
+
+
+def measure(jobs: Sequence[Job], protocol: Protocol, threads: int, progress: Progress) -> list[Measured]:
+    """Return what was measured of each job's variants, in their order.
+
+    Each round has fresh processes, one for each backend, which work by turns, never at once; the order of the
+    jobs changes from round to round, that of the backends from job to job.
+    """
+    measured: list[Measured] = [{(b, v): Values() for b, names in job.variants.items() for v in names} for job in jobs]
+    needed = sorted({backend for job in jobs for backend in job.variants})
+    for turn in range(protocol.rounds):
+        with ExitStack() as stack:
+            workers = {backend: stack.enter_context(WorkerProcess(backend, threads)) for backend in needed}
+            order = list(range(len(jobs)))[:: -1 if turn % 2 else 1]
+            for done, i in enumerate(order):
+                progress(turn * len(jobs) + done, protocol.rounds * len(jobs), jobs[i].work.title)
+                for backend, variants in list(jobs[i].variants.items())[:: -1 if (turn + i) % 2 else 1]:
+                    answers = workers[backend].ask(
+                        "time_work",
+                        work=asdict(jobs[i].work),
+                        variants=variants,
+                        values=protocol.values,
+                        seconds=protocol.seconds,
+                    )
+                    for variant, answer in zip(variants, answers, strict=True):
+                        values = measured[i][backend, variant]
+                        values.first_calls.append([answer["first_call"]])
+                        values.samples.append(answer["samples"])
+    return measured
+
+
+def summarize(job: Job, measured: Measured, threads: int, seed: int) -> list[Timing]:
+    """Return the timings of a job's variants, with the ratios to the first: NumPy, or the step by hand."""
+    (base, base_values), *_ = measured.items()
+    timings = []
+    for variant, values in measured.items():
+        ratio = None
+        if variant != base:
+            to = BY_HAND if BY_HAND in base else "numpy"
+            ratio = bootstrap_ratio(values.samples, to, base_values.samples, seed)
+        timings.append(Timing(job.work, *variant, threads, values.samples, job.flops, ratio))
+    return timings
+
+
+def first_calls(job: Job, measured: Measured, threads: int) -> list[Timing]:
+    """Return the timings of the first call of a job's variants: tracing, compiling and one run."""
+    return [
+        Timing(job.work, *variant, threads, values.first_calls, first_call=True) for variant, values in measured.items()
+    ]

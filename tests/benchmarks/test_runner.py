@@ -1,0 +1,160 @@
+"""A whole run, tiny, in real processes; and the processes themselves."""
+
+import json
+import os
+
+import pytest
+
+import gradtwin as gt
+from gradtwin.benchmarks import runner
+from gradtwin.benchmarks.cases import BY_HAND, FIGURES, STEP, works_of
+from gradtwin.benchmarks.processes import WorkerProcess
+from gradtwin.benchmarks.runner import Gate, Job, Protocol, bench, plan_jobs
+from gradtwin.comparisons.report.data import Check
+
+TINY = Protocol(rounds=2, values=2, seconds=1e-4, sizes=(2, 3))
+ROW_KEYS = {"operation", "shape", "dtype", "backend", "mode", "threads"}
+ROW_KEYS |= {"median_s", "q1_s", "q3_s", "samples", "flops", "ratio"}
+
+
+@pytest.fixture(scope="module")
+def run():
+    """The report of a tiny run, with what it told of its progress."""
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "QUICK", TINY)
+        report = bench(["sgd", STEP, FIGURES], quick=True, seed=3, progress=lambda *what: told.append(what))
+    return report, told
+
+
+def test_the_report_has_the_keys_of_its_schema(run):
+    report, _ = run
+    data = json.loads(json.dumps(report.to_dict()))
+    assert data["schema"] == "gradtwin.report/1"
+    assert (data["command"], data["verdict"], data["seed"]) == ("bench", "match", 3)
+    assert all(set(row) == ROW_KEYS for row in data["results"])
+    assert data["reproduce"] == "gradtwin bench sgd regression figures --quick --threads 1 --dtype float64 --seed 3"
+    assert data["environment"]["variables"]["OPENBLAS_NUM_THREADS"] == "1"
+    assert data["environment"]["protocol"]["rounds"] == 2
+
+
+def test_every_mode_is_timed_with_all_its_samples(run):
+    rows = [row for row in run[0].to_dict()["results"] if row["operation"] == "sgd"]
+    assert {(row["backend"], row["mode"]) for row in rows} == {
+        ("numpy", "eager"),
+        ("tensorflow", "eager"),
+        ("tensorflow", "graph"),
+        ("tensorflow", "xla"),
+    }
+    assert len(rows) == 4 * len(TINY.sizes)
+    for row in rows:
+        assert len(row["samples"]) == TINY.rounds * TINY.values
+        assert min(row["samples"]) <= row["q1_s"] <= row["median_s"] <= row["q3_s"] <= max(row["samples"])
+        assert (row["ratio"] is None) == (row["backend"] == "numpy")
+        assert row["flops"] == 2 * row["shape"][0][0] ** 2
+
+
+def test_first_calls_and_conversions_have_rows_of_their_own(run):
+    names = {row["operation"] for row in run[0].to_dict()["results"]}
+    assert {"sgd: first call", "regression step: first call"} < names
+    assert {"conversion to tensor", "conversion to array", "plain matmul"} < names
+
+
+def test_the_figures_compare_with_the_step_by_hand(run):
+    report, _ = run
+    assert [figure.limit for figure in report.figures] == [1.3, 1.05, 1.1, 1.1]
+    assert {row["ratio"]["to"] for row in report.to_dict()["figures"]} == {BY_HAND}
+
+
+def test_progress_is_told(run):
+    told = run[1]
+    assert all(0 <= done < total for done, total, _ in told)
+    assert any(what.startswith("gate: ") for _, _, what in told)
+
+
+def test_the_text_says_what_was_found(run):
+    text = str(run[0])
+    for expected in (
+        "sgd, float64",
+        "TensorFlow xla",
+        "first",
+        "conversion of",
+        "figures to reach",
+        "at no size",
+    ):
+        assert expected in text
+
+
+def test_what_does_not_match_is_not_timed():
+    class Process:
+        """Answers as a worker would whose XLA is wrong at one size."""
+
+        def ask(self, job, work, variant=None):
+            if job == "count_flops":
+                return 1
+            wrong = variant == "xla" and work["extents"] == (3, 3, 3)
+            return [Check("value", "sgd", "value", "float64", variant, "mismatch" if wrong else "match").to_dict()]
+
+    gate = Gate()
+    jobs = list(gate.admit(Process(), list(plan_jobs(["sgd"], (2, 3), "float64", 0))[:2], lambda *_: None))
+    assert [job.variants["tensorflow"] for job in jobs] == [["eager", "graph", "xla"], ["eager", "graph"]]
+    assert gate.refused == ["sgd at (3, 3, 3), xla: mismatch, so not timed"]
+    assert {check.mode: check.verdict for check in gate.checks()} == {
+        "eager": "match",
+        "graph": "match",
+        "xla": "mismatch",
+    }
+
+
+@pytest.mark.parametrize("verdict", ["mismatch", "inconclusive"])
+def test_a_job_of_which_nothing_matches_is_dropped(verdict):
+    class Process:
+        def ask(self, _, **arguments):
+            variant = arguments["variant"]
+            return [Check("value", "sgd", "value", "float64", variant, verdict).to_dict()]
+
+    [work] = works_of("sgd", (2, 2, 2), "float64", 0)
+    gate = Gate()
+    assert not list(
+        gate.admit(Process(), [Job(work, {"numpy": ["eager"], "tensorflow": ["xla"]}, ["xla"])], lambda *_: None)
+    )
+    assert len(gate.refused) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"threads": 0}, "threads: got 0; expected 1 to"),
+        ({"threads": 10**6}, "threads: got 1000000; expected 1 to"),
+        ({"dtype": "float63"}, "Did you mean 'float64'"),
+        ({"seed": -1}, "seed: got -1"),
+        ({"cases": ["nothing"]}, "case: 'nothing' is not known"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments, message):
+    with pytest.raises(gt.ArgumentValueError, match=message):
+        bench(**arguments)
+
+
+def test_a_worker_has_its_threads_and_times_a_job():
+    [work] = works_of("matmul", (2, 2, 2), "float32", 0)[:1]
+    with WorkerProcess("numpy", 1) as worker:
+        assert "1 threads" in worker.conditions["blas"]
+        [answer] = worker.ask("time_work", work=vars(work), variants=["eager"], values=3, seconds=1e-4)
+    assert answer["first_call"] > 0
+    assert len(answer["samples"]) == 3
+
+
+def test_a_worker_that_dies_is_reported():
+    with (
+        WorkerProcess("numpy", 1) as worker,
+        pytest.raises(gt.GradTwinError, match=r"died at 'time_work':\n(.*\n)*KeyError: 'extents'"),
+    ):
+        worker.ask("time_work", work={}, variants=["eager"], values=1, seconds=1e-4)
+
+
+def test_a_missing_tensorflow_is_named(tmp_path, monkeypatch):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('planted')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
+    with pytest.raises(gt.BackendMissingError, match="planted"):
+        WorkerProcess("tensorflow", 1)
