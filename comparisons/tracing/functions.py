@@ -1,0 +1,293 @@
+"""Reductions and products: each NumPy function by the TensorFlow primitives that it is made of.
+
+An operation takes the result's dtype and NumPy's own arguments, and returns the tensor. What is not here is traced
+through NumPy's own Python source (np.median, np.polyval, np.cross, …), or escapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.tensorflow_rules.linear import matmul
+from gradtwin.comparisons.tracing.conversion import is_tracing, plain, to_tensor
+from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, composed, numeric, valued
+from gradtwin.comparisons.tracing.framework import tf
+
+# Reductions.
+
+
+def _axes(axis: Any) -> Any:
+    return list(axis) if isinstance(axis, tuple) else axis
+
+
+def _shaped(x: Any, where: Any) -> Any:
+    """Return a mask in the shape of a tensor."""
+    return np.broadcast_to(plain(where), x.shape)
+
+
+def _sum(
+    kind: Any, a: Any, axis: Any = None, keepdims: Any = False,
+    initial: Any = None, where: Any = True,
+) -> Any:  # fmt: skip
+    """Σ a."""
+    x = to_tensor(a, kind)
+    if where is not True:
+        x = tf.where(_shaped(x, where), x, tf.zeros_like(x))
+    y = tf.reduce_sum(x, _axes(axis), keepdims)
+    return y if initial is None else y + to_tensor(initial, kind)
+
+
+def _mean(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
+    """Σ a / n."""
+    x = to_tensor(a, kind)
+    count = np.sum(_shaped(x, where), axis=axis, keepdims=bool(keepdims))
+    return _sum(kind, a, axis, keepdims=keepdims, where=where) / tf.constant(count, kind)
+
+
+def _var(
+    kind: Any, a: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False,
+    where: Any = True, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """Σ (a − mean a)² / (n − ddof)."""
+    x = to_tensor(a, kind)
+    centre = _mean(kind, a, axis, keepdims=True, where=where) if mean is None else to_tensor(mean, kind)
+    squares = tf.square(x - centre)
+    if where is not True:
+        squares = tf.where(_shaped(x, where), squares, tf.zeros_like(x))
+    count = np.sum(_shaped(x, where), axis=axis, keepdims=bool(keepdims)) - (ddof if correction is None else correction)
+    return tf.reduce_sum(squares, _axes(axis), keepdims) / tf.constant(count, kind)
+
+
+def _std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **options: Any) -> Any:
+    return call(np.sqrt, (call(np.var, (a, axis, dtype, None, ddof), options),), {} if out is None else {"out": out})
+
+
+def _prod(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, **options: Any) -> Any:
+    """Π a."""
+    return NotImplemented if options else tf.reduce_prod(to_tensor(a, kind), _axes(axis), keepdims)
+
+
+def _extremum(function: Any) -> Any:
+    def operation(
+        kind: Any,
+        a: Any,
+        axis: Any = None,
+        keepdims: Any = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        """Return the extreme elements' mean: a tie splits its gradient evenly, as in reduce_max."""
+        if is_tracing(initial):
+            return NotImplemented
+        value, mask = np.asarray(plain(a)), plain(where)
+        bound = {} if initial is None else {"initial": initial}
+        best = function(value, axis=axis, keepdims=True, where=mask, **bound)
+        chosen = (value == best) & mask
+        x = to_tensor(a, kind)
+        count = np.sum(chosen, axis=axis, keepdims=bool(keepdims))
+        if initial is not None:  # where it is the extreme itself, the result is a constant
+            best = np.where(count, 0, best.reshape(np.shape(count)))
+            return _mean_of(x, chosen, axis, keepdims, np.maximum(count, 1)) + tf.constant(best, kind)
+        return _mean_of(x, chosen, axis, keepdims, count)
+
+    return numeric(operation, skipped=(2,))
+
+
+def _mean_of(x: Any, chosen: Any, axis: Any, keepdims: Any, count: Any) -> Any:
+    return tf.reduce_sum(tf.where(chosen, x, tf.zeros_like(x)), _axes(axis), keepdims) / tf.constant(count, x.dtype)
+
+
+def _in_steps(ufunc: np.ufunc) -> Rule:
+    """Return the rule of a ufunc's `reduce` that has no counterpart: one element after another."""
+
+    def reduce(a: Any, axis: int = 0, *, keepdims: bool = False) -> Any:
+        a = a if is_tracing(a) else call(np.array, (a,), {})
+        first, *others = call(np.moveaxis, (a, axis, 0), {})
+        for x in others:
+            first = call(ufunc, (first, x), {})
+        return call(np.expand_dims, (first, axis), {}) if keepdims else first
+
+    return valued(reduce)
+
+
+def _cumsum(kind: Any, a: Any, axis: Any = None) -> Any:
+    x = to_tensor(a, kind)
+    return tf.cumsum(tf.reshape(x, [-1]), 0) if axis is None else tf.cumsum(x, axis)
+
+
+def _cumprod(kind: Any, a: Any, axis: Any = None) -> Any:
+    """Partial products, one by one: TensorFlow's own gradient of cumprod divides by the elements, which may be zero."""
+    x = to_tensor(a, kind)
+    if axis is None:
+        x, axis = tf.reshape(x, [-1]), 0
+    parts = tf.unstack(x, axis=axis)
+    for i in range(1, len(parts)):
+        parts[i] = parts[i - 1] * parts[i]
+    return tf.stack(parts, axis) if parts else x
+
+
+def _axis_zero(rule: Rule) -> Rule:
+    """Return the rule of a ufunc's `reduce` or `accumulate`, whose axis is 0 by default."""
+
+    def with_axis(this: Call) -> Any:
+        names = ("axis", "dtype", "out", "keepdims", "initial", "where")
+        options = {"axis": 0, **dict(zip(names, this.args[1:], strict=False)), **this.kwargs}
+        options = {name: x for name, x in options.items() if x is not None or name == "axis"}
+        return rule(replace(this, args=this.args[:1], kwargs=options))
+
+    return with_axis
+
+
+# Products.
+
+
+def _matmul(kind: Any, a: Any, b: Any, **_: Any) -> Any:
+    """Y = A B, stacks of matrices broadcast; a 1-D A is a row, a 1-D B a column."""
+    return matmul(to_tensor(a, kind), to_tensor(b, kind))
+
+
+def _dot(kind: Any, a: Any, b: Any) -> Any:
+    """Σₖ a…ₖ b…ₖ…, over a's last axis and b's last but one."""
+    x, y = to_tensor(a, kind), to_tensor(b, kind)
+    if not x.shape.rank or not y.shape.rank:
+        return x * y
+    if x.shape.rank == y.shape.rank == 2:
+        return tf.matmul(x, y)
+    return tf.tensordot(x, y, [[x.shape.rank - 1], [max(y.shape.rank - 2, 0)]])
+
+
+def _inner(kind: Any, a: Any, b: Any) -> Any:
+    x, y = to_tensor(a, kind), to_tensor(b, kind)
+    if not x.shape.rank or not y.shape.rank:
+        return x * y
+    return tf.tensordot(x, y, [[x.shape.rank - 1], [y.shape.rank - 1]])
+
+
+def _vdot(kind: Any, a: Any, b: Any) -> Any:
+    return tf.reduce_sum(tf.reshape(to_tensor(a, kind), [-1]) * tf.reshape(to_tensor(b, kind), [-1]))
+
+
+def _outer(kind: Any, a: Any, b: Any) -> Any:
+    return tf.reshape(to_tensor(a, kind), [-1, 1]) * tf.reshape(to_tensor(b, kind), [1, -1])
+
+
+def _tensordot(kind: Any, a: Any, b: Any, axes: Any = 2) -> Any:
+    x, y = to_tensor(a, kind), to_tensor(b, kind)
+    if not isinstance(axes, int | np.integer):
+        left, right = (np.atleast_1d(axis) for axis in axes)
+        axes = [[int(i) % x.shape.rank for i in left], [int(i) % y.shape.rank for i in right]]
+    return tf.tensordot(x, y, axes)
+
+
+def _einsum(kind: Any, subscripts: Any, *operands: Any, **_: Any) -> Any:
+    if not isinstance(subscripts, str):
+        return NotImplemented
+    subscripts = subscripts.replace(" ", "")
+    if "->" not in subscripts:  # implied are the labels that stand there once, in alphabetical order
+        labels = subscripts.replace(",", "").replace("...", "")
+        dots = "..." if "..." in subscripts else ""
+        subscripts += "->" + dots + "".join(sorted(label for label in labels if labels.count(label) == 1))
+    return tf.einsum(subscripts, *[to_tensor(x, kind) for x in operands])
+
+
+def _vecdot(kind: Any, a: Any, b: Any, axis: int = -1) -> Any:
+    return tf.reduce_sum(to_tensor(a, kind) * to_tensor(b, kind), axis)
+
+
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, **_: Any) -> Any:
+    return call(np.sum, (call(np.diagonal, (a, offset, axis1, axis2), {}), -1), {})
+
+
+def _outer_of(ufunc: np.ufunc) -> Any:
+    """f(aᵢ, bⱼ) for all i and j."""
+
+    def operation(a: Any, b: Any, **options: Any) -> Any:
+        a = a if is_tracing(a) else np.asarray(a)
+        b = b if is_tracing(b) else np.asarray(b)
+        return call(ufunc, (call(np.reshape, (a, np.shape(a) + (1,) * np.ndim(b)), {}), b), options)
+
+    return composed(operation)
+
+
+def correlate_windows(a: Any, v: Any, low: Any, high: Any) -> Any:
+    """yₖ = Σᵢ aₖ₊ᵢ vᵢ, in any number of dimensions, with `low` and `high` zeros added at the ends of each axis."""
+    padded = call(np.pad, (a, list(zip(low, high, strict=True))), {})
+    windows = call(np.lib.stride_tricks.sliding_window_view, (padded, np.shape(v)), {})
+    return call(np.tensordot, (windows, v, np.ndim(v)), {})
+
+
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """Y = fᵢ + (x − xᵢ)(fᵢ₊₁ − fᵢ)/(xᵢ₊₁ − xᵢ) between two neighbours, constant beyond the ends."""
+    if period is not None or np.size(plain(xp)) == 1:
+        return NotImplemented
+    x, xp, fp = (call(np.asarray, (item, float), {}) for item in (x, xp, fp))
+    at, nodes = np.asarray(plain(x)), plain(xp)
+    i = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, len(nodes) - 2)
+    y = fp[i] + (x - xp[i]) * ((fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]))
+    y = call(np.where, (at < nodes[0], fp[0] if left is None else left, y), {})
+    return call(np.where, (at > nodes[-1], fp[-1] if right is None else right, y), {})
+
+
+def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """yₖ = Σᵢ aₖ₋ᵢ vᵢ."""
+    if np.size(plain(v)) > np.size(plain(a)):
+        a, v = v, a
+    return _slide(a, call(np.flip, (v,), {}), mode)
+
+
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """yₖ = Σᵢ aₖ₊ᵢ vᵢ; with a longer v the result is reversed, as NumPy has it."""
+    if np.size(plain(v)) > np.size(plain(a)):
+        return call(np.flip, (_slide(v, a, mode),), {})
+    return _slide(a, v, mode)
+
+
+def _slide(a: Any, v: Any, mode: str) -> Any:
+    a, v = (x if is_tracing(x) else np.asarray(x) for x in (a, v))
+    size = np.size(plain(v))
+    low = {"full": size - 1, "valid": 0, "same": size // 2}[mode]
+    high = {"full": size - 1, "valid": 0, "same": size - 1 - low}[mode]
+    return correlate_windows(a, v, [low], [high])
+
+
+# fmt: off
+RULES.update({
+    np.sum:         numeric(_sum, skipped=(2, 3)),
+    np.mean:        numeric(_mean, skipped=(2, 3)),
+    np.var:         numeric(_var, skipped=(2, 3)),
+    np.std:         composed(_std),
+    np.prod:        numeric(_prod, skipped=(2, 3)),
+    np.max:         _extremum(np.max),
+    np.min:         _extremum(np.min),
+    np.cumsum:      numeric(_cumsum, skipped=(2, 3)),
+    np.cumprod:     numeric(_cumprod, skipped=(2, 3)),
+    np.matmul:      numeric(_matmul),
+    np.dot:         numeric(_dot),
+    np.inner:       numeric(_inner),
+    np.vdot:        numeric(_vdot),
+    np.outer:       numeric(_outer),
+    np.tensordot:   numeric(_tensordot),
+    np.einsum:      numeric(_einsum),
+    np.trace:       valued(_trace),
+    np.interp:      valued(_interp),
+    np.convolve:    valued(_convolve),
+    np.correlate:   valued(_correlate),
+    np.add.reduce:            _axis_zero(numeric(_sum, skipped=(2, 3))),
+    np.multiply.reduce:       _axis_zero(numeric(_prod, skipped=(2, 3))),
+    np.maximum.reduce:        _axis_zero(_extremum(np.max)),
+    np.minimum.reduce:        _axis_zero(_extremum(np.min)),
+    np.logaddexp.reduce:      _in_steps(np.logaddexp),
+    np.hypot.reduce:          _in_steps(np.hypot),
+    np.add.accumulate:        _axis_zero(numeric(_cumsum, skipped=(2, 3))),
+    np.multiply.accumulate:   _axis_zero(numeric(_cumprod, skipped=(2, 3))),
+})
+RULES.update({
+    ufunc.outer: _outer_of(ufunc)
+    for ufunc in (np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.minimum)
+})
+if hasattr(np, "vecdot"):  # NumPy 2.1 and later
+    RULES[np.vecdot] = numeric(_vecdot)
+# fmt: on

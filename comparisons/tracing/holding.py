@@ -1,0 +1,155 @@
+"""The user's arrays in a traced run: copied in, differentiated where asked, and handed back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradtwin.comparisons.tracing.array import TracingArray
+from gradtwin.comparisons.tracing.buffers import Array, Buffer, address, constant, overlay, owner
+from gradtwin.comparisons.tracing.conversion import is_differentiable
+from gradtwin.comparisons.tracing.recorder import Recorder
+from gradtwin.errors import ArgumentTypeError
+
+
+class Holder:
+    """The tracing arrays that stand for arrays of the user's.
+
+    Arrays that share memory share a buffer, so that a write through one shows in the other. The tensor that the tape
+    watches is a whole buffer's; the gradient of an array is its view of the buffer's gradient.
+    """
+
+    def __init__(self, recorder: Recorder, parameters: set[int]) -> None:
+        self._recorder = recorder
+        self._parameters = parameters
+        self._groups: dict[int, list[tuple[Array, TracingArray]]] = {}
+        self._by_array: dict[int, TracingArray] = {}
+        self._originals: dict[int, tuple[TracingArray, Any, Buffer]] = {}
+        self._plain: dict[int, tuple[Any, TracingArray]] = {}
+        self._leaves: dict[int, tuple[Buffer, Any]] = {}
+        self._views: dict[int, Any] = {}
+        self._watched: list[TracingArray] = []
+        self.inputs: dict[int, TracingArray] = {}
+
+    def take_inputs(self, inputs: tuple[Any, ...], wrt: set[int]) -> list[Any]:
+        """Return the inputs with tracing arrays in place of arrays, each one of its own."""
+        taken: list[Any] = []
+        for position, value in enumerate(inputs):
+            if position in wrt:
+                if not isinstance(value, np.ndarray | np.floating | float) or not is_differentiable(value):
+                    kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+                    raise ArgumentTypeError(
+                        f"input {position}: got {kind}; expected an array or number of float16, float32 or float64."
+                    )
+                if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+                    raise ArgumentTypeError(
+                        f"input {position}: got {type(value).__name__}; expected a plain array; use np.asarray."
+                    )
+            if type(value) is np.ndarray and not value.dtype.hasobject:
+                array = self._single(value)
+            elif position in wrt:
+                array = TracingArray(self._recorder, value, Buffer(np.asarray(value)))
+            else:
+                taken.append(value)
+                continue
+            self.inputs[position] = array
+            self._originals[id(array)] = (array, value, array._buffer)
+            if position in wrt:
+                self._watched.append(array)
+            taken.append(array)
+        return taken
+
+    def wrap(self, array: Array) -> TracingArray:
+        """Return the tracing array of a held array: one for each array, and one buffer for shared memory."""
+        if id(array) in self._by_array:
+            return self._by_array[id(array)]
+        base = owner(array)
+        group = self._groups.setdefault(id(base), [])
+        held = self._single(array)
+        group.append((array, held))
+        self._by_array[id(array)] = held
+        self._originals[id(held)] = (held, array, held._buffer)
+        if len(group) > 1 and isinstance(base, np.ndarray) and base.dtype == array.dtype:
+            self._share(base, group)
+        if id(array) in self._parameters and is_differentiable(array):
+            self._watched.append(held)
+        return held
+
+    def held(self, array: Array) -> TracingArray | None:
+        """Return the tracing array of a parameter, None where forward doesn't reach it."""
+        found = self._by_array.get(id(array))
+        return found if found is not None and id(found) in self._views else None
+
+    def watch(self) -> None:
+        """Make tensors of the differentiated arrays' buffers and let the tape watch them."""
+        for array in self._watched:
+            buffer = array._buffer
+            self._views[id(array)] = array._value  # forward may set its shape
+            if id(buffer) not in self._leaves:
+                buffer.replace(constant(buffer.root))
+                self._recorder.tape.watch(buffer.tensor)
+                self._leaves[id(buffer)] = (buffer, buffer.tensor)
+
+    def leaf(self, array: TracingArray) -> Any:
+        """Return the tensor that the tape watches for a differentiated array."""
+        return self._leaves[id(array._buffer)][1]
+
+    def extract(self, array: TracingArray, bar: Array) -> Array:
+        """Return an array's own part of its buffer's gradient."""
+        root, view = array._buffer.root, self._views[id(array)]
+        if not isinstance(view, np.ndarray):
+            return bar
+        memory = np.empty(root.size, bar.dtype)
+        overlay(memory, root, root)[...] = bar
+        return np.array(overlay(memory, root, view))
+
+    def plain(self, array: TracingArray) -> Any:
+        """Return the plain array in a tracing one's place: the user's own, where it stands for one and is unchanged."""
+        value = array._value
+        if id(array) in self._originals:
+            _, original, _ = self._originals[id(array)]
+            if np.shape(original) == np.shape(value) and np.asarray(original).tobytes() == np.asarray(value).tobytes():
+                value = original
+        self._plain[id(value)] = (value, array)
+        return value
+
+    def traced(self, value: Any) -> TracingArray | None:
+        """Return the tracing array that a plain one was put in the place of."""
+        found = self._plain.get(id(value))
+        return None if found is None else found[1]
+
+    def _single(self, array: Array) -> TracingArray:
+        """Return a tracing array of a copy with the same memory layout."""
+        if array.flags.c_contiguous or array.flags.f_contiguous or any(s % array.itemsize for s in array.strides):
+            value = root = array.copy(order="K")
+        else:
+            value, root = _clone(array)
+        value.flags.writeable = array.flags.writeable
+        return self._new(value, root)
+
+    def _share(self, base: Array, group: list[tuple[Array, TracingArray]]) -> None:
+        """Give arrays that share memory one buffer."""
+        if not base.flags.c_contiguous and not base.flags.f_contiguous:
+            return
+        root = base.copy(order="K")
+        memory = np.ndarray(root.size, root.dtype, root)
+        shared = Buffer(root)
+        self._recorder.buffers[id(root)] = shared
+        for array, held in group:
+            held._value = root if array is base else overlay(memory, base, array)
+            held._buffer = shared
+
+    def _new(self, value: Array, root: Array) -> TracingArray:
+        buffer = Buffer(root)
+        self._recorder.buffers[id(root)] = buffer
+        return TracingArray(self._recorder, value, buffer)
+
+
+def _clone(array: Array) -> tuple[Array, Array]:
+    """Return a copy with the same strides, and the block of memory it is a view of."""
+    low, high = np.lib.array_utils.byte_bounds(array)
+    root = np.zeros((high - low) // array.itemsize, array.dtype)
+    value: Array = np.ndarray(array.shape, array.dtype, root, address(array) - low, array.strides)
+    value[...] = array
+    return value, root

@@ -1,0 +1,111 @@
+"""What one traced run keeps: its tape, what escaped from it, and what is worth a note."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradtwin.comparisons.tracing.buffers import Buffer, Pool
+from gradtwin.comparisons.tracing.framework import tf
+from gradtwin.errors import GradTwinError
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)
+
+
+@dataclass(frozen=True)
+class Escape:
+    """A value that depends on the differentiated inputs left the trace: `what` took it out, in `function`."""
+
+    what: str
+    function: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.what} in {self.function} ({self.file}:{self.line})"
+
+
+class UntraceableError(GradTwinError):
+    """A function that can't be run, or differentiated, under the tape."""
+
+
+class Place(NamedTuple):
+    """A line of the user's code."""
+
+    function: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.function} ({self.file}:{self.line})"
+
+
+def user_place() -> Place:
+    """Return the innermost line that is running outside this package, NumPy and SciPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and is_library_file(frame.f_code.co_filename):
+        frame = frame.f_back
+    return Place(frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno)
+
+
+def is_library_file(file: str) -> bool:
+    """Return whether a source file is of this package, NumPy or SciPy, or no file at all."""
+    return file.startswith(_LIBRARIES) or file.startswith("<") or f"{os.sep}scipy{os.sep}" in file
+
+
+class Recorder:
+    """The state of one traced run; `call` runs a NumPy function on tracing arrays."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+        self.tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
+        self.pool = Pool()
+        #: Buffers by the id of the array that owns their memory, which each buffer keeps alive.
+        self.buffers: weakref.WeakValueDictionary[int, Buffer] = weakref.WeakValueDictionary()
+        self.recording = True
+        self._escapes: dict[Escape, None] = {}
+        self._notes: dict[str, None] = {}
+        self._branches: dict[Place, None] = {}
+
+    def escape(self, what: str) -> None:
+        """Log that a traced value was taken out of the trace, and where."""
+        if self.recording:
+            self._escapes[Escape(what, *user_place())] = None
+
+    def note(self, text: str) -> None:
+        """Log an observation once for each line of the user's code."""
+        if self.recording:
+            self._notes[f"{text} in {user_place()}"] = None
+
+    def branch(self) -> None:
+        """Log that the values, and not only the shapes, decided something."""
+        if self.recording:
+            self._branches[user_place()] = None
+
+    @property
+    def escapes(self) -> tuple[Escape, ...]:
+        """What escaped, in order."""
+        return tuple(self._escapes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The observations, with one for all the branches."""
+        if not self._branches:
+            return tuple(self._notes)
+        places = [str(place) for place in self._branches]
+        shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+        return (
+            *self._notes,
+            f"branch: values were compared in {shown}; the branch taken there is what was traced",
+        )
+
+
+#: The runs under way, innermost last. Tracing is not thread-safe: it changes modules while it runs.
+RUNNING: list[Recorder] = []

@@ -1,0 +1,173 @@
+"""Run a forward once under the tape, and differentiate what it returned."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradtwin.comparisons.tracing import functions, linear_algebra, writing  # noqa: F401  (their rules)
+from gradtwin.comparisons.tracing.array import TracingArray
+from gradtwin.comparisons.tracing.buffers import Array, constant, native
+from gradtwin.comparisons.tracing.conversion import is_active, plain, tensor_of
+from gradtwin.comparisons.tracing.dispatch import call
+from gradtwin.comparisons.tracing.framework import tf
+from gradtwin.comparisons.tracing.holding import Holder
+from gradtwin.comparisons.tracing.lints import lint_name
+from gradtwin.comparisons.tracing.recorder import (
+    RUNNING,
+    Escape,
+    Recorder,
+    UntraceableError,
+    is_library_file,
+)
+from gradtwin.comparisons.tracing.scipy_rules import load_scipy
+from gradtwin.comparisons.tracing.swapping import Swap
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, ShapeError
+
+
+class Trace:
+    """One traced run of a forward.
+
+    `result` is what forward returned, with plain arrays. `escapes` is empty when the trace can be trusted; otherwise
+    every gradient raises UntraceableError. `notes` are lints, and which branches were taken.
+    """
+
+    def __init__(
+        self, recorder: Recorder, swap: Swap, holder: Holder, wrt: tuple[int, ...], parameters: dict[str, Any]
+    ):
+        self._recorder = recorder
+        self._swap = swap
+        self._holder = holder
+        self._wrt = wrt
+        self._parameters = parameters
+        self.result: Any = None
+        self.escapes: tuple[Escape, ...] = ()
+        self.notes: tuple[str, ...] = ()
+
+    def value(self, select: Callable[[Any], Any] | None = None) -> Array:
+        """Return TensorFlow's own value of the output, which must equal NumPy's to rounding."""
+        output, array = self._output(select)
+        return np.asarray(plain(output)) if array is None else np.asarray(array.numpy())
+
+    def gradient(self, y_bar: Any, select: Callable[[Any], Any] | None = None) -> tuple[Array | None, ...]:
+        """x_bar = y_bar · ∂y/∂x of each input at `wrt`; None where y doesn't depend on it.
+
+        Since a trace with an escape raises, None says that the derivative is zero: no element of the input reached y
+        by way of the branches taken.
+        `select` picks y out of the result (or out of an object that forward changed); by default the result is y.
+        """
+        return tuple(self._differentiate(y_bar, select, [self._holder.inputs[i] for i in self._wrt]))
+
+    def parameter_gradient(self, y_bar: Any, select: Callable[[Any], Any] | None = None) -> dict[str, Array | None]:
+        """p_bar = y_bar · ∂y/∂p of each held parameter; None where y doesn't depend on it."""
+        arrays = [self._holder.held(array) for array in self._parameters.values()]
+        found = self._differentiate(y_bar, select, [array for array in arrays if array is not None])
+        return {
+            name: None if array is None else found.pop(0) for name, array in zip(self._parameters, arrays, strict=True)
+        }
+
+    def restore(self) -> None:
+        """Put the attributes that forward changed, and names that it made global, back as they were before the run."""
+        self._swap.restore()
+
+    def _output(self, select: Callable[[Any], Any] | None) -> tuple[Any, Any]:
+        """Return the selected output and its tensor, None where it depends on nothing differentiated."""
+        chosen = self.result if select is None else select(self.result)
+        if not isinstance(chosen, np.ndarray | np.generic | int | float):
+            raise ArgumentTypeError(
+                f"select: the output is {type(chosen).__name__}; expected one array or number. "
+                f"Pick it out of what forward returned, for example with select=lambda result: result[0]."
+            )
+        output = self._holder.traced(chosen)
+        if output is None or not is_active(output):
+            return chosen, None
+        with self._recorder.tape:
+            return output, tensor_of(output)
+
+    def _differentiate(self, y_bar: Any, select: Any, arrays: list[TracingArray]) -> list[Array | None]:
+        if self.escapes:
+            more = f", and {len(self.escapes) - 1} more" if len(self.escapes) > 1 else ""
+            raise UntraceableError(f"the trace can't be trusted: {self.escapes[0]}{more}. Use finite differences.")
+        output, target = self._output(select)
+        shape = np.shape(plain(output))
+        if np.shape(y_bar) != shape:
+            raise ShapeError(f"y_bar: got shape {np.shape(y_bar)}; expected the output's, {shape}.")
+        if target is None:
+            return [None] * len(arrays)
+        leaves = [self._holder.leaf(array) for array in arrays]
+        try:
+            bars = self._recorder.tape.gradient(target, leaves, constant(y_bar, native(target.dtype.as_numpy_dtype)))
+        except (tf.errors.OpError, LookupError, ValueError, NotImplementedError) as error:
+            raise UntraceableError(f"TensorFlow can't differentiate this forward: {error}") from error
+        return [
+            None if bar is None else self._holder.extract(array, tf.convert_to_tensor(bar).numpy())
+            for array, bar in zip(arrays, bars, strict=True)
+        ]
+
+
+def trace_forward(
+    forward: Callable[..., Any],
+    inputs: tuple[Any, ...],
+    wrt: tuple[int, ...],
+    *,
+    parameters: Mapping[str, Array] | None = None,
+) -> Trace:
+    """Run an unmodified NumPy function once under GradientTape and return its trace.
+
+    `wrt` are the positions of the differentiated inputs; `parameters` are arrays, held by an object or a global that
+    forward uses, whose gradients are wanted too. Afterwards everything is as a plain run would have left it, except
+    that no array of the user's was written to: attributes that forward changed hold new arrays. `Trace.restore` puts
+    those back too. If forward raises, everything is put back and UntraceableError names the line.
+
+    Not thread-safe: the user's modules see stand-ins for numpy while forward runs.
+    """
+    load_scipy()
+    recorder = Recorder(call)
+    for position in wrt:
+        if not 0 <= position < len(inputs):
+            raise ArgumentValueError(f"wrt: got {position}; expected positions of the {len(inputs)} inputs.")
+    parameters = dict(parameters or {})
+    holder = Holder(recorder, {id(array) for array in parameters.values()})
+    swap = Swap(forward, holder.wrap)
+    trace = Trace(recorder, swap, holder, tuple(wrt), parameters)
+    RUNNING.append(recorder)
+    try:
+        arrays = holder.take_inputs(inputs, set(wrt))
+        with recorder.tape:
+            run, *others = swap.enter(forward, *arrays)
+            holder.watch()
+            result = run(*others)
+        recorder.recording = False
+        swap.settle(holder.plain)
+        trace.result = swap.clean(result, holder.plain)
+    except BaseException as error:
+        recorder.recording = False
+        swap.restore()
+        if isinstance(error, Exception) and not isinstance(error, GradTwinError):
+            raise UntraceableError(_located(error)) from error
+        raise
+    finally:
+        RUNNING.remove(recorder)
+    trace.escapes = recorder.escapes
+    named = lint_name(_names_of(forward), inputs, trace.result)
+    trace.notes = recorder.notes if named is None else (*recorder.notes, named)
+    return trace
+
+
+def _names_of(forward: Any) -> tuple[str, ...]:
+    owner = getattr(forward, "__self__", None)
+    return (getattr(forward, "__name__", ""), type(forward if owner is None else owner).__name__)
+
+
+def _located(error: Exception) -> str:
+    """Return an exception's type, message, and the innermost line of the user's code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [frame for frame in frames if not is_library_file(frame.filename)]
+    frame = (users or frames)[-1]
+    return (
+        f"the traced run raised {type(error).__name__}: {error} in {frame.name} ({frame.filename}:{frame.lineno}). "
+        f"If the plain run doesn't, use finite differences."
+    )
