@@ -61,7 +61,7 @@ class NumpyTrainer:
         self._weights = {name: np.array(array, dtype=array.dtype.newbyteorder("=")) for name, array in weights.items()}
         self._network = network
         self._layers = [
-            (backend.rules[layer.operation], [self._weights[name] for name in layer.parameters])
+            (backend.rules[layer.operation], tuple([self._weights[name] for name in layer.parameters]))
             for layer in network.layers
         ]
         # Each layer from the last, by its depth, with the positions of its parameters among the rule's inputs.
@@ -72,11 +72,12 @@ class NumpyTrainer:
         self._update_rule = backend.rules[network.optimizer]
         dtype = next(iter(self._weights.values())).dtype
         self._learning_rate = float(dtype.type(learning_rate))  # a number costs less than a 0-d array
-        self._accepted: tuple[Array | None, Array | None] = (None, None)
+        self._x: Array | None = None  # the arrays accepted last
+        self._target: Array | None = None
 
     def step(self, x: Array, target: Array) -> float:
         """Do one optimizer's step on a batch, in place, and return the loss before it."""
-        if x is not self._accepted[0] or target is not self._accepted[1]:
+        if x is not self._x or target is not self._target:
             self._validate(x, target)
         y, tape = x, []
         for rule, parameters in self._layers:
@@ -108,15 +109,14 @@ class NumpyTrainer:
 
     def _validate(self, x: Array, target: Array) -> None:
         """Let every operation look at its arrays, unless it accepted arrays of these shapes and dtypes last."""
-        seen = self._accepted
-        if all(
-            a is not None and (a.shape, a.dtype) == (b.shape, b.dtype) for a, b in zip(seen, (x, target), strict=True)
-        ):
-            self._accepted = (x, target)
-            return
-        y = x
-        for layer, (rule, parameters) in zip(self._network.layers, self._layers, strict=True):
-            find_operation(layer.operation).validate((y, *parameters))
-            y = rule(y, *parameters)[0]
-        find_operation(self._network.loss).validate((y, target))
-        self._accepted = (x, target)
+        if not (_alike(x, self._x) and _alike(target, self._target)):
+            y = x
+            for layer, (rule, parameters) in zip(self._network.layers, self._layers, strict=True):
+                find_operation(layer.operation).validate((y, *parameters))
+                y = rule(y, *parameters)[0]
+            find_operation(self._network.loss).validate((y, target))
+        self._x, self._target = x, target
+
+
+def _alike(x: Array, known: Array | None) -> bool:
+    return known is not None and isinstance(x, np.ndarray) and (x.shape, x.dtype) == (known.shape, known.dtype)

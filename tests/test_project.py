@@ -73,7 +73,12 @@ def test_the_readmes_example_prints_what_it_shows():
     assert source
     assert shown
     done = subprocess.run([sys.executable, "-c", source.group(1)], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == shown.group(1).strip(), done.stdout + done.stderr
+    assert without_roundings(done.stdout) == without_roundings(shown.group(1)), done.stdout + done.stderr
+
+
+def without_roundings(text):
+    """What is printed but for errors and bounds at rounding's level, whose digits depend on the processor."""
+    return [re.sub(r"\d\.?\d*e-1\d", "tiny", " ".join(line.split())) for line in text.strip().splitlines()]
 
 
 def test_the_readmes_first_two_blocks_are_one_line_each():

@@ -18,9 +18,12 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Y = A B, with a 1-D a as a row and a 1-D b as a column, as in np.matmul."""
     rows = a if a.shape.rank > 1 else a[tf.newaxis, :]
     columns = b if b.shape.rank > 1 else b[:, tf.newaxis]
-    # Broadcast first: with one-sized stacks oneDNN's kernel reads past its operand (TensorFlow 2.21, issue 123109).
-    stack = tf.broadcast_static_shape(rows.shape[:-2], columns.shape[:-2])
-    y = tf.broadcast_to(rows, stack + rows.shape[-2:]) @ tf.broadcast_to(columns, stack + columns.shape[-2:])
+    if rows.shape[:-2] != columns.shape[:-2]:
+        # Broadcast first: with one-sized stacks oneDNN's kernel reads past its operand (TensorFlow 2.21, issue 123109).
+        stack = tf.broadcast_static_shape(rows.shape[:-2], columns.shape[:-2])
+        rows = tf.broadcast_to(rows, stack + rows.shape[-2:])
+        columns = tf.broadcast_to(columns, stack + columns.shape[-2:])
+    y = rows @ columns
     if b.shape.rank == 1:
         y = tf.squeeze(y, axis=-1)
     if a.shape.rank == 1:

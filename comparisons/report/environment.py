@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ LIBRARIES = ("gradtwin", "numpy", "tensorflow", "keras", "hypothesis")
 
 def describe_environment() -> dict[str, Any]:
     """Return versions, processor, BLAS and threads, importing nothing but NumPy."""
+    return dict(_read_environment())
+
+
+@lru_cache(maxsize=1)
+def _read_environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         **{name: _version(name) for name in LIBRARIES},

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.data import Check, Report, Verdict, Worst, worst_verdict
-
-_STYLE: dict[Verdict, str] = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow"}
+from gradtwin.comparisons.report.check_text import render_check
+from gradtwin.comparisons.report.data import Check, Report, Worst, worst_verdict
+from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
 
 #: Columns of a report that goes where no terminal is.
 PLAIN_WIDTH = 120
@@ -28,11 +27,14 @@ def to_text(report: Report) -> str:
 def print_report(report: Report, console: Console) -> None:
     """Print the verdict in a sentence, the table, what failed, and how to run it again."""
     console.print(_render(report))
-    again = f"\nseed {report.seed}; again with: {report.reproduce}"
+    joint = ":\n" if "\n" in report.reproduce else ": "
+    again = f"\nseed {report.seed}; again with{joint}{report.reproduce}"
     console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, so that it can be pasted
 
 
 def _render(report: Report) -> RenderableType:
+    if report.command == "check":
+        return Group(*render_check(report))
     parts: list[RenderableType] = [_headline(report)]
     if report.command == "selftest":
         parts.append(_faults_table(report))
@@ -49,7 +51,7 @@ def _render(report: Report) -> RenderableType:
 
 def _headline(report: Report) -> Text:
     checks = report.checks
-    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in _STYLE}
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in STYLE}
     if report.command == "selftest":
         faults = report.extra["faults"]
         caught = sum(fault["caught_by"] is not None for fault in faults)
@@ -57,19 +59,14 @@ def _headline(report: Report) -> Text:
     else:
         detail = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "nothing was checked"
         detail = f"{len(checks)} checks: {detail}"
-    return Text.assemble((report.verdict.upper(), _STYLE[report.verdict]), f"  {report.command}: {detail}")
-
-
-def _table(*columns: str, right: Iterable[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
+    return Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {report.command}: {detail}")
 
 
 def _summary_table(checks: tuple[Check, ...]) -> Table:
     numbers = ("cases", "worst error / allowed")
-    table = _table("operation", "dtype", "mode", "cases", "worst error / allowed", "where", "verdict", right=numbers)
+    table = make_table(
+        "operation", "dtype", "mode", "cases", "worst error / allowed", "where", "verdict", right=numbers
+    )
     groups: dict[tuple[str, str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.operation, check.dtype, check.mode), []).append(check)
@@ -81,16 +78,16 @@ def _summary_table(checks: tuple[Check, ...]) -> Table:
             worst = max(measured, key=lambda check: check.worst.fraction if check.worst else 0.0)
             assert worst.worst is not None
             fraction = f"{worst.worst.fraction:.3g}"
-            where = f"{worst.name} {_show_index(worst.worst)}" if worst.worst.error > 0 else "equal everywhere"
+            where = f"{worst.name} {show_index(worst.worst)}" if worst.worst.error > 0 else "equal everywhere"
         cases = str(max(check.examples for check in group))
-        table.add_row(*key, cases, fraction, where, Text(verdict, style=_STYLE[verdict]))
+        table.add_row(*key, cases, fraction, where, Text(verdict, style=STYLE[verdict]))
     return table
 
 
 def _losses_table(report: Report) -> Group:
     extra = report.extra
     losses, test = extra["loss"], extra["test_loss"]
-    table = _table(
+    table = make_table(
         "step",
         "loss NumPy",
         "loss TensorFlow",
@@ -114,7 +111,7 @@ def _losses_table(report: Report) -> Group:
 
 
 def _faults_table(report: Report) -> Table:
-    table = _table("operation", "fault", "dtype", "caught by", "at")
+    table = make_table("operation", "fault", "dtype", "caught by", "at")
     for check in report.checks:
         if check.name == "correct rule":
             shown = "not accused" if check.verdict == "match" else check.verdict.upper()
@@ -134,13 +131,13 @@ def _failures(failed: list[Check]) -> Iterator[RenderableType]:
     names = "; ".join(check.name for check in shown)
     yield Text(f"{first.operation} ({first.dtype}, {first.mode}) fails: {names}.\n", style="bold")
     numbers = ("elements", "NumPy", "TensorFlow", "wider precision", "difference", "allowed")
-    table = _table("check", "elements", "worst at", *numbers[1:], right=numbers)
+    table = make_table("check", "elements", "worst at", *numbers[1:], right=numbers)
     for check in shown:
         if check.worst is not None and check.mismatched:
             table.add_row(
                 check.name,
                 f"{check.mismatched}/{check.size}",
-                _show_index(check.worst),
+                show_index(check.worst),
                 *_show_worst(check.worst),
             )
     if table.row_count:
@@ -168,10 +165,6 @@ def _undecided(checks: tuple[Check, ...]) -> Iterator[Text]:
             f"{passed_over} of {total} elements were undecided, and count for nothing in the verdict.",
             style="dim",
         )
-
-
-def _show_index(worst: Worst) -> str:
-    return f"[{', '.join(map(str, worst.index))}]"
 
 
 def _show_worst(worst: Worst) -> tuple[str, ...]:

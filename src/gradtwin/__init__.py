@@ -21,6 +21,8 @@ from gradtwin.errors import (
 
 if TYPE_CHECKING:
     from gradtwin.backends.registry import get_backend
+    from gradtwin.comparisons import styles
+    from gradtwin.comparisons.check import assert_gradient, check_gradient
     from gradtwin.comparisons.selftest import selftest
     from gradtwin.comparisons.suite import compare
     from gradtwin.comparisons.training import train
@@ -36,16 +38,22 @@ __all__ = [
     "OutputFileError",
     "ShapeError",
     "UnsupportedError",
+    "assert_gradient",
+    "check_gradient",
     "compare",
     "get_backend",
     "selftest",
+    "styles",
     "train",
 ]
 
 _LAZY = {
+    "assert_gradient": "gradtwin.comparisons.check",
+    "check_gradient": "gradtwin.comparisons.check",
     "compare": "gradtwin.comparisons.suite",
     "get_backend": "gradtwin.backends.registry",
     "selftest": "gradtwin.comparisons.selftest",
+    "styles": "gradtwin.comparisons.styles",
     "train": "gradtwin.comparisons.training",
 }
 
@@ -55,6 +63,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gradtwin' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_LAZY[name]), name)
+    module = import_module(_LAZY[name])
+    value = module if _LAZY[name].endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
     globals()[name] = value
     return value

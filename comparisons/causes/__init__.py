@@ -1,0 +1,144 @@
+"""Why a gradient is wrong: repairs are tried, simplest first, and one that makes it right everywhere is the cause.
+
+The table below is the order of simplicity. A cause is confirmed only if its repair, with the same parameters, makes
+every element right here and at other points; what fits here alone is worded as a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.causes import arrangement, elementwise, regions, scaling, sums, terms
+from gradtwin.comparisons.causes.trial import Finding, Gradients, Propose, Repair, Tools, Trial, View
+from gradtwin.comparisons.point import AnotherPoint, Point
+from gradtwin.comparisons.report.data import Cause
+
+#: Every cause that values can have, simplest first; and whether a constant factor may come on top of it.
+CAUSES: tuple[tuple[Propose, bool], ...] = (
+    (scaling.zeroed, False),
+    (regions.kink, False),
+    (arrangement.dtype, False),
+    (arrangement.shape, True),
+    (scaling.sign, False),
+    (arrangement.transpose, True),
+    (arrangement.swapped, True),
+    (scaling.mean_for_sum, False),
+    (scaling.factor, False),
+    (arrangement.permuted, True),
+    (elementwise.elementwise_factor, True),
+    (sums.missing_sum, True),
+    (elementwise.jacobian_diagonal, True),
+    (sums.not_accumulated, True),
+    (elementwise.stale_value, True),
+    (terms.missing_term, False),
+    (regions.partial, False),
+)
+
+#: Other points at which a repair must hold too.
+OTHER_POINTS = 5
+
+#: Bits of evidence that make a repair's success no chance: some hundreds of repairs are tried, so that one in a
+#: hundred mismatches of another kind could pass for it.
+ENOUGH_BITS = 16
+
+#: Guesses that are given where nothing is confirmed.
+MOST_GUESSES = 2
+
+
+def diagnose(
+    point: Point,
+    another: AnotherPoint,
+    *,
+    intermediates: Mapping[str, Array] | None = None,
+    oracle_vjp: Gradients | None = None,
+    rerun: Gradients | None = None,
+) -> tuple[Cause, ...]:
+    """Return the causes of a mismatch, those of each differentiated input that has one, simplest confirmed first.
+
+    `another` gives the points at which a repair must hold too. `intermediates` are values inside the forward at
+    `point`, by name. `oracle_vjp(inputs, y_bar)` and `rerun(inputs, y_bar)` are the oracle's and the user's gradients
+    anywhere, in the order of `wrt`; causes that need them are not looked for without.
+    """
+    tools = Tools(oracle_vjp, rerun)
+    others = [other for seed in range(1, OTHER_POINTS + 1) if (other := another(seed)) is not None]
+    found: dict[tuple[Finding, bool], list[str]] = {}
+    wrong = 0
+    for k, position in enumerate(point.wrt):
+        view = View(point, k, tools, intermediates)
+        view.others = tuple(View(other, k, tools) for other in others)
+        if not view.differs() and regions.not_a_number(view) is None:
+            continue
+        wrong += 1
+        for finding, confirmed in _explain(view):
+            found.setdefault((finding, confirmed), []).append(f"input {position} ({view.name(position)})")
+    shared = len(point.wrt) > 1 and wrong == len(point.wrt)
+    causes = [
+        Cause(finding.cause, confirmed, finding.detail, _sentence(finding, confirmed, of, shared and len(of) == wrong))
+        for (finding, confirmed), of in found.items()
+    ]
+    return tuple(sorted(causes, key=lambda cause: not cause.confirmed))
+
+
+def _explain(view: View) -> list[tuple[Finding, bool]]:
+    """Return the findings on one input's gradient, and whether each is confirmed."""
+    findings: list[tuple[Finding, bool]] = []
+    if (fact := regions.not_a_number(view)) is not None:
+        findings.append((fact, True))
+        if not view.differs():
+            return findings
+    possible: dict[Finding, None] = {}
+    refuted: dict[Finding, None] = {}
+    for repair in _repairs(view):
+        trial = repair.attempt(view)
+        if trial is not None and (repair.guess or trial.passes()):
+            elsewhere = _passes_elsewhere(repair, view)
+            if not repair.guess and elsewhere and _is_proven(repair, trial, view):
+                return findings + [(finding, True) for finding in repair.findings]
+            (possible if elsewhere else refuted).update(dict.fromkeys(repair.findings))
+    unknown = Finding("unknown", "", "{gradient} is wrong in a way that no repair explains.")
+    guesses = list(possible or refuted or (unknown,))[:MOST_GUESSES]
+    return findings + [(finding, False) for finding in guesses]
+
+
+def _repairs(view: View) -> Iterator[Repair]:
+    """Yield the repairs of every cause, then those that need a factor as well."""
+    for propose, _ in CAUSES:
+        yield from propose(view)
+    for propose, scalable in CAUSES:
+        if scalable:
+            for repair in propose(view):
+                yield from scaling.scaled(view, repair)
+
+
+def _elsewhere(repair: Repair, view: View) -> Iterator[tuple[View, Trial]]:
+    """Yield the other points at which a repair can be tried, and how it went."""
+    for other in view.others:
+        trial = None if repair.guess else repair.attempt(other)
+        if trial is not None and trial.is_telling():
+            yield other, trial
+
+
+def _passes_elsewhere(repair: Repair, view: View) -> bool:
+    """Return whether no other point contradicts a repair."""
+    return all(trial.passes() for _, trial in _elsewhere(repair, view))
+
+
+def _is_proven(repair: Repair, here: Trial, view: View) -> bool:
+    """Return whether a repair that passes everywhere could not do so by chance.
+
+    A point that was right without it proves nothing. One point must do where there is no other, unless the repair's
+    parameters were taken from it, or one number could explain it.
+    """
+    passed = [(other, trial) for other, trial in _elsewhere(repair, view) if other.differs()]
+    bits = here.evidence(view.as_given()) + sum(trial.evidence(other.as_given()) for other, trial in passed)
+    return bits >= ENOUGH_BITS and (bool(passed) or (not repair.fitted and here.is_varied()))
+
+
+def _sentence(finding: Finding, confirmed: bool, of: list[str], everything: bool) -> str:
+    if everything:
+        subject = "every gradient"
+    else:
+        subject = f"the gradient of {of[0]}" if len(of) == 1 else f"each of the gradients of {' and '.join(of)}"
+    text = finding.text.replace("{gradient}", subject)
+    return text if confirmed or finding.cause == "unknown" else f"perhaps {text}"

@@ -1,0 +1,237 @@
+"""Causes that act element by element: a factor missing or extra, a diagonal for a Jacobian, a stale value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.causes.trial import (
+    FACTOR_ROUNDINGS,
+    PROBES,
+    Finding,
+    Repair,
+    Trial,
+    View,
+    joined,
+    times,
+)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of one array, such as an activation's derivative; `two_valued` if it tells little of its argument."""
+
+    words: str
+    of: Callable[[Array], Array]
+    two_valued: bool = False
+
+
+def _sigmoid(s: Array) -> Array:
+    return np.asarray(np.exp(-np.logaddexp(0, -s)))
+
+
+# fmt: off
+FUNCTIONS = (
+    Function("{}",                       lambda s: s),
+    Function("the relu mask of {}",      lambda s: (s > 0) * 1.0, two_valued=True),
+    Function("tanh' of {}",              lambda s: 1 / np.cosh(s) ** 2),
+    Function("1 − {}²",                  lambda s: 1 - s * s),
+    Function("sigmoid' of {}",           lambda s: _sigmoid(s) * _sigmoid(-s)),
+    Function("{0}(1 − {0})",             lambda s: s * (1 - s)),
+    Function("sigmoid of {}",            _sigmoid),
+    Function("tanh of {}",               np.tanh),
+    Function("{}²",                      lambda s: s * s),
+    Function("exp of {}",                np.exp),
+    Function("cos of {}",                np.cos),
+    Function("sin of {}",                np.sin),
+    Function("1/(1 + {}²)",              lambda s: 1 / (1 + s * s)),
+    Function("√{}",                      np.sqrt),
+)
+# fmt: on
+
+#: What may stand in the place of an input: what forward makes of it.
+REPLACEMENTS = (
+    Function("relu of {}", lambda s: np.maximum(s, 0)),
+    Function("tanh of {}", np.tanh),
+    Function("sigmoid of {}", _sigmoid),
+    Function("exp of {}", np.exp),
+)
+
+
+def elementwise_factor(view: View) -> Iterator[Repair]:
+    """x_bar is right up to a factor that is y_bar, an input, y, or an activation's derivative: missing or extra."""
+    if view.left.shape != view.right.shape:
+        return
+    for function in FUNCTIONS:
+        for name in view.sources():
+            if _factor(view, name, function) is None:
+                continue
+            words = function.words.format(name)
+            lacking = Finding("elementwise-factor", words, f"{{gradient}} lacks a factor, element by element: {words}.")
+            yield Repair((lacking,), partial(_multiplied, name=name, function=function))
+            text = f"{{gradient}} has a factor once too often, element by element: {words}."
+            extra = Finding("elementwise-factor", words, text)
+            yield Repair((extra,), partial(_spoilt, name=name, function=function))
+    if view.point.y_bar is not None:
+        text = "{gradient} does not use y_bar: it is right where y_bar is all ones."
+        yield Repair((Finding("elementwise-factor", "y_bar", text),), _of_ones)
+
+
+def jacobian_diagonal(view: View) -> Iterator[Repair]:
+    """x_bar = y_bar · diag(J), where y_bar · J was needed: every output depends on several inputs."""
+    if not view.left.shape == view.right.shape == view.y.shape:
+        return
+    for axis in dict.fromkeys((view.y.ndim - 1, 0)) if view.y.ndim else ():
+        text = (
+            f"{{gradient}} uses only the diagonal of the Jacobian along axis {axis}: each output depends on every "
+            f"input there; add the off-diagonal terms."
+        )
+        finding = Finding("jacobian-diagonal", f"axis {axis}", text)
+        yield Repair((finding,), partial(_diagonal, axis=axis))
+        yield Repair((finding,), partial(_softmax_diagonal, axis=axis))
+
+
+def stale_value(view: View) -> Iterator[Repair]:
+    """x_bar is right for another value in the place of an input: y for x, or x after a change in place."""
+    names = [name for name in view.sources(view.right.shape) if name != "y_bar"]
+    for function in FUNCTIONS:
+        for used in names if not function.two_valued and view.left.shape == view.right.shape else ():
+            for due in names:
+                if used != due:
+                    words = function.words.format("its argument")
+                    text = (
+                        f"{{gradient}} takes {words} at {used}, where {due} belongs: keep {due} for the backward pass."
+                    )
+                    finding = Finding("stale-value", f"{used} for {due}", text)
+                    yield Repair((finding,), partial(_at_other, function=function, used=used, due=due))
+    for position, array in view.floating_inputs():
+        due = view.name(position)
+        for name in _replacements(view, position, array):
+            text = f"{{gradient}} is the right one for {name} in the place of {due}: keep {due} as forward got it."
+            stale = Finding("stale-value", f"{name} for {due}", text)
+            yield Repair((stale,), partial(_right_for, position=position, name=name))
+            text = (
+                f"{{gradient}} becomes right with {name} in the place of {due}: the derivative is written for {name}."
+            )
+            other = Finding("stale-value", f"{due} for {name}", text)
+            yield Repair((other,), partial(_repaired_by, position=position, name=name))
+
+
+def _factor(view: View, name: str, function: Function) -> Array | None:
+    """Return a factor in the gradient's shape, None where it has none there or is not finite."""
+    source = view.sources().get(name)
+    if source is None or source.ndim > view.right.ndim:
+        return None
+    aligned = (1,) * (view.right.ndim - source.ndim) + source.shape
+    if any(n not in (1, m) for n, m in zip(aligned, view.right.shape, strict=True)):
+        return None
+    with np.errstate(all="ignore"):
+        made = np.asarray(function.of(source))
+    return np.broadcast_to(made, view.right.shape) if np.isfinite(made).all() else None
+
+
+def _multiplied(view: View, name: str, function: Function) -> Trial | None:
+    made = _factor(view, name, function)
+    if made is None or view.left.shape != view.right.shape:
+        return None
+    left, allowed = times(view, made, view.left, view.allowed)
+    bits = _pattern_bits(made, view.left) if function.two_valued else None
+    return view.trial(left, allowed=allowed + _factor_error(view, made, view.left), bits=bits)
+
+
+def _spoilt(view: View, name: str, function: Function) -> Trial | None:
+    made = _factor(view, name, function)
+    if made is None or view.left.shape != view.right.shape:
+        return None
+    right, allowed = times(view, made, view.right, view.allowed)
+    bits = _pattern_bits(made, view.right) if function.two_valued else None
+    return view.trial(view.left, right, allowed + _factor_error(view, made, view.right), bits=bits)
+
+
+def _pattern_bits(mask: Array, gradient: Array) -> float:
+    """Return how many elements show a mask, none if they show only one of its values."""
+    shown = mask[gradient != 0]
+    return 0.0 if not shown.size or (shown == shown[0]).all() else float(shown.size)
+
+
+def _factor_error(view: View, made: Array, gradient: Array) -> Array:
+    """Return how far roundings of a factor, formed from terms of size 1 and its own, move the product."""
+    return np.asarray(FACTOR_ROUNDINGS * view.u * (1 + np.abs(made)) * np.abs(gradient))
+
+
+def _of_ones(view: View) -> Trial | None:
+    found = view.oracle(upstream=np.ones_like(view.y_bar))
+    return None if found is None else view.trial(view.left, found)
+
+
+def _diagonal(view: View, axis: int) -> Trial | None:
+    """Probe with one index of an axis at a time; the rows across it must not depend on each other."""
+    if not 1 < view.y.shape[axis] <= PROBES:
+        return None
+    diagonal = np.zeros_like(view.right)
+    for i in range(view.y.shape[axis]):
+        index = (slice(None),) * axis + (i,)
+        upstream = np.zeros_like(view.y_bar)
+        upstream[index] = 1
+        found = view.oracle(upstream=upstream)
+        if found is None:
+            return None
+        diagonal[index] = found[index]
+    return view.trial(view.left, *times(view, view.y_bar, diagonal, view.allowed))
+
+
+def _softmax_diagonal(view: View, axis: int) -> Trial:
+    """x_bar = y (y_bar − Σ y_bar y), of which y_bar y (1 − y) is the diagonal: softmax, without an oracle."""
+    weighted = view.y * view.y_bar
+    right = weighted - view.y * weighted.sum(axis, keepdims=True)
+    length = view.y.shape[axis]
+    error = (
+        (length + FACTOR_ROUNDINGS) * view.u * (np.abs(weighted) + view.y * np.abs(weighted).sum(axis, keepdims=True))
+    )
+    allowed = view.allowed + error
+    return joined(view.trial(view.left, weighted * (1 - view.y), allowed), view.trial(view.right, right, allowed))
+
+
+def _at_other(view: View, function: Function, used: str, due: str) -> Trial | None:
+    """Left · f(due) = right · f(used)."""
+    here, there = (_factor(view, name, function) for name in (used, due))
+    if here is None or there is None:
+        return None
+    left, left_allowed = times(view, there, view.left, view.allowed)
+    right, right_allowed = times(view, here, view.right, view.allowed)
+    rounding = _factor_error(view, there, view.left) + _factor_error(view, here, view.right)
+    return view.trial(left, right, left_allowed + right_allowed + rounding)
+
+
+def _replacements(view: View, position: int, array: Array) -> dict[str, Array]:
+    """Return what could stand in the place of an input: other arrays of its shape, and what activations make of it."""
+    own = view.name(position)
+    found = {name: other for name, other in view.sources(array.shape).items() if name not in (own, "y_bar")}
+    with np.errstate(all="ignore"):
+        return found | {function.words.format(own): np.asarray(function.of(array)) for function in REPLACEMENTS}
+
+
+def _replaced(view: View, position: int, name: str) -> tuple[object, ...] | None:
+    given = np.asarray(view.point.inputs[position])
+    made = _replacements(view, position, given.astype(view.y.dtype)).get(name)
+    if made is None:
+        return None
+    inputs = list(view.point.inputs)
+    inputs[position] = made.astype(given.dtype)
+    return tuple(inputs)
+
+
+def _right_for(view: View, position: int, name: str) -> Trial | None:
+    inputs = _replaced(view, position, name)
+    found = None if inputs is None else view.oracle(inputs=inputs)
+    return None if found is None or found.shape != view.left.shape else view.trial(view.left, found)
+
+
+def _repaired_by(view: View, position: int, name: str) -> Trial | None:
+    inputs = _replaced(view, position, name)
+    found = None if inputs is None else view.rerun(inputs)
+    return None if found is None else view.trial(found)

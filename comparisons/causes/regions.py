@@ -1,0 +1,221 @@
+"""Causes that hold for part of a gradient: NaN, a kink, and a region that is wrong while the rest is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial as bind
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.causes.trial import Finding, Repair, Trial, View, within
+
+#: Indices are listed up to so many, and a region of entries is one up to so many entries.
+MOST_LISTED = 4
+
+
+def not_a_number(view: View) -> Finding | None:
+    """Return the finding that left is NaN or infinite where right is finite: a fact, whatever else is wrong."""
+    if view.left.shape != view.right.shape:
+        bad = ~np.isfinite(view.left)
+        words = "" if np.isfinite(view.right).all() and bad.any() else None
+    else:
+        bad = ~np.isfinite(view.left) & np.isfinite(view.right)
+        words = _describe(view, bad) if bad.any() else None
+    if words is None:
+        return None
+    what = "infinite" if view.has_infinities else "NaN"
+    text = f"{{gradient}} is {what} {words or 'in places'}, where it is finite in truth: look for 0/0, ∞/∞ or overflow."
+    return Finding("nan", words, text)
+
+
+def kink(view: View) -> Iterator[Repair]:
+    """Wrong only where an input is exactly 0, or equals its neighbour or another input: there may be no derivative."""
+    for words, region in _ties(view).items():
+        finding = Finding(
+            "kink", words, f"{{gradient}} differs only {words}, where the function may have no derivative."
+        )
+        if region.any() and not region.all() and not (_wrong(view) & ~region).any():
+            yield Repair((finding,), View.as_given, guess=True)
+
+
+def partial(view: View) -> Iterator[Repair]:
+    """Right except on a region."""
+    if view.left.shape != view.right.shape:
+        return
+    wrong = _wrong(view)
+    if wrong.all() or not wrong.any():
+        return
+    for words, rule in _regions(view, wrong):
+        text = f"{{gradient}} is wrong {words}{_how(view, wrong)}, and right everywhere else."
+        yield Repair((Finding("partial", words, text),), bind(_foretold, rule=rule), fitted=True)
+
+
+def _foretold(view: View, rule: Callable[[View], Array | None]) -> Trial | None:
+    """Compare where the gradient is wrong with where a region says so; elements that are 0 anyway prove nothing."""
+    region = rule(view)
+    if region is None or view.left.shape != view.right.shape:
+        return None
+    wrong = _wrong(view)
+    telling = _telling(view)
+    foretold = region & telling
+    bits = float(np.count_nonzero(telling)) if foretold.any() and (telling & ~foretold).any() else 0.0
+    return Trial(wrong.astype(float), foretold.astype(float), np.zeros(wrong.shape), bits)
+
+
+def _regions(view: View, wrong: Array) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
+    """Yield regions that are just what is wrong here: by an input's value, then by place."""
+    telling = _telling(view)
+    for name in view.sources(view.right.shape):
+        if name != "y_bar":
+            for words, rule in _by_value(view, name, wrong, telling):
+                yield words, rule
+    for words, mask in _by_place(wrong).items():
+        if (mask & telling == wrong).all() and not mask.all():
+            yield words, bind(_at_place, mask=mask)
+
+
+def _by_value(
+    view: View, name: str, wrong: Array, telling: Array
+) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
+    signs = {"negative": np.less, "positive": np.greater, "zero": np.equal}
+    for word, compare in signs.items():
+
+        def by_sign(v: View, compare: Callable[[Array, int], Array] = compare) -> Array | None:
+            return compare(v.sources()[name], 0)
+
+        if (by_sign(view) & telling == wrong).all():
+            yield f"where {name} is {word}", by_sign
+    for shown, flip, size in ((name, 1, False), (name, -1, False), (f"|{name}|", 1, True)):
+
+        def level(v: View, flip: int = flip, size: bool = size) -> Array:
+            source = v.sources()[name]
+            return np.abs(source) if size else flip * source
+
+        low, high = -np.inf, np.inf
+        for v in (view, *view.others):  # one threshold for all points
+            marked, informative = _wrong(v), _telling(v)
+            low = max(low, float(level(v)[informative & ~marked].max(initial=-np.inf)))
+            high = min(high, float(level(v)[marked].min(initial=np.inf)))
+        if -np.inf < low < high < np.inf:
+            threshold = _roundest(low, high)
+            word = "above" if flip > 0 else "below"
+            yield f"where {shown} is {word} {flip * threshold:.4g}", bind(_beyond, level=level, threshold=threshold)
+
+
+def _at_place(view: View, mask: Array) -> Array | None:
+    return mask if mask.shape == view.right.shape else None
+
+
+def _beyond(view: View, level: Callable[[View], Array], threshold: float) -> Array:
+    return np.asarray(level(view) > threshold)
+
+
+def _by_place(wrong: Array) -> dict[str, Array]:
+    """Return regions by place, the plainest first."""
+    found: dict[str, Array] = {}
+    if wrong.ndim > 1:
+        for axes in dict.fromkeys(
+            (tuple(range(wrong.ndim)), (wrong.ndim - 2, wrong.ndim - 1), (wrong.ndim - 3, wrong.ndim - 2))
+        ):
+            if axes[0] >= 0 and all(wrong.shape[axis] > 2 for axis in axes):
+                border = np.ones(wrong.shape, bool)
+                border[tuple(slice(1, -1) if axis in axes else slice(None) for axis in range(wrong.ndim))] = False
+                along = f"of axes {', '.join(map(str, axes))}"
+                found |= {f"on the border {along}": border, f"inside the border {along}": ~border}
+    if wrong.ndim > 1 and wrong.shape[-1] == wrong.shape[-2]:
+        square = np.eye(wrong.shape[-1], dtype=bool)
+        masks = {"on the diagonal": square, "off the diagonal": ~square}
+        ones = np.ones_like(square)
+        masks |= {"above the diagonal": np.triu(ones, 1), "below the diagonal": np.tril(ones, -1)}
+        found |= {words: np.broadcast_to(mask, wrong.shape) for words, mask in masks.items()}
+    sets = [
+        np.flatnonzero(wrong.any(axis=tuple(a for a in range(wrong.ndim) if a != axis))) for axis in range(wrong.ndim)
+    ]
+    box = np.zeros(wrong.shape, bool)
+    box[np.ix_(*sets)] = True
+    parts = [
+        f"{_indices(s, n)} of axis {axis}"
+        for axis, (s, n) in enumerate(zip(sets, wrong.shape, strict=True))
+        if len(s) < n
+    ]
+    entries = np.argwhere(wrong)
+    if wrong.ndim and (box == wrong).all() and all(len(s) == 1 for s in sets):
+        found[f"at index {tuple(int(i) for i in entries[0])}"] = box
+    else:
+        found["at " + ", ".join(parts)] = box
+    if len(entries) <= MOST_LISTED:
+        found["at indices " + ", ".join(str(tuple(int(i) for i in entry)) for entry in entries)] = wrong
+    return found
+
+
+def _indices(chosen: Array, length: int) -> str:
+    if len(chosen) == 1:
+        return {0: "index 0 (the first)", length - 1: f"index {length - 1} (the last)"}.get(
+            int(chosen[0]), f"index {chosen[0]}"
+        )
+    if len(chosen) == chosen[-1] - chosen[0] + 1:
+        return f"indices {chosen[0]} to {chosen[-1]}"
+    shown = ", ".join(map(str, chosen[:MOST_LISTED]))
+    return f"indices {shown}" + (", …" if len(chosen) > MOST_LISTED else "")
+
+
+def _how(view: View, wrong: Array) -> str:
+    """Return what the gradient is where it is wrong, if it is something plain."""
+    left, right = view.left[wrong], view.right[wrong]
+    if not left.any():
+        return " (zero there)"
+    if within(-left, right, view.allowed[wrong]).all():
+        return " (of wrong sign there)"
+    return " (not zero there)" if not right.any() else ""
+
+
+def _describe(view: View, bad: Array) -> str:
+    """Return where the marked elements are, in words."""
+    for name in view.sources(view.right.shape):
+        source = view.sources()[name]
+        if name != "y_bar" and bad.any() and not bad.all():
+            if (bad == (source == 0)).all():
+                return f"where {name} is zero"
+            for word, flip in (("above", 1), ("below", -1)):
+                low, high = (flip * source)[~bad].max(), (flip * source)[bad].min()
+                if low < high:
+                    return f"where {name} is {word} {flip * _roundest(float(low), float(high)):.4g}"
+    entries = [str(tuple(int(i) for i in entry)) for entry in np.argwhere(bad)[:MOST_LISTED]]
+    return "everywhere" if bad.all() else f"at {', '.join(entries)}{', …' if bad.sum() > MOST_LISTED else ''}"
+
+
+def _ties(view: View) -> dict[str, Array]:
+    """Return where a kink is likely, by words."""
+    if view.left.shape != view.right.shape:
+        return {}
+    arrays = {name: source for name, source in view.sources(view.right.shape).items() if name != "y_bar"}
+    own = view.name(view.position)
+    found = {f"where {name} is exactly 0": source == 0 for name, source in arrays.items()}
+    if own in arrays:
+        source = arrays[own]
+        found |= {f"where {own} equals {name}": source == other for name, other in arrays.items() if name != own}
+        _, inverse, counts = np.unique(source, return_inverse=True, return_counts=True)
+        found[f"where elements of {own} are equal"] = (counts > 1)[inverse].reshape(source.shape)
+    return found
+
+
+def _wrong(view: View) -> Array:
+    trial = view.as_given()
+    return np.asarray(trial.known() & ~within(trial.left, trial.right, trial.allowed))
+
+
+def _telling(view: View) -> Array:
+    """Return where a fault would show: an element that is 0 anyway may be right by chance."""
+    return np.asarray(_wrong(view) | (np.abs(view.right) > view.allowed))
+
+
+def _roundest(low: float, high: float) -> float:
+    """Return the number with the fewest digits in (low, high)."""
+    middle = (low + high) / 2
+    for digits in range(17):
+        scale = 10.0 ** (digits - np.floor(np.log10(max(abs(low), abs(high)))))
+        candidate = float(np.round(middle * scale) / scale)
+        if low < candidate < high:
+            return candidate
+    return middle

@@ -1,0 +1,255 @@
+"""Causes that one number undoes: a gradient of zeros, a wrong sign, a constant factor and what it is called."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+
+from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, OUTPUT, Finding, Repair, Trial, View, times
+
+#: Fractions are shown as such up to this denominator, beyond which nobody reads them.
+LARGEST_DENOMINATOR = 9999
+
+#: Names of one number are listed up to so many.
+MOST_NAMES = 3
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number that a gradient typically has too often or lacks.
+
+    The gradient is `value ** power` times too large; `slug` is what the report calls that, `words` what a sentence
+    calls `value`. A `plain` one is named before those made of it.
+    """
+
+    slug: str
+    words: str
+    value: float
+    power: int
+    plain: bool
+
+    @property
+    def ratio(self) -> float:
+        """The user's gradient over the right one."""
+        return float(self.value**self.power)
+
+
+@dataclass(frozen=True)
+class SummedAxis:
+    """An axis over which a gradient is a sum; `broadcast` if it is one of y that the gradient's input lacks."""
+
+    words: str
+    length: int
+    broadcast: bool
+
+
+#: What is made of a quantity, most plausible first: slug, slug of one over it, words, value.
+_FORMS = (
+    ("{}", "1/{}", "{}", lambda q: q),
+    ("{}/2", "2/{}", "half {}", lambda q: q / 2),
+    ("2·{}", "1/(2·{})", "twice {}", lambda q: 2 * q),
+    ("√{}", "1/√{}", "the root of {}", math.sqrt),
+)
+
+_WRONG_SIGN = Finding("sign", "", "{gradient} has the wrong sign: negate it.")
+
+
+def zeroed(view: View) -> Iterator[Repair]:
+    """x_bar = 0 where it should not be."""
+    if view.left.size and not view.left.any():
+        text = "{gradient} is zero everywhere: it is never computed, or overwritten."
+        yield Repair((Finding("zeroed", "", text),), _is_zero)
+
+
+def _is_zero(view: View) -> Trial:
+    return view.trial(view.left, np.zeros(view.left.shape), np.zeros(view.left.shape), bits=np.inf)
+
+
+def sign(_: View) -> Iterator[Repair]:
+    """x_bar → −x_bar."""
+    yield Repair((_WRONG_SIGN,), lambda v: v.trial(-v.left))
+
+
+def mean_for_sum(view: View) -> Iterator[Repair]:
+    """x_bar = (Σ over a broadcast axis)/length → Σ over it."""
+    for axis in summed_axes(view):
+        if axis.broadcast:
+            yield Repair((_mean_finding(axis),), partial(_averaged, length=axis.length))
+
+
+def factor(view: View) -> Iterator[Repair]:
+    """x_bar → x_bar / c."""
+    yield from scaled(view, Repair((), View.as_given))
+
+
+def scaled(view: View, first: Repair) -> Iterator[Repair]:
+    """Yield a repair followed by a division by a constant: by one with a name, else by the number itself."""
+    trial = first.attempt(view)
+    fitted = None if trial is None else fit(trial)
+    if fitted is None:
+        return
+    multiplier, error = fitted
+    flip = -1.0 if multiplier < 0 else 1.0
+    before = (*first.findings, _WRONG_SIGN) if flip < 0 else first.findings
+    doubt = error + FACTOR_ROUNDINGS * view.u * abs(multiplier)
+    if abs(abs(multiplier) - 1) <= doubt:
+        if flip < 0:
+            yield Repair(before, lambda v: _divided(v, first.attempt(v), -1), first.fitted)
+        return
+    near = [quantity for quantity in quantities(view) if abs(1 / quantity.ratio - abs(multiplier)) <= doubt]
+    names = [quantity for quantity in near if quantity.plain] or near
+    for group in dict.fromkeys([tuple(names), *((quantity,) for quantity in names)]) if names else ():
+
+        def by_name(v: View, group: tuple[Quantity, ...] = group) -> Trial | None:
+            keys = {(quantity.words, quantity.power) for quantity in group}
+            made = first.attempt(v)
+            there = [quantity.ratio for quantity in quantities(v) if (quantity.words, quantity.power) in keys]
+            trials = [_divided(v, made, flip * ratio) for ratio in there]
+            return _weakest(trials) if len(there) == len(group) else None
+
+        yield Repair((*before, *_named(view, group)), by_name, first.fitted)  # all names at once, then one by one
+
+    def by_number(v: View) -> Trial | None:
+        made = first.attempt(v)
+        divided = _divided(v, made, 1 / multiplier)
+        if made is None or divided is None:
+            return None
+        return replace(divided, allowed=divided.allowed + error * np.abs(made.left))
+
+    text = f"{{gradient}} is {_times(1 / abs(multiplier))}, by the same factor everywhere."
+    yield Repair((*before, Finding("factor", number(1 / abs(multiplier)), text)), by_number, True)
+
+
+def quantities(view: View) -> list[Quantity]:
+    """Return the numbers by which a gradient is typically too large or too small, by two first."""
+    found = [Quantity("2", "", 2.0, 1, True), Quantity("1/2", "", 2.0, -1, True)]
+    for form, inverse, words, function in _FORMS:
+        for slug, meaning, basic in _basic_quantities(view):
+            if basic > 0 and (value := function(basic)) != 1:
+                said, plain = words.format(meaning), words == "{}"
+                found.append(Quantity(form.format(slug), said, value, 1, plain))
+                found.append(Quantity(inverse.format(slug), said, value, -1, plain))
+    return found
+
+
+def _basic_quantities(view: View) -> Iterator[tuple[str, str, float]]:
+    """Yield slug, words and value of the lengths and sizes of all arrays, and of inputs that are one number."""
+    for name, shape in _shapes(view):
+        for axis, length in enumerate(shape) if len(shape) > 1 else ():
+            if axis == 0:
+                yield "batch", f"the batch size (axis 0 of {name})", length
+            else:
+                yield f"axis {axis} of {name}", f"the length of axis {axis} of {name}", length
+        yield "N", f"N, the number of elements of {name}", math.prod(shape)
+        if len(shape) > 2 and shape[0]:
+            words = f"the number of elements of {name} per item of axis 0"
+            yield words, words, math.prod(shape[1:])
+    for position, array in view.floating_inputs():
+        if array.size == 1 and position not in view.point.wrt:
+            yield view.name(position), view.name(position), float(array.ravel()[0])
+
+
+def summed_axes(view: View) -> list[SummedAxis]:
+    """Return what this gradient sums over.
+
+    The broadcast axes of y are those that the gradient lacks or has only once. Without such, as in a product of
+    matrices, an axis is summed if its length occurs among the other arrays and not in the gradient.
+    """
+    shape, of_y = view.right.shape, view.y.shape
+    aligned = (1,) * (len(of_y) - len(shape)) + shape
+    if shape != of_y and len(aligned) == len(of_y) and all(a in (1, b) for a, b in zip(aligned, of_y, strict=True)):
+        axes = [axis for axis, (a, b) in enumerate(zip(aligned, of_y, strict=True)) if a < b]
+        found = [SummedAxis(f"axis {axis} of y", of_y[axis], True) for axis in axes]
+        if len(axes) > 1:
+            found.append(SummedAxis(f"axes {', '.join(map(str, axes))} of y", math.prod(of_y[a] for a in axes), True))
+        return found
+    lengths: dict[int, SummedAxis] = {}
+    for name, other in _shapes(view):
+        for axis, length in enumerate(other):
+            if length > 1 and length not in shape:
+                lengths.setdefault(length, SummedAxis(f"axis {axis} of {name}", length, False))
+    return list(lengths.values())
+
+
+def _shapes(view: View) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for position, array in view.floating_inputs():
+        if array.size > 1:
+            yield view.name(position), array.shape
+    if view.y.size > 1:
+        yield OUTPUT, view.y.shape
+
+
+def _averaged(view: View, length: int) -> Trial | None:
+    return _divided(view, view.as_given(), 1 / length)
+
+
+def _divided(view: View, trial: Trial | None, ratio: float) -> Trial | None:
+    """Return the trial of left / ratio; as it was where its shapes differ, for a factor does not help that."""
+    if trial is None or trial.left.shape != trial.right.shape:
+        return trial
+    left, allowed = times(view, 1 / ratio, trial.left, trial.allowed)
+    return replace(trial, left=left, allowed=allowed)
+
+
+def fit(trial: Trial) -> tuple[float, float] | None:
+    """Return c with c · left = right, from the element that tells it best, and how far c may be off."""
+    if trial.left.shape != trial.right.shape:
+        return None
+    with np.errstate(all="ignore"):
+        telling = trial.known() & np.isfinite(trial.left) & (trial.left != 0) & (np.abs(trial.right) > trial.allowed)
+        if not telling.any():
+            return None
+        size = np.abs(trial.right)
+        doubt = np.where(telling, trial.allowed / size, np.inf)
+        best = np.unravel_index(np.argmin(np.where(doubt == doubt.min(), -size, 0.0)), size.shape)
+        c = float(trial.right[best] / trial.left[best])
+        error = max(1.0, abs(c)) * float(trial.allowed[best] / np.abs(trial.left[best]))
+    return (c, error) if np.isfinite(c) and error < abs(c) else None
+
+
+def _weakest(trials: Sequence[Trial | None]) -> Trial | None:
+    """Return a trial that fails, else any; None if one could not be made."""
+    made = [trial for trial in trials if trial is not None]
+    return next((trial for trial in made if not trial.passes()), made[0]) if len(made) == len(trials) else None
+
+
+def _named(view: View, names: Sequence[Quantity]) -> tuple[Finding, ...]:
+    """Return the finding of a factor, and of the mean that it may be as well."""
+    ratio, value = names[0].ratio, names[0].value
+    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in names)])
+    words = {quantity.slug: quantity.words for quantity in reversed(names) if quantity.words}
+    called = " or ".join([words[slug] for slug in slugs if slug in words][:MOST_NAMES])
+    undo = f"divide by {number(ratio)}" if ratio > 1 else f"multiply by {number(1 / ratio)}"
+    text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} is {called})' if called else ''}: {undo}."
+    means = [axis for axis in summed_axes(view) if not axis.broadcast and axis.length == round(1 / ratio)]
+    return (
+        Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text),
+        *(_mean_finding(axis) for axis in means if number(1 / ratio) == str(axis.length)),
+    )
+
+
+def _mean_finding(axis: SummedAxis) -> Finding:
+    text = (
+        f"{{gradient}} is a mean over {axis.words} where the sum belongs: {axis.length} times too small; "
+        f"multiply by {axis.length}."
+    )
+    return Finding("mean-for-sum", str(axis.length), text)
+
+
+def _times(value: float) -> str:
+    return f"{number(value)} times too large" if value > 1 else f"{number(1 / value)} times too small"
+
+
+def number(value: float) -> str:
+    """Return a number in short: as a simple fraction where it is one, else in six digits."""
+    simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+    doubt = FACTOR_ROUNDINGS * float(np.finfo(np.float64).eps) * abs(value)
+    is_decimal = abs(float(f"{value:.6g}") - value) <= doubt
+    if abs(float(simple) - value) <= doubt and (abs(simple.numerator) == 1 or not is_decimal):
+        return str(simple)
+    return f"{value:.6g}"

@@ -1,0 +1,148 @@
+"""Causes in sums: one that is missing, over another axis, or of which only the last contribution was kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, combinations
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.causes.trial import PROBES, Finding, Repair, Trial, View, joined
+
+
+def missing_sum(view: View) -> Iterator[Repair]:
+    """x_bar = Σ y_bar over a broadcast axis, which was not summed, or gave one slice, or lost to another axis."""
+    if view.left.size > view.right.size:
+        for axes in _subsets(view.left.ndim):
+            if math.prod(n for axis, n in enumerate(view.left.shape) if axis not in axes) == view.right.size:
+                text = (
+                    f"{{gradient}} has shape {view.left.shape} in place of {view.right.shape}: sum it over "
+                    f"{_axes(axes)}, along which the input was broadcast."
+                )
+                yield Repair((Finding("missing-sum", _axes(axes), text),), partial(_sum_of_left, axes=axes))
+    for axes in _subsets(view.y.ndim):
+        kept = tuple(n for axis, n in enumerate(view.y.shape) if axis not in axes)
+        if kept != view.left.shape or not _is_broadcast(view):
+            continue
+        text = f"{{gradient}} is y_bar summed over {_axes(axes)} of y, which is not where the input was broadcast."
+        yield Repair((Finding("missing-sum", f"summed over {_axes(axes)}", text),), partial(_sum_elsewhere, axes=axes))
+    for axes, count in groupings(view):
+        for g in range(count - 1):
+            index = np.unravel_index(g, [view.y.shape[axis] for axis in axes])
+            where = f"index {', '.join(map(str, index))} of {_axes(axes)} of y"
+            text = f"{{gradient}} is the contribution of {where} alone: sum over {_axes(axes)}."
+            yield Repair((Finding("missing-sum", where, text),), partial(_one_of, axes=axes, g=g))
+
+
+def not_accumulated(view: View) -> Iterator[Repair]:
+    """x_bar[…] = contribution, where x_bar[…] += contribution was needed: the last one wins."""
+    for position, given in enumerate(view.point.inputs):
+        if np.asarray(given).dtype.kind in "iu":
+            name = view.name(position)
+            text = (
+                f"{{gradient}} keeps one contribution where {name} repeats an index: accumulate with np.add.at, "
+                f"not with `[{name}] =` or `[{name}] +=`."
+            )
+            finding = Finding("not-accumulated", name, text)
+            yield Repair((finding,), partial(_last_of_index, position=position))
+    for axes, _ in groupings(view):
+        text = (
+            f"{{gradient}} holds the last contribution only, going through {_axes(axes)} of y: "
+            f"accumulate with `+=` where it says `=`."
+        )
+        finding = Finding("not-accumulated", f"{_axes(axes)} of y", text)
+        yield Repair((finding,), partial(_last_of, axes=axes))
+
+
+def groupings(view: View) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield neighbouring axes of y through which a loop may go, and how many steps it takes."""
+    for first in range(view.y.ndim):
+        for last in range(first, view.y.ndim):
+            axes = tuple(range(first, last + 1))
+            count = math.prod(view.y.shape[axis] for axis in axes)
+            if 1 < count <= PROBES and view.left.shape == view.right.shape:
+                yield axes, count
+
+
+def contribution(view: View, axes: tuple[int, ...], g: int) -> Array | None:
+    """Return the part of the right gradient that comes through index g, counted through, of some axes of y."""
+    upstream = np.zeros_like(view.y_bar)
+    index: list[slice | int] = [slice(None)] * view.y.ndim
+    for axis, i in zip(axes, np.unravel_index(g, [view.y.shape[a] for a in axes]), strict=True):
+        index[axis] = int(i)
+    upstream[tuple(index)] = view.y_bar[tuple(index)]
+    found = view.oracle(upstream=upstream)
+    return _unbroadcast(upstream, view) if found is None and _is_broadcast(view) else found
+
+
+def _one_of(view: View, axes: tuple[int, ...], g: int) -> Trial | None:
+    found = contribution(view, axes, g)
+    return None if found is None else view.trial(view.left, found)
+
+
+def _last_of(view: View, axes: tuple[int, ...]) -> Trial | None:
+    kept = np.zeros_like(view.right)
+    for g in range(math.prod(view.y.shape[axis] for axis in axes)):
+        found = contribution(view, axes, g)
+        if found is None:
+            return None
+        kept = np.where(found != 0, found, kept)
+    return view.trial(view.left, kept)
+
+
+def _last_of_index(view: View, position: int) -> Trial | None:
+    index = np.asarray(view.point.inputs[position])
+    if not view.right.ndim or view.y.shape != index.shape + view.right.shape[1:] or index.size == 0:
+        return None
+    if index.min() < -len(view.right) or index.max() >= len(view.right):
+        return None
+    kept, summed = np.zeros_like(view.right), np.zeros_like(view.right)
+    kept[index] = view.y_bar
+    np.add.at(summed, index, view.y_bar)
+    return joined(view.trial(view.left, kept), view.trial(view.right, summed))
+
+
+def _sum_of_left(view: View, axes: tuple[int, ...]) -> Trial | None:
+    summed = np.sum(view.left, axes)
+    if summed.size != view.right.size:
+        return None
+    rounding = view.left.size / max(summed.size, 1) * view.u * np.sum(np.abs(view.left), axes)
+    return view.trial(summed.reshape(view.right.shape), allowed=view.allowed + rounding.reshape(view.right.shape))
+
+
+def _sum_elsewhere(view: View, axes: tuple[int, ...]) -> Trial | None:
+    if not _is_broadcast(view):
+        return None
+    summed = np.asarray(np.sum(view.y_bar, axes))
+    rounding = view.y_bar.size / max(summed.size, 1) * view.u * np.asarray(np.sum(np.abs(view.y_bar), axes))
+    return (
+        view.trial(view.left, summed, rounding + view.allowed.max(initial=0.0))
+        if summed.shape == view.left.shape
+        else None
+    )
+
+
+def _is_broadcast(view: View) -> bool:
+    """Return whether the right gradient is y_bar itself, summed over the axes along which the input was broadcast."""
+    summed = _unbroadcast(view.y_bar, view)
+    return summed is not None and view.trial(view.right, summed).passes()
+
+
+def _unbroadcast(upstream: Array, view: View) -> Array | None:
+    """Sum an array of y's shape to the gradient's, None where they do not fit."""
+    shape = (1,) * (upstream.ndim - view.right.ndim) + view.right.shape
+    if len(shape) != upstream.ndim or any(n not in (1, m) for n, m in zip(shape, upstream.shape, strict=True)):
+        return None
+    axes = tuple(axis for axis, (n, m) in enumerate(zip(shape, upstream.shape, strict=True)) if n != m)
+    return np.asarray(upstream.sum(axes, keepdims=True)).reshape(view.right.shape) if axes else None
+
+
+def _subsets(count: int) -> Iterator[tuple[int, ...]]:
+    return chain.from_iterable(combinations(range(count), size) for size in range(1, count + 1))
+
+
+def _axes(axes: tuple[int, ...]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

@@ -1,0 +1,94 @@
+"""Causes that are a term: one that is missing, or of which the gradient has too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.causes.elementwise import FUNCTIONS
+from gradtwin.comparisons.causes.scaling import fit, number
+from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, Finding, Repair, Trial, View, bits_of, times, within
+
+
+def missing_term(view: View) -> Iterator[Repair]:
+    """x_bar + c · term: an input, y_bar times something, a constant, or a sum spread evenly."""
+    if view.left.shape != view.right.shape:
+        return
+    for name, term in _terms(view).items():
+        fitted = fit(_remainder(view, term))
+        if fitted is None:
+            continue
+        c, doubt = fitted
+        detail = number(c) if not name else name if number(c) == "1" else f"{number(c)} · {name}"
+        text = f"{{gradient}} lacks a {'term' if name else 'constant'}: {detail}."
+
+        def attempt(v: View, name: str = name, c: float = c, doubt: float = doubt) -> Trial | None:
+            there = _terms(v).get(name)
+            if there is None:
+                return None
+            part, allowed = times(v, c, *there)
+            rest = _remainder(v, there)
+            allowed = rest.allowed + allowed + doubt * np.abs(there[0])
+            bits = float(bits_of(np.abs(rest.right), allowed).sum())  # the difference tells, even where right is 0
+            return v.trial(v.left + part, allowed=allowed, bits=bits)
+
+        yield Repair((Finding("missing-term", detail, text),), attempt, fitted=True)
+    for axis in range(view.right.ndim):
+        if view.right.shape[axis] > 1:
+            text = f"{{gradient}} lacks a term that is constant along axis {axis}."
+            finding = Finding("missing-term", f"constant along axis {axis}", text)
+            yield Repair((finding,), partial(_constant_along, axis=axis), fitted=True)
+
+
+def _terms(view: View) -> dict[str, tuple[Array, Array]]:
+    """Return the terms that a gradient may lack, by name, with their rounding; the nameless one is a constant."""
+    shape = view.right.shape
+    named = view.sources(shape)
+    others = {name: source for name, source in named.items() if name != "y_bar"}
+    upstream = view.y_bar if view.y_bar.shape == shape else None
+    found = {"": np.ones(shape), **named}
+    found |= {f"the sign of {name}": np.sign(source) for name, source in others.items()}
+    sums: dict[str, tuple[Array, Array]] = {}
+    with np.errstate(all="ignore"):
+        if upstream is not None:
+            for function in FUNCTIONS:
+                for name, source in others.items() if not function.two_valued else ():
+                    found[f"y_bar · {function.words.format(name)}"] = upstream * function.of(source)
+        products = {"what is there": view.left} | ({} if upstream is None else {"y_bar": upstream})
+        products |= (
+            {} if upstream is None else {f"y_bar · {name}": upstream * source for name, source in others.items()}
+        )
+        for name, product in products.items():
+            for axis in range(product.ndim) if product.size else ():
+                length = product.shape[axis]
+                total, size = (
+                    np.broadcast_to(part.sum(axis, keepdims=True), shape) for part in (product, np.abs(product))
+                )
+                error = (length + FACTOR_ROUNDINGS) * view.u * size
+                sums[f"the mean of {name} along axis {axis}"] = total / length, error / length
+                for other, source in others.items():
+                    sums[f"{other} · the sum of {name} along axis {axis}"] = source * total, np.abs(source) * error
+        known = {name: (term, FACTOR_ROUNDINGS * view.u * (1 + np.abs(term))) for name, term in found.items()} | sums
+    return {name: pair for name, pair in known.items() if np.isfinite(pair[0]).all()}
+
+
+def _remainder(view: View, term: tuple[Array, Array]) -> Trial:
+    """Return the trial of a term against what is missing, which was rounded when it was taken."""
+    rounding = view.u * (np.abs(view.left) + np.abs(view.right)) + term[1]
+    return view.trial(term[0], view.right - view.left, view.allowed + rounding)
+
+
+def _constant_along(view: View, axis: int) -> Trial | None:
+    """Right − left against its mean along an axis; None where the gradients don't vary along it themselves."""
+    missing = view.right - view.left
+    mean = np.broadcast_to(missing.mean(axis, keepdims=True), missing.shape)
+    if any(within(part, part.mean(axis, keepdims=True), view.allowed).all() for part in (view.left, view.right)):
+        return None
+    rounding = (view.right.shape[axis] + FACTOR_ROUNDINGS) * view.u * (np.abs(view.left) + np.abs(view.right))
+    allowed = view.allowed + rounding
+    allowed = allowed + allowed.mean(axis, keepdims=True)
+    # what differs little between the lines too may be noise
+    return view.trial(missing, mean, allowed, bits=float(bits_of(np.abs(mean - missing.mean()), allowed).sum()))

@@ -1,0 +1,270 @@
+"""`check_gradient` and `assert_gradient`: a hand-derived gradient, as people wrote it, against autodiff."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as hypothesis_seed
+
+from gradtwin.backends.precision import find_dtype
+from gradtwin.backends.signature import Signature
+from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.drawn_points import points, read_domains, typical_point
+from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
+from gradtwin.comparisons.point import Style
+from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.report.example import describe_example, write_script
+from gradtwin.comparisons.written import Written, is_floating
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+
+def check_gradient(
+    forward: Callable[..., Any],
+    *,
+    vjp: Callable[..., Any] | None = None,
+    backward: Callable[..., Any] | None = None,
+    grad: Callable[..., Any] | None = None,
+    derivative: Callable[..., Any] | None = None,
+    jacobian: Callable[..., Any] | None = None,
+    value_and_grad: bool = False,
+    inputs: Sequence[Any] | None = None,
+    signature: str | None = None,
+    wrt: Sequence[int] | int | None = None,
+    reference: Callable[..., Any] | None = None,
+    dtype: str = "float64",
+    domain: Any = None,
+    examples: int = 100,
+    seed: int = 0,
+    static: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Report:
+    """Check a hand-derived gradient of `forward`, a NumPy function, against autodiff.
+
+    The gradient is written down in exactly one of these ways: `vjp(y_bar, *inputs)`; `backward(y_bar, cache)`, forward
+    returning (y, cache); `grad(*inputs)` of a scalar forward; `derivative(x)` of an elementwise one;
+    `jacobian(*inputs)`, of shape output + input; or `value_and_grad=True`, forward returning (loss, gradient, ...).
+
+    It is checked at `inputs`, a tuple, or at `examples` points drawn for a `signature` such as "(n,k),(k,m)->(n,m)",
+    in `dtype` and `domain` ((low, high), or one such for each input), a failure being shrunk. `wrt` are the positions
+    of the differentiated inputs. `static` are keyword arguments of both functions. `timeout` is in seconds, for each
+    point. Without `reference`, a TensorFlow function of the same inputs, forward itself is run under GradientTape.
+
+    Returns a Report. Raises GradTwinError for arguments that make no sense; whatever is wrong with the gradient,
+    exceptions in it included, is in the report.
+    """
+    style, gradient = _choose_style(
+        vjp=vjp, backward=backward, grad=grad, derivative=derivative, jacobian=jacobian, value_and_grad=value_and_grad
+    )
+    for name, function in (("forward", forward), (style, gradient), ("reference", reference)):
+        if function is not None and not callable(function):
+            raise ArgumentTypeError(f"{name}: got {type(function).__name__}; expected a function.")
+    if (inputs is None) == (signature is None):
+        raise ArgumentValueError(
+            "inputs, signature: expected exactly one, a point to check at or shapes to draw points of."
+        )
+    if not isinstance(seed, int) or seed < 0:
+        raise ArgumentValueError(f"seed: got {seed!r}; expected a whole number from 0.")
+    operation = getattr(forward, "__name__", type(forward).__name__)
+    if static:
+        forward = functools.partial(forward, **static)
+        gradient = gradient and functools.partial(gradient, **static)
+    judge = GradientJudge(Written(forward, style, gradient), wrt, reference, operation)
+
+    with _time_limit(timeout):
+        if inputs is not None:
+            given_inputs = _read_inputs(inputs)
+            found = judge.judge(given_inputs, seed)
+            return _report(
+                [found], given_inputs if _failed(found) else None, judge, seed, f"inputs={len(given_inputs)} arrays"
+            )
+        assert signature is not None
+        return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
+
+
+def assert_gradient(forward: Callable[..., Any], **arguments: Any) -> None:
+    """Check as `check_gradient` does, by the same arguments, and raise GradientMismatch unless the verdict is match."""
+    check_gradient(forward, **arguments).raise_if_failed()
+
+
+def _check_drawn(
+    judge: GradientJudge, signature: str, dtype: np.dtype[Any], domain: Any, examples: int, seed: int
+) -> Report:
+    parsed = Signature.parse(signature)
+    if examples < 1:
+        raise ArgumentValueError(f"examples: got {examples}; expected at least 1.")
+    domains = read_domains(domain, len(parsed.inputs))
+    _check_arity(judge.written, len(parsed.inputs))
+    found = [judge.judge(typical_point(parsed, dtype, domains, seed), seed)]
+    first = found[0]
+    if _raises(first) or not _failed(first):
+        failures: list[tuple[Judgement, Any]] = []
+
+        @hypothesis_seed(seed)
+        @settings(**_SETTINGS, max_examples=examples)
+        @given(points(parsed, dtype, domains))
+        def run(inputs: Any) -> None:
+            judged = judge.judge(inputs, seed, explain=False)
+            found.append(judged)
+            if _failed(judged):
+                failures.append((judged, inputs))
+                raise _FoundError
+
+        if not _raises(first):
+            try:
+                run()
+            except _FoundError:
+                return _report_smallest(judge, failures[-1][1], seed)
+            return _report(found, None, judge, seed, f"signature={signature!r}")
+        return _report(found, typical_point(parsed, dtype, domains, seed), judge, seed, f"signature={signature!r}")
+    smallest = _shrink(judge, parsed, dtype, domains, examples, seed, _main_cause(first))
+    return _report_smallest(judge, smallest or typical_point(parsed, dtype, domains, seed), seed)
+
+
+def _shrink(
+    judge: GradientJudge,
+    signature: Signature,
+    dtype: np.dtype[Any],
+    domains: Any,
+    examples: int,
+    seed: int,
+    cause: str,
+) -> Any:
+    """Return the smallest drawn point that fails for the same cause, None where none was drawn that does."""
+    smallest: list[Any] = []
+
+    @hypothesis_seed(seed)
+    @settings(**_SETTINGS, max_examples=min(examples, 50))
+    @given(points(signature, dtype, domains))
+    def run(inputs: Any) -> None:
+        judged = judge.judge(inputs, seed, explain=False)
+        if _failed(judged) and _main_cause(judge.judge(inputs, seed)) == cause:
+            smallest.append(inputs)
+            raise _FoundError
+
+    try:
+        run()
+    except _FoundError:
+        return smallest[-1]
+    return None
+
+
+_SETTINGS: dict[str, Any] = {
+    "database": None,
+    "deadline": None,
+    "phases": [Phase.generate, Phase.shrink],
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+class _FoundError(Exception):
+    """Tells Hypothesis that a point fails."""
+
+
+def _failed(judged: Judgement) -> bool:
+    return any(check.verdict == "mismatch" for check in judged.checks)
+
+
+def _raises(judged: Judgement) -> bool:
+    return any(cause.cause == "raises" for check in judged.checks for cause in check.causes)
+
+
+def _main_cause(judged: Judgement) -> str:
+    """Return the stage that failed first and its first cause."""
+    for check in judged.checks:
+        if check.verdict == "mismatch":
+            return f"{check.stage}: {check.causes[0].cause if check.causes else ''}"
+    return ""
+
+
+def _report_smallest(judge: GradientJudge, inputs: Any, seed: int) -> Report:
+    return _report([judge.judge(inputs, seed)], inputs, judge, seed, "")
+
+
+def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: int, how: str) -> Report:
+    by_name: dict[str, list[Check]] = {}
+    for judged in found:
+        for check in judged.checks:
+            by_name.setdefault(check.name, []).append(check)
+    notes: dict[str, None] = {}
+    for judged in found:
+        notes |= judged.notes
+    last = found[-1]
+    example = None if failing is None else describe_example(judge.written, failing, last.point)
+    script = write_script(judge.written, failing, seed) if failing is not None else ""
+    reproduce = script or f"gt.check_gradient({judge.operation}, {judge.written.style}=..., {how}, seed={seed})"
+    extra = {"oracle": last.oracle or "traced", "notes": list(notes)}
+    checks = tuple(merge_checks(checks) for checks in by_name.values())
+    return Report("check", checks, seed, reproduce, describe_environment(), extra, example)
+
+
+def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:
+    chosen = [name for name, value in given.items() if value is not None and value is not False]
+    if len(chosen) != 1:
+        came = ", ".join(chosen) if chosen else "none"
+        raise ArgumentValueError(
+            f"{', '.join(given)}: got {came}; expected exactly one, the way the gradient was written down."
+        )
+    style: Any = chosen[0]
+    return style, None if style == "value_and_grad" else given[style]
+
+
+def _read_inputs(inputs: Any) -> tuple[Any, ...]:
+    if not isinstance(inputs, tuple | list):
+        raise ArgumentTypeError(
+            f"inputs: got {type(inputs).__name__}; expected a tuple of forward's arguments, for one array (x,)."
+        )
+    for i, x in enumerate(inputs):
+        if isinstance(x, np.ndarray) and x.dtype == object:
+            raise ArgumentTypeError(f"inputs: input {i} is an object array; expected numbers. Convert it with .astype.")
+    if not any(is_floating(x) for x in inputs):
+        kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs) or "none"
+        raise ArgumentTypeError(
+            f"inputs: got {kinds}; expected at least one array of real floating numbers, which has a gradient. "
+            f"Convert integers with .astype(np.float64); split complex numbers into real and imaginary parts."
+        )
+    return tuple(inputs)
+
+
+def _check_arity(written: Written, count: int) -> None:
+    import inspect
+
+    try:
+        inspect.signature(written.forward).bind(*range(count))
+    except TypeError as error:
+        raise ArgumentValueError(
+            f"signature: it has {count} inputs, and forward can't be called with {count} arguments ({error}). "
+            f"Bind other arguments with static= or functools.partial."
+        ) from error
+    except ValueError:  # a builtin without a signature
+        return
+
+
+@contextmanager
+def _time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise TimeoutError inside the user's function after so many seconds; the report then says that it raised."""
+    if seconds is None:
+        yield
+        return
+    if not seconds > 0:
+        raise ArgumentValueError(f"timeout: got {seconds}; expected a number of seconds above 0.")
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        raise ArgumentValueError("timeout: it works in the main thread of a Unix process alone; leave it out here.")
+
+    def interrupt(*_: Any) -> None:
+        raise TimeoutError(f"it did not return within {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

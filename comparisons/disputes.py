@@ -1,0 +1,187 @@
+"""Differences that rounding does not explain: a kink, a fault of the reference's, or the user's.
+
+First the points around: at a kink both sides agree there, and the gradient jumps. Then a third vote, on the forward
+alone, at the worst elements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.look import UPSTREAM_STREAM, Looker, Notes
+from gradtwin.comparisons.oracles import TracedOracle, UntrustedError
+from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.report.data import Cause
+from gradtwin.comparisons.votes import vote
+from gradtwin.comparisons.written import ContractError, copies
+
+#: Elements that are voted on: the worst first, and the others only where those are not the user's fault.
+FIRST_VOTES, MOST_VOTES = 3, 200
+
+#: Points around one that may be at a kink, and how far they lie from it, relative to the size of the inputs.
+NEIGHBOURS, DISPLACEMENT = 32, 2.0**-20
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The oracle's gradient as the dispute left it, and the cause if it is the reference that is wrong."""
+
+    right: Array
+    causes: tuple[Cause, ...] = ()
+
+
+def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, notes: Notes) -> Settled:
+    """Decide whose fault the differences in the k-th gradient are; what is not the user's is taken from `right`.
+
+    Where both sides are not a number, a finite vote takes the oracle's place.
+    """
+    right = point.right[k].astype(np.float64)
+    left = point.left[k].reshape(right.shape).astype(np.float64)
+    differing = exceeds(left, right, allowed) | (np.isnan(left) & np.isnan(right))
+    if not differing.any() or point.style == "jacobian":
+        return Settled(right)
+    name = f"input {point.wrt[k]} ({point.names[point.wrt[k]]})"
+    if _between_neighbours(looker, point, k, left, differing, allowed, seed):
+        notes[
+            f"kink: {name} has {int(differing.sum())} entries at points without a derivative; the gradient there lies "
+            f"between those of the points around"
+        ] = None
+        return Settled(np.where(differing, left, right))
+    order = np.argsort(np.where(differing, _excess(left, right, allowed), -1.0), axis=None)[::-1]
+    order = order[: int(differing.sum())]
+    said = {"user": 0, "kink": 0, "reference": 0, "open": 0}
+    settled = right.copy()
+    for number, flat in enumerate(order[:MOST_VOTES]):
+        if number >= FIRST_VOTES and said["user"]:
+            break
+        index = tuple(int(i) for i in np.unravel_index(flat, left.shape))
+        says, value = _third_vote(looker, point, k, index, left[index], right[index], allowed[index], seed)
+        said[says] += 1
+        if says in ("kink", "reference"):
+            settled[index] = left[index]
+        elif says == "user" and np.isnan(right[index]):
+            settled[index] = value
+    if said["user"]:
+        return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right))
+    if said["kink"]:
+        notes[f"kink: {name} has {said['kink']} points without a derivative; the gradient lies between its sides"] = (
+            None
+        )
+    if said["reference"] and looker.has_reference:
+        text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on the forward alone."
+        return Settled(right, (Cause("reference", True, "", text),))
+    if said["reference"]:
+        notes[f"the traced gradient of {name} is wrong at {said['reference']} points; the vote sides with yours"] = None
+    return Settled(settled)
+
+
+def _between_neighbours(
+    looker: Looker, point: Point, k: int, left: Array, differing: Array, allowed: Array, seed: int
+) -> bool:
+    """Return whether the differing entries are at a kink, each between the gradients of the points around it.
+
+    Around a kink the two sides agree and the gradient jumps; around a fault they differ as they do at it.
+    """
+    seen: list[Array] = []
+    upstream = np.ones_like(point.y) if point.y_bar is None else point.y_bar
+    rng = np.random.default_rng([seed, UPSTREAM_STREAM, 2])
+    for _ in range(NEIGHBOURS):
+        moved = [_displaced(x, rng) if i in point.wrt else x for i, x in enumerate(point.inputs)]
+        try:
+            evaluation, _ = looker.written.run(moved, lambda y: upstream)
+            theirs = looker.oracle.ask(moved, point.wrt, upstream).gradients[k]
+        except (ContractError, UntrustedError):
+            return False
+        gradients = [g for g in evaluation.gradients if g is not None]
+        if theirs is None or len(gradients) <= k or gradients[k].size != left.size:
+            return False
+        mine = gradients[k].reshape(left.shape)
+        size = np.fmax(np.abs(mine), np.abs(theirs)).astype(np.float64)
+        # The neighbours' own rounding is that of this point, and their displacement's effect on the difference.
+        if np.any(exceeds(mine, theirs, allowed + DISPLACEMENT * size)[differing]):
+            return False
+        seen.append(theirs.astype(np.float64))
+    with np.errstate(all="ignore"):
+        around = np.asarray(seen)
+        lowest, highest = around.min(axis=0), around.max(axis=0)
+        jump = highest - lowest
+        slack = allowed + 2 * NEIGHBOURS * DISPLACEMENT * np.fmax(np.abs(lowest), np.abs(highest))
+        # Where many kinks meet, their extremes together are seldom met by chance: the jumps seen may be half of all.
+        two_sided = ((around <= lowest + slack) | (around >= highest - slack)).all(axis=0)
+        beyond = slack + np.where(two_sided, 0.0, jump)
+        inside = (lowest - beyond <= left) & (left <= highest + beyond) & (jump > slack)
+    return bool(np.all(inside[differing]))
+
+
+def _third_vote(
+    looker: Looker, point: Point, k: int, index: tuple[int, ...], mine: Any, theirs: Any, allowed: Any, seed: int
+) -> tuple[str, float]:
+    """Return whose fault a difference is, `user`, `reference`, `kink` or, where it is unclear, `open`; and the vote"""
+    written = looker.written
+    try:
+        with np.errstate(all="ignore"):
+            ballot = vote(
+                lambda *xs: written.select(written.forward(*xs)),
+                copies(point.inputs),
+                point.wrt[k],
+                index,
+                point.y_bar,
+                seed=seed,
+            )
+    except Exception:  # a forward may not bear being moved; then there is no vote
+        return "open", np.nan
+    if ballot.one_sided is not None:
+        low, high = sorted(ballot.one_sided)
+        slack = ballot.error + allowed
+        if low - slack <= mine <= high + slack:
+            return "kink", ballot.value
+        return "user", ballot.value
+    if not np.isfinite(ballot.value):
+        return "open", np.nan
+    error = ballot.error + (allowed if np.isfinite(allowed) else 0.0)
+    mine_fits = abs(mine - ballot.value) <= error
+    theirs_fits = abs(theirs - ballot.value) <= error
+    if mine_fits and not theirs_fits:
+        return "reference", ballot.value
+    if mine_fits and theirs_fits:
+        says = _second_opinion(looker, point, k, index, mine, allowed) if looker.has_reference else "open"
+        return says, ballot.value
+    return "user", ballot.value
+
+
+def _second_opinion(looker: Looker, point: Point, k: int, index: tuple[int, ...], mine: Any, allowed: Any) -> str:
+    """Where the vote is too coarse, ask the traced forward: some of TensorFlow's own gradients are float32-accurate."""
+    try:
+        upstream = np.ones_like(point.y) if point.y_bar is None else point.y_bar
+        traced = TracedOracle(looker.written).ask(point.inputs, point.wrt, upstream).gradients[k]
+    except UntrustedError:
+        return "open"
+    return "reference" if traced is not None and abs(mine - traced[index]) <= allowed else "open"
+
+
+def exceeds(left: Array, right: Array, allowed: Array) -> Array:
+    """Return where two values differ by more than is allowed, or one alone is not a number."""
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    with np.errstate(all="ignore"):
+        same = (left == right) | (np.isnan(left) & np.isnan(right))
+        return np.asarray(~same & ~(np.abs(left - right) <= allowed))
+
+
+def _excess(left: Array, right: Array, allowed: Array) -> Array:
+    with np.errstate(all="ignore"):
+        excess = np.abs(left.astype(np.float64) - right) / np.where(allowed > 0, allowed, np.finfo(float).tiny)
+    return np.where(np.isnan(excess), np.inf, excess)
+
+
+def _displaced(x: Any, rng: np.random.Generator) -> Any:
+    """Move every element, zeros too, by a small part of the array's typical size, either way."""
+    array = np.asarray(x)
+    with np.errstate(all="ignore"):
+        typical = float(np.sqrt(np.mean(array.astype(np.float64) ** 2))) if array.size else 0.0
+    step = DISPLACEMENT * (typical or 1.0) * rng.uniform(0.5, 1, array.shape) * rng.choice([-1.0, 1.0], array.shape)
+    moved = np.asarray(array + step, dtype=array.dtype)
+    return float(moved) if isinstance(x, float) else moved

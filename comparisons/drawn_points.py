@@ -1,0 +1,138 @@
+"""Points to judge a user's gradient at, drawn with Hypothesis: shapes from a signature, values in a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from gradtwin.backends.interface import Array
+from gradtwin.backends.signature import Shape, Signature
+from gradtwin.comparisons.problems import LAYOUTS
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+#: The values drawn where no domain is given: ordinary numbers, which most functions bear.
+ORDINARY = (-3.0, 3.0)
+
+#: Layouts that keep the values as drawn; the judge itself adds strided and read-only memory.
+_LAYOUTS = [name for name in LAYOUTS if name != "broadcast"]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values an input may take: a range, and points to keep away from (where there is no derivative)."""
+
+    low: float = ORDINARY[0]
+    high: float = ORDINARY[1]
+    excluded: tuple[float, ...] = ()
+
+    def admit(self, array: Array) -> Array:
+        """Return the values with those next to an excluded point moved off it, by a hundredth of the range."""
+        margin = (self.high - self.low) / 100
+        for point in self.excluded:
+            near = np.abs(array - point) < margin
+            array = np.where(near, point + np.where(array < point, -margin, margin), array)
+        return array
+
+
+def read_domains(domain: Any, count: int) -> list[Domain]:
+    """Return one domain for each input, from None, one `(low, high)` for all, or a sequence or mapping by position.
+
+    An entry is None, `(low, high)`, or `(low, high, [excluded points])`.
+    """
+    if domain is None or _is_range(domain):
+        return [_read_domain(domain)] * count
+    if isinstance(domain, Mapping):
+        unknown = [key for key in domain if key not in range(count)]
+        if unknown:
+            raise ArgumentValueError(
+                f"domain: there is no input {unknown[0]!r}; expected positions from 0 to {count - 1}."
+            )
+        return [_read_domain(domain.get(i)) for i in range(count)]
+    if isinstance(domain, Sequence) and not isinstance(domain, str) and len(domain) == count:
+        return [_read_domain(entry) for entry in domain]
+    raise ArgumentValueError(
+        f"domain: got {domain!r}; expected (low, high), or one such entry for each of the {count} inputs."
+    )
+
+
+def _is_range(entry: Any) -> bool:
+    return (
+        isinstance(entry, tuple | list) and len(entry) in (2, 3) and all(isinstance(x, int | float) for x in entry[:2])
+    )
+
+
+def _read_domain(entry: Any) -> Domain:
+    if entry is None:
+        return Domain()
+    if isinstance(entry, Domain):
+        return entry
+    if not _is_range(entry):
+        raise ArgumentTypeError(f"domain: got {entry!r}; expected (low, high) or (low, high, [excluded points]).")
+    low, high = float(entry[0]), float(entry[1])
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ArgumentValueError(f"domain: got ({low}, {high}); expected finite numbers, the lower first.")
+    excluded = tuple(float(x) for x in entry[2]) if len(entry) == 3 else ()
+    return Domain(low, high, excluded)
+
+
+@st.composite
+def points(draw: st.DrawFn, signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain]) -> tuple[Array, ...]:
+    """Draw the inputs; shrinks towards extents of 1, short decimals near 0, and C order."""
+    shapes = draw(_shapes(signature))
+    if draw(st.booleans()):
+        seed = draw(st.integers(0, 2**16))
+        rng = np.random.default_rng(seed)
+        made = [d.low + (d.high - d.low) * rng.random(shape) for d, shape in zip(domains, shapes, strict=True)]
+    else:
+        made = [
+            draw(hnp.arrays(np.float64, shape, elements=_decimals(d))) for d, shape in zip(domains, shapes, strict=True)
+        ]
+    inputs = [np.asarray(d.admit(x), dtype=dtype) for d, x in zip(domains, made, strict=True)]
+    return tuple(LAYOUTS[draw(st.sampled_from(_LAYOUTS))](x) for x in inputs)
+
+
+def typical_point(
+    signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain], seed: int
+) -> tuple[Array, ...]:
+    """Return a point with another extent for each dimension, so that transposes and lost sums show."""
+    extents: dict[str, int] = {}
+    for name in dict.fromkeys(name.rstrip("?") for core in signature.inputs for name in core):
+        extents[name] = int(name) if name.isdigit() else 3 + len(extents)
+    rng = np.random.default_rng([seed, 1])
+    result = []
+    for core, domain in zip(signature.inputs, domains, strict=True):
+        shape = (3, 4) if core == ("...",) else tuple(extents[name.rstrip("?")] for name in core)
+        values = domain.low + (domain.high - domain.low) * rng.random(shape)
+        result.append(np.asarray(domain.admit(values), dtype=dtype))
+    return tuple(result)
+
+
+@st.composite
+def _shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
+    extents: dict[str, int] = {}
+    whole: Shape | None = None
+    shapes: list[Shape] = []
+    for core in signature.inputs:
+        if core == ("...",):
+            if whole is None:
+                whole = tuple(draw(st.lists(st.integers(1, 4), max_size=3)))
+            shapes.append(whole)
+            continue
+        for name in core:
+            if name not in extents:
+                extents[name] = int(name) if name.isdigit() else draw(st.integers(1, 6))
+        shapes.append(tuple(extents[name] for name in core))
+    return shapes
+
+
+def _decimals(domain: Domain) -> st.SearchStrategy[float]:
+    """Draw numbers of at most two decimals in the domain; shrinks towards the one nearest 0."""
+    low, high = int(np.ceil(domain.low * 100)), int(np.floor(domain.high * 100))
+    if low > high:
+        return st.floats(domain.low, domain.high)
+    return st.integers(low, high).map(lambda hundredths: hundredths / 100)

@@ -1,0 +1,309 @@
+"""A hand-derived gradient against autodiff at one point; whether it is right, and if not, why.
+
+Stages in order: contract → value → gradient → side effects. What rounding explains is measured on both sides
+themselves (`rounding.py`); what it does not explain is settled in `disputes.py`, and then goes to the causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.causes import diagnose
+from gradtwin.comparisons.comparator import Subject, compare_arrays
+from gradtwin.comparisons.disputes import exceeds, settle
+from gradtwin.comparisons.look import UPSTREAM_STREAM, Look, Looker, Notes
+from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.report.data import Cause, Check
+from gradtwin.comparisons.rounding import UNITS_MOVED, allowed_difference
+from gradtwin.comparisons.running_error import Bound
+from gradtwin.comparisons.written import ContractError, Written
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+#: Nudged points that rounding is measured at: a few at first, more where something stands out, for small arrays most.
+FIRST_DRAWS, MORE_DRAWS, DRAWN_ELEMENTS = 2, 8, 24
+
+
+@dataclass
+class Judgement:
+    """What came of one point: the checks, the point itself where gradients were compared, and what is worth a note."""
+
+    checks: list[Check] = field(default_factory=list)
+    point: Point | None = None
+    oracle: str = ""
+    notes: Notes = field(default_factory=dict)
+
+
+class GradientJudge:
+    """Judges one pair of forward and gradient at any point."""
+
+    def __init__(
+        self,
+        written: Written,
+        wrt: Sequence[int] | int | None,
+        reference: Callable[..., Any] | None,
+        operation: str,
+    ) -> None:
+        self.written = written
+        self.operation = operation
+        self._looker = Looker(written, wrt, reference)
+
+    def judge(self, inputs: Sequence[Any], seed: int, *, explain: bool = True) -> Judgement:
+        """Judge at one point; `explain` looks for the cause of a mismatch, which costs more than finding it."""
+        found = Judgement()
+        subject = Subject(self.operation, _dtype_of(inputs), "eager")
+        try:
+            base = self._looker.look(inputs, seed, found.notes)
+            self._judge_values(subject, base, inputs, seed, found, explain)
+        except ContractError as error:
+            found.checks.append(subject.check("contract", "contract", "mismatch", error.cause))
+        found.oracle = self._looker.oracle.name
+        return found
+
+    def _judge_values(
+        self,
+        subject: Subject,
+        base: Look,
+        inputs: Sequence[Any],
+        seed: int,
+        found: Judgement,
+        explain: bool,
+    ) -> None:
+        found.checks.append(self._contract(subject, base, inputs, found))
+        others = self._nudged(inputs, base, seed, range(1, FIRST_DRAWS + 1), found)
+        value = self._value(subject, base, others)
+        if value.verdict == "mismatch" and self._looker.oracle.name == "traced":
+            base, others = self._looker.distrust(base, inputs, found.notes), []
+            value = self._value(subject, base, others)
+        found.checks.append(value)
+        if all(g.size == np.prod(s, dtype=int) for g, s in zip(base.left, self._expected(base, inputs), strict=True)):
+            self._judge_gradients(subject, base, others, inputs, seed, found)
+        elif explain:
+            # Of another shape, it can't be compared as it came: a repair may be off by the oracle's rounding.
+            zeros = [np.zeros(np.shape(inputs[i])) for i in base.wrt]
+            rights = [zero if g is None else g for zero, g in zip(zeros, base.right, strict=True)]
+            allowed = [
+                allowed_difference((g, g), [], base.operands(inputs[i])) for i, g in zip(base.wrt, rights, strict=True)
+            ]
+            found.point = self._point(base, inputs, allowed)
+        found.checks.append(self._side_effects(subject, base, inputs, found))
+        if found.point is not None and explain and any(c.verdict == "mismatch" for c in found.checks):
+            self._explain(found, inputs)
+
+    def _judge_gradients(
+        self,
+        subject: Subject,
+        base: Look,
+        others: list[Look],
+        inputs: Sequence[Any],
+        seed: int,
+        found: Judgement,
+    ) -> None:
+        allowed = self._allowed(base, others, inputs, seed, found)
+        point = self._point(base, inputs, allowed, others)
+        for k in range(len(base.wrt)):
+            if base.right[k] is None:
+                found.notes[f"TensorFlow finds no path from {base.name(k)} to the output"] = None
+            settled = settle(self._looker, point, k, allowed[k], seed, found.notes)
+            bound = Bound(np.where(np.isnan(settled.right), 0.0, settled.right), allowed[k] / 2, point.scale[k])
+            left = point.left[k].reshape(settled.right.shape)
+            check = compare_arrays(subject, f"gradient of {base.name(k)}", "gradient", left, settled.right, bound)
+            found.checks.append(replace(check, causes=settled.causes if check.verdict == "mismatch" else ()))
+            if not left.size:
+                found.notes[f"the gradient of {base.name(k)} is empty"] = None
+        found.point = point
+
+    def _point(self, base: Look, inputs: Sequence[Any], allowed: list[Array], others: Sequence[Look] = ()) -> Point:
+        left = tuple(np.asarray(g) for g in base.left)
+        right = tuple(
+            np.zeros(np.shape(inputs[i])) if g is None else np.asarray(g)
+            for i, g in zip(base.wrt, base.right, strict=True)
+        )
+        # Where both sides are exactly zero: how large a gradient nearby points have, for how far they were moved.
+        sensitivity = [np.full(np.shape(g), base.operands(inputs[i])) for i, g in zip(base.wrt, right, strict=True)]
+        for look in others:
+            for k, theirs in enumerate(look.right):
+                if theirs is not None and theirs.shape == right[k].shape:
+                    moved_by = UNITS_MOVED * float(np.finfo(right[k].dtype).eps)
+                    sensitivity[k] = np.fmax(sensitivity[k], float(np.max(np.abs(theirs), initial=0.0)) / moved_by)
+        scales = []
+        for k, (i, mine, theirs) in enumerate(zip(base.wrt, left, right, strict=True)):
+            size = np.abs(theirs.astype(np.float64))
+            if mine.shape == theirs.shape:
+                size = np.fmax(size, np.abs(mine.astype(np.float64)))
+            scales.append(np.where(size == 0, sensitivity[k], np.fmax(size, base.operands(inputs[i]))))
+        y_bar = base.y_bar
+        return Point(
+            self.written.style,
+            tuple(inputs),
+            base.wrt,
+            base.names,
+            base.evaluation.y,
+            y_bar,
+            left,
+            right,
+            tuple(allowed),
+            tuple(scales),
+        )
+
+    def _allowed(
+        self, base: Look, others: list[Look], inputs: Sequence[Any], seed: int, found: Judgement
+    ) -> list[Array]:
+        """Return the allowed differences; where something exceeds them, rounding is first measured more closely."""
+        allowed = self._measured(base, others, inputs)
+        if not self._exceeded(base, allowed, inputs) or base.answer.error is not None:
+            return allowed
+        elements = sum(limit.size for limit in allowed)
+        wanted = FIRST_DRAWS + max(MORE_DRAWS, DRAWN_ELEMENTS // max(1, elements))
+        more = self._nudged(inputs, base, seed, range(FIRST_DRAWS + 1, wanted + 1), found)
+        allowed = self._measured(base, others + more, inputs)
+        if self._exceeded(base, allowed, inputs):
+            scaled = self._looker.scaled_errors(inputs, base)
+            if scaled is not None:
+                return [limit + error for limit, error in zip(allowed, scaled, strict=True)]
+        return allowed
+
+    def _exceeded(self, base: Look, allowed: list[Array], inputs: Sequence[Any]) -> bool:
+        return any(np.any(exceeds(*self._looker.sides(base, k, inputs), limit)) for k, limit in enumerate(allowed))
+
+    def _measured(self, base: Look, looks: list[Look], inputs: Sequence[Any]) -> list[Array]:
+        return [self._allowed_of(base, looks, k, inputs) for k in range(len(base.wrt))]
+
+    def _allowed_of(self, base: Look, looks: list[Look], k: int, inputs: Sequence[Any]) -> Array:
+        sides, others = self._looker.sides(base, k, inputs), [self._looker.sides(look, k, inputs) for look in looks]
+        allowed = allowed_difference(sides, others, base.operands(inputs[base.wrt[k]]))
+        if base.answer.error is not None:
+            allowed = allowed + base.answer.error[k]
+        return allowed
+
+    def _nudged(
+        self, inputs: Sequence[Any], base: Look, seed: int, draws: Sequence[int], found: Judgement
+    ) -> list[Look]:
+        looks = [self._looker.nudged(inputs, base, seed, k, found.notes) for k in draws]
+        return [look for look in looks if look is not None]
+
+    def _expected(self, base: Look, inputs: Sequence[Any]) -> list[tuple[int, ...]]:
+        """Return the shape that each gradient must have."""
+        lead = base.evaluation.y.shape if self.written.style == "jacobian" else ()
+        return [lead + np.shape(inputs[i]) for i in base.wrt]
+
+    def _contract(self, subject: Subject, base: Look, inputs: Sequence[Any], found: Judgement) -> Check:
+        causes = []
+        for k, (gradient, shape) in enumerate(zip(base.left, self._expected(base, inputs), strict=True)):
+            what = f"the gradient of {base.name(k)}"
+            given = inputs[base.wrt[k]]
+            x = np.asarray(given)
+            if gradient.shape != shape and not (gradient.size == 1 and not isinstance(given, np.ndarray)):
+                text = f"{what} has shape {gradient.shape}; expected {shape}."
+                causes.append(Cause("shape", True, str(gradient.shape), text))
+            if gradient.dtype.kind != "f":
+                found.notes[f"{what} has dtype {gradient.dtype}; arithmetic on it in place would truncate"] = None
+            elif gradient.dtype.itemsize < x.dtype.itemsize:
+                text = f"{what} has dtype {gradient.dtype}, narrower than the input's {x.dtype}."
+                causes.append(Cause("dtype", True, str(gradient.dtype), text))
+            elif gradient.dtype.itemsize > x.dtype.itemsize:
+                found.notes[f"{what} has dtype {gradient.dtype}, wider than the input's {x.dtype}"] = None
+        return subject.check("contract", "contract", "mismatch" if causes else "match", *causes)
+
+    def _value(self, subject: Subject, base: Look, others: list[Look]) -> Check:
+        """Compare forward's value with the oracle's."""
+        y, right = base.evaluation.y, base.answer.y
+        if y.shape != right.shape:
+            text = f"forward returned shape {y.shape}; the {self._looker.oracle.name} oracle {right.shape}."
+            slug = "forward-broadcast" if right.size < y.size else "forward"
+            return subject.check("value", "value", "mismatch", Cause(slug, True, str(y.shape), text))
+        allowed = allowed_difference((y, right), [(o.evaluation.y, o.answer.y) for o in others])
+        size = np.fmax(np.abs(y.astype(np.float64)), np.abs(right.astype(np.float64)))
+        check = compare_arrays(
+            subject, "value", "value", y, right, Bound(right, allowed / 2, np.fmax(size, allowed * 2))
+        )
+        if check.verdict == "mismatch":
+            text = "forward and the reference compute different values, so their gradients can't agree."
+            return replace(check, causes=(Cause("forward", True, "", text),))
+        return check
+
+    def _side_effects(self, subject: Subject, base: Look, inputs: Sequence[Any], found: Judgement) -> Check:
+        causes = [
+            Cause(
+                "mutated-input",
+                True,
+                what,
+                f"{what.partition(' by ')[0]} was changed in place {what[what.find(' by ') + 1 :]}.",
+            )
+            for what in base.evaluation.changed
+        ]
+        found.notes |= dict.fromkeys(base.evaluation.views)
+        again, _ = self.written.run(inputs, lambda y: base.upstream)
+        before = (base.evaluation.y, *base.evaluation.gradients)
+        after = (again.y, *again.gradients)
+        for what, one, two in zip(("forward", *(["the gradient"] * len(before))), before, after, strict=False):
+            if one is not None and two is not None and one.shape == two.shape and _differs(one, two):
+                causes.append(Cause("nondeterministic", True, what, f"two runs of {what} on equal inputs differ."))
+                break
+        return subject.check("side effects", "side-effect", "mismatch" if causes else "match", *causes)
+
+    def _explain(self, found: Judgement, inputs: Sequence[Any]) -> None:
+        """Put the causes of a wrong gradient on its check."""
+        point = found.point
+        assert point is not None
+        known = {cause.cause for check in found.checks for cause in check.causes}
+        values = [c for c in found.checks if c.stage == "gradient" and c.verdict == "mismatch"]
+        shapes = [c for c in found.checks if c.stage == "contract" and c.verdict == "mismatch"]
+        if (not values and not shapes) or known & {"forward", "reference", "raises", "nondeterministic"}:
+            return
+
+        def another(seed: int) -> Point | None:
+            rng = np.random.default_rng([seed, UPSTREAM_STREAM, 1])
+            moved = [_redrawn(x, rng) if i in point.wrt else x for i, x in enumerate(inputs)]
+            try:
+                return self.judge(moved, seed, explain=False).point
+            except (ArgumentTypeError, ArgumentValueError):
+                return None
+
+        def rerun(at: Sequence[Any], y_bar: Array | None) -> tuple[Array, ...]:
+            evaluation, _ = self.written.run(at, lambda y: y_bar if y_bar is not None else np.ones_like(y))
+            return tuple(g for g in evaluation.gradients if g is not None)
+
+        def oracle_vjp(at: Sequence[Any], y_bar: Array | None) -> tuple[Array, ...]:
+            upstream = np.ones_like(self.written.value(at)) if y_bar is None else y_bar
+            gradients = self._looker.oracle.ask(at, point.wrt, upstream).gradients
+            return tuple(
+                np.zeros(np.shape(at[i])) if g is None else g for i, g in zip(point.wrt, gradients, strict=True)
+            )
+
+        causes = diagnose(point, another, oracle_vjp=oracle_vjp, rerun=rerun)
+        target = values[0] if values else shapes[0]
+        position = found.checks.index(target)
+        found.checks[position] = replace(target, causes=(*causes, *target.causes))
+
+
+def _differs(one: Array, two: Array) -> bool:
+    """Return whether two runs differ in the leading half of their digits, where no order of summation shows."""
+    one64, two64 = one.astype(np.float64), two.astype(np.float64)
+    half = float(np.sqrt(np.finfo(one.dtype).eps)) if one.dtype.kind == "f" else 0.0
+    with np.errstate(all="ignore"):
+        size = float(np.nanmax(np.abs(one64), initial=0.0))
+        apart = np.abs(one64 - two64) > half * size
+        return bool(np.any(apart & ~(np.isnan(one64) & np.isnan(two64))))
+
+
+def _redrawn(x: Any, rng: np.random.Generator) -> Any:
+    """Draw other values like these: permuted and scaled, which keeps most domains; whole numbers stay."""
+    if isinstance(x, float):
+        return x * float(rng.uniform(0.7, 0.9))
+    array = np.asarray(x)
+    if array.size == 0 or np.all(array == np.rint(array)):
+        return x
+    shuffled = rng.permutation(array.ravel()).reshape(array.shape)
+    return np.asarray(shuffled * rng.uniform(0.7, 0.9, array.shape), dtype=array.dtype)
+
+
+def _dtype_of(inputs: Sequence[Any]) -> str:
+    for x in inputs:
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+            return str(x.dtype.newbyteorder("=").name)
+    return "float64"

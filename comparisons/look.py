@@ -1,0 +1,234 @@
+"""Looks at a point: the user's value and gradients there, and the oracle's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.oracles import (
+    Answer,
+    DifferencesOracle,
+    Oracle,
+    ReferenceOracle,
+    TracedOracle,
+    UntrustedError,
+)
+from gradtwin.comparisons.problems import LAYOUTS
+from gradtwin.comparisons.report.data import Cause
+from gradtwin.comparisons.rounding import nudge, scaled_error
+from gradtwin.comparisons.written import ContractError, Evaluation, Written, is_floating, resolve_wrt
+from gradtwin.errors import ArgumentValueError
+
+#: Users draw their inputs from default_rng(0) too; a y_bar equal to an input would hide faults.
+UPSTREAM_STREAM = 0x79BA12
+
+#: A Jacobian of up to so many rows is compared whole; a larger one contracted with y_bar.
+JACOBIAN_ROWS = 256
+
+#: How the inputs of the first nudged points lie in memory.
+NUDGED_LAYOUTS = {1: "strided", 2: "read-only"}
+
+#: What is worth saying in the report; a dict, for its order.
+Notes = dict[str, None]
+
+
+def _given(upstream: Array, _: Array) -> Array:
+    return upstream
+
+
+@dataclass(frozen=True)
+class Look:
+    """Both sides at one point, before anything is judged."""
+
+    evaluation: Evaluation
+    y_bar: Array | None
+    upstream: Array
+    names: tuple[str, ...]
+    wrt: tuple[int, ...]
+    left: tuple[Array, ...]
+    right: tuple[Array | None, ...]
+    answer: Answer
+
+    def operands(self, x: Any) -> float:
+        """Return the size of what a gradient of x is formed from: ‖ȳ ∘ y‖ over the typical size of x, 0 if unknown.
+
+        A gradient that is smaller than this by many digits is zero by cancellation.
+        """
+        with np.errstate(all="ignore"):
+            products = self.upstream.astype(np.float64) * self.evaluation.y
+            typical = float(np.sqrt(np.mean(np.asarray(x, np.float64) ** 2))) if np.size(x) else 0.0
+            reach = float(np.linalg.norm(products.ravel())) / (typical or 1.0)
+        return reach if np.isfinite(reach) else 0.0
+
+    def name(self, k: int) -> str:
+        """Return the words for the k-th differentiated input."""
+        return f"input {self.wrt[k]} ({self.names[self.wrt[k]]})"
+
+
+class Looker:
+    """Looks at points with one pair of forward and gradient, and one oracle."""
+
+    def __init__(self, written: Written, wrt: Sequence[int] | int | None, reference: Callable[..., Any] | None) -> None:
+        self.written = written
+        self.wrt = wrt
+        self.has_reference = reference is not None
+        self.oracle: Oracle = TracedOracle(written) if reference is None else ReferenceOracle(reference)
+
+    def look(self, inputs: Sequence[Any], seed: int, notes: Notes) -> Look:
+        """Look at a point, with y_bar of a stream of gradtwin's own; ContractError where the user's side breaks."""
+        written = self.written
+
+        def make_y_bar(y: Array) -> Array:
+            rng = np.random.default_rng([seed, UPSTREAM_STREAM])
+            return np.asarray(rng.standard_normal(y.shape), dtype=y.dtype.newbyteorder("="))
+
+        evaluation, y_bar = written.run(inputs, make_y_bar)
+        names = written.names(len(inputs))
+        wrt, gradients = self._pair(inputs, names, evaluation)
+        self._check_output(evaluation.y, inputs, wrt)
+        upstream = np.ones_like(evaluation.y) if y_bar is None else y_bar
+        if written.style == "jacobian" and evaluation.y.size > JACOBIAN_ROWS:
+            upstream = make_y_bar(evaluation.y)
+        answer = self.ask(inputs, wrt, upstream, notes)
+        right = self._right(answer, evaluation.y, wrt, inputs)
+        return Look(evaluation, y_bar, upstream, names, wrt, gradients, right, answer)
+
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], upstream: Array, notes: Notes) -> Answer:
+        """Ask the oracle; where the forward can't be traced, differences take its place from then on."""
+        try:
+            answer = self.oracle.ask(inputs, wrt, upstream)
+        except UntrustedError as error:
+            notes[f"the forward can't be traced: {error} Judged by differences instead."] = None
+            self.oracle = DifferencesOracle(self.written)
+            answer = self.oracle.ask(inputs, wrt, upstream)
+        notes |= dict.fromkeys(answer.notes)
+        return answer
+
+    def distrust(self, base: Look, inputs: Sequence[Any], notes: Notes) -> Look:
+        """Look again with differences, where TensorFlow did not compute the value that NumPy did."""
+        notes["the traced forward computes another value than NumPy; judged by differences instead"] = None
+        self.oracle = DifferencesOracle(self.written)
+        answer = self.ask(inputs, base.wrt, base.upstream, notes)
+        return replace(base, answer=answer, right=self._right(answer, base.evaluation.y, base.wrt, inputs))
+
+    def _check_output(self, y: Array, inputs: Sequence[Any], wrt: tuple[int, ...]) -> None:
+        style = self.written.style
+        if style in ("grad", "value_and_grad") and y.size != 1:
+            raise ArgumentValueError(
+                f"forward: it returned shape {y.shape}; with {style} expected one number, whose gradient it is. "
+                f"For an array-valued forward give vjp=, derivative= or jacobian=."
+            )
+        if style == "derivative" and (len(wrt) != 1 or y.shape != np.shape(inputs[wrt[0]])):
+            raise ArgumentValueError(
+                f"derivative: forward takes shape {np.shape(inputs[wrt[0]])} to {y.shape}; expected an elementwise "
+                f"function of one array. For others give vjp= or jacobian=."
+            )
+
+    def nudged(self, inputs: Sequence[Any], base: Look, seed: int, k: int, notes: Notes) -> Look | None:
+        """Look again at a nudged point; at the first ones the inputs are not contiguous, or read-only."""
+        moved = [nudge(x, seed + k) if i in base.wrt and isinstance(x, np.ndarray) else x for i, x in enumerate(inputs)]
+        moved = [
+            float(nudge(np.asarray(x), seed + k)) if isinstance(x, float) and i in base.wrt else x
+            for i, x in enumerate(moved)
+        ]
+        given = [
+            LAYOUTS[NUDGED_LAYOUTS[k]](x) if isinstance(x, np.ndarray) and k in NUDGED_LAYOUTS else x for x in moved
+        ]
+        try:
+            evaluation, y_bar = self.written.run(
+                given, lambda y: np.asarray(nudge(base.upstream, seed + k), dtype=base.upstream.dtype)
+            )
+            wrt, left = self._pair(inputs, base.names, evaluation)
+        except ContractError as error:
+            if k in NUDGED_LAYOUTS and not base.evaluation.changed:
+                text = f"with {NUDGED_LAYOUTS[k]} inputs, {error.cause.text}"
+                raise ContractError(replace(error.cause, text=text)) from error
+            return None
+        if evaluation.y.shape != base.evaluation.y.shape or wrt != base.wrt:
+            return None
+        upstream = np.ones_like(evaluation.y) if y_bar is None else y_bar
+        if self.written.style == "jacobian" and evaluation.y.size > JACOBIAN_ROWS:
+            upstream = base.upstream
+        if base.answer.error is not None:  # differences know their own error, and cost too much to repeat
+            return None
+        answer = self.ask(moved, base.wrt, upstream, notes)
+        if [g.shape for g in left] != [g.shape for g in base.left]:
+            return None
+        right = self._right(answer, evaluation.y, base.wrt, moved)
+        return Look(evaluation, y_bar, upstream, base.names, wrt, left, right, answer)
+
+    def scaled_errors(self, inputs: Sequence[Any], base: Look) -> list[Array] | None:
+        """Return each gradient's rounding error on both sides together, from float32 and float64 at one point.
+
+        None where the functions don't give finite numbers in float32.
+        """
+
+        def cast(x: Any, dtype: Any) -> Any:
+            floating = isinstance(x, np.ndarray) and x.dtype.kind == "f"
+            return x.astype(np.float32).astype(dtype) if floating else x
+
+        found = []
+        for dtype in (np.float32, np.float64):
+            at, upstream = [cast(x, dtype) for x in inputs], cast(np.asarray(base.upstream), dtype)
+            try:
+                evaluation, _ = self.written.run(at, partial(_given, upstream))
+                answer = self.oracle.ask(at, base.wrt, upstream.astype(evaluation.y.dtype))
+                _, left = self._pair(inputs, base.names, evaluation)
+            except (ContractError, UntrustedError):
+                return None
+            if evaluation.y.shape != base.evaluation.y.shape or [g.shape for g in left] != [g.shape for g in base.left]:
+                return None
+            right = self._right(answer, evaluation.y, base.wrt, at)
+            found.append(Look(evaluation, base.y_bar, upstream, base.names, base.wrt, left, right, answer))
+        errors = []
+        for k in range(len(base.wrt)):
+            sides = zip(*(self.sides(look, k, inputs) for look in (base, *found)), strict=True)
+            errors.append(np.sum([scaled_error(*side) for side in sides], axis=0))
+        return errors
+
+    def sides(self, look: Look, k: int, inputs: Sequence[Any]) -> tuple[Array, Array]:
+        """Return both sides' k-th gradient in one shape; a large Jacobian is contracted with y_bar."""
+        right = look.right[k]
+        shape = np.shape(inputs[look.wrt[k]]) if right is None else right.shape
+        left = look.left[k]
+        if self.written.style == "jacobian" and look.evaluation.y.size > JACOBIAN_ROWS:
+            left = np.tensordot(look.upstream, left, look.upstream.ndim)
+        return left.reshape(shape), np.zeros(shape, left.dtype) if right is None else right
+
+    def _right(self, answer: Answer, y: Array, wrt: tuple[int, ...], inputs: Sequence[Any]) -> tuple[Array | None, ...]:
+        if self.written.style != "jacobian" or y.size > JACOBIAN_ROWS:
+            return answer.gradients
+        rows: list[list[Array]] = [[] for _ in wrt]
+        for k in range(y.size):
+            one_hot = np.zeros(y.size, dtype=y.dtype.newbyteorder("="))
+            one_hot[k] = 1
+            for row, bar, i in zip(rows, answer.pull_back(one_hot.reshape(y.shape)), wrt, strict=True):
+                row.append(np.zeros(np.shape(inputs[i])) if bar is None else bar)
+        shapes = [y.shape + np.shape(inputs[i]) for i in wrt]
+        return tuple(np.asarray(row).reshape(shape) for row, shape in zip(rows, shapes, strict=True))
+
+    def _pair(
+        self, inputs: Sequence[Any], names: tuple[str, ...], evaluation: Evaluation
+    ) -> tuple[tuple[int, ...], tuple[Array, ...]]:
+        """Return the differentiated positions and their gradients."""
+        gradients = evaluation.gradients
+        wrt = resolve_wrt(self.wrt, inputs, names, len(gradients))
+        kept = []
+        for i, gradient in zip(wrt, gradients, strict=True):
+            if gradient is not None:
+                if not is_floating(inputs[i]):
+                    raise ContractError(
+                        Cause("shape", True, names[i], f"a gradient came for {names[i]}, which is not floating.")
+                    )
+                kept.append((i, gradient))
+            elif self.wrt is not None:
+                text = f"the gradient of input {i} ({names[i]}) is None, and wrt={wrt} asks for it."
+                raise ContractError(Cause("shape", True, "None", text))
+        if not kept:
+            raise ArgumentValueError("gradient: every gradient is None; expected at least one array.")
+        return tuple(i for i, _ in kept), tuple(gradient for _, gradient in kept)

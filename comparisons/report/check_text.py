@@ -1,0 +1,76 @@
+"""The report of a checked gradient, on one screen: a sentence, a table, the cause, the example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
+
+#: Lines of causes and notes; the JSON report has all of them.
+MOST_LINES = 6
+
+
+def render_check(report: Report) -> Iterator[RenderableType]:
+    """Yield the parts of the report."""
+    yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {_sentence(report)}")
+    compared = [
+        check for check in report.checks if check.worst is not None and check.stage in ("gradient", "update", "value")
+    ]
+    shown = [check for check in compared if check.verdict != "match"] or compared
+    if shown:
+        yield _table(shown)
+    causes = [cause for check in report.checks if check.verdict != "match" for cause in check.causes]
+    failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
+    if failed and _is_explained(failed):
+        causes = causes[1:]  # it is in the sentence
+    for cause in causes[:MOST_LINES]:
+        yield Text(f"{'cause' if cause.confirmed else 'perhaps'} {cause.cause}: {cause.text}")
+    for check in report.checks:
+        if check.verdict == "inconclusive":
+            yield Text(
+                f"{check.name}: {check.inconclusive} of {check.size} elements could not have failed: rounding may be "
+                f"as large as they are. Use a wider dtype, a smaller problem or other inputs.",
+                style=STYLE["inconclusive"],
+            )
+    if report.example:
+        yield Text(f"\nexample, the smallest found:\n{report.example}")
+    for note in report.extra["notes"][:MOST_LINES]:
+        yield Text(f"note: {note}", style="dim")
+
+
+def _sentence(report: Report) -> str:
+    failed = [check for check in report.checks if check.verdict == "mismatch"]
+    oracle = {"traced": "autodiff of the forward itself", "reference": "autodiff of the reference"}
+    judge = oracle.get(report.extra["oracle"], "differences of the forward")
+    name = report.checks[0].operation if report.checks else "nothing"
+    if failed:
+        first = failed[0]
+        reason = f": {first.causes[0].text} (cause: {first.causes[0].cause})" if _is_explained(first) else "."
+        more = f" {len(failed) - 1} more checks fail." if len(failed) > 1 else ""
+        subject = f"the {first.name}" if first.stage == "gradient" else f"the check of {first.name}"
+        return f"{name}: {subject} fails against {judge}{reason}{more}"
+    examples = max((check.examples for check in report.checks), default=1)
+    points = f" at {examples} points" if examples > 1 else ""
+    if report.ok:
+        return f"{name}: every gradient agrees with {judge}{points}, to rounding."
+    return f"{name}: nothing disagrees with {judge}{points}, but not everything could have."
+
+
+def _is_explained(check: Check) -> bool:
+    return bool(check.causes) and check.causes[0].confirmed
+
+
+def _table(checks: list[Check]) -> RenderableType:
+    numbers = ("yours", "autodiff", "error", "allowed", "wrong")
+    table = make_table("input", "index", "yours", "autodiff", "error", "allowed", "wrong", right=numbers)
+    for check in checks[:MOST_LINES]:
+        worst = check.worst
+        assert worst is not None
+        values = (f"{worst.left:.9g}", f"{worst.right:.9g}", f"{worst.error:.3g}", f"{worst.allowed:.3g}")
+        what = check.name.removeprefix("gradient of ")
+        table.add_row(what, show_index(worst), *values, f"{check.mismatched} of {check.size}")
+    return table

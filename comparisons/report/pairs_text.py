@@ -1,0 +1,61 @@
+"""The report of a file's pairs, on one screen: a sentence, the table of pairs, the first failing one in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from gradtwin.comparisons.report.check_text import render_check
+from gradtwin.comparisons.report.tables import STYLE, make_table
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.file_check import FileReport
+
+#: Lines of the table, and of what was skipped; the JSON report has all of them.
+MOST_PAIRS, MOST_SKIPPED = 10, 6
+
+_ORDER = ("mismatch", "inconclusive", "match")
+
+
+def print_pairs(report: FileReport, console: Console) -> None:
+    """Print the verdict in a sentence, the pairs, what was skipped and why, and the first failure."""
+    console.print(Group(*_render(report)))
+    console.print(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"), soft_wrap=True)
+
+
+def _render(report: FileReport) -> Iterator[RenderableType]:
+    pairs = report.extra["pairs"]
+    yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {_sentence(report)}")
+    table = make_table("forward", "gradient", "style", "verdict", "cause")
+    in_order = sorted(pairs, key=lambda pair: _ORDER.index(pair["verdict"])) if len(pairs) > MOST_PAIRS else pairs
+    for pair in in_order[:MOST_PAIRS]:
+        verdict = Text(pair["verdict"], style=STYLE[pair["verdict"]])
+        table.add_row(pair["forward"], pair["gradient"], pair["style"], verdict, pair["cause"] or "")
+    yield table
+    if len(pairs) > MOST_PAIRS:
+        yield Text(f"and {len(pairs) - MOST_PAIRS} more pairs, in the file of --json")
+    yield from _skipped(report)
+    if report.detailed is not None:
+        yield Text()
+        yield from render_check(report.detailed)
+
+
+def _sentence(report: FileReport) -> str:
+    pairs, skipped = report.extra["pairs"], report.extra["skipped"]
+    counts = {verdict: sum(pair["verdict"] == verdict for pair in pairs) for verdict in _ORDER}
+    found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    return f"{len(pairs)} pairs of a function and its gradient: {found}; skipped: {len(skipped)}."
+
+
+def _skipped(report: FileReport) -> Iterator[RenderableType]:
+    """Yield a line for each reason, with the names that it holds for."""
+    by_reason: dict[str, list[str]] = {}
+    for item in report.extra["skipped"]:
+        by_reason.setdefault(item["reason"], []).append(item["name"])
+    for reason, names in list(by_reason.items())[:MOST_SKIPPED]:
+        yield Text(f"skipped {', '.join(names)}: {reason}", style="dim")
+    if len(by_reason) > MOST_SKIPPED:
+        yield Text(f"and {len(by_reason) - MOST_SKIPPED} more reasons, in the file of --json", style="dim")

@@ -1,0 +1,382 @@
+"""check_gradient: every style, every rule of judgement, every kind of bad input."""
+
+import json
+
+import numpy as np
+import pytest
+
+import gradtwin as gt
+
+RNG = np.random.default_rng(23)
+X, W, B, T = (RNG.standard_normal(shape) for shape in [(5, 4), (4, 3), (3,), (5, 3)])
+
+
+def affine(x, w, b):
+    return x @ w + b
+
+
+def affine_vjp(y_bar, x, w, b):
+    return y_bar @ w.T, x.T @ y_bar, y_bar.sum(axis=0)
+
+
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w, b)
+
+
+def affine_backward(y_bar, cache):
+    return affine_vjp(y_bar, *cache)
+
+
+def loss(x, w, b, t):
+    r = x @ w + b - t
+    return (r * r).mean()
+
+
+def loss_grad(x, w, b, t):
+    d = 2 * (x @ w + b - t) / t.size
+    return affine_vjp(d, x, w, b)
+
+
+def loss_and_grad(x, w, b, t):
+    return loss(x, w, b, t), *loss_grad(x, w, b, t)
+
+
+def softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def softmax_jacobian(x):
+    p = softmax(x)
+    return np.diag(p) - np.outer(p, p)
+
+
+def relu(x):
+    return np.maximum(0, x)
+
+
+def causes(report):
+    return [cause.cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
+
+
+STYLES = [
+    (affine, {"vjp": affine_vjp}, (X, W, B)),
+    (affine_forward, {"backward": affine_backward}, (X, W, B)),
+    (loss, {"grad": loss_grad, "wrt": (0, 1, 2)}, (X, W, B, T)),
+    (np.tanh, {"derivative": lambda x: 1 - np.tanh(x) ** 2}, (X,)),
+    (softmax, {"jacobian": softmax_jacobian}, (B,)),
+    (loss_and_grad, {"value_and_grad": True, "wrt": (0, 1, 2)}, (X, W, B, T)),
+]
+
+
+@pytest.mark.parametrize(("forward", "arguments", "inputs"), STYLES, ids=[next(iter(s[1])) for s in STYLES])
+def test_every_style_right_and_wrong(forward, arguments, inputs):
+    report = gt.check_gradient(forward, **arguments, inputs=inputs)
+    assert report.ok, str(report)
+    assert report.extra["oracle"] == "traced"
+    style, gradient = next(iter(arguments.items()))
+
+    def doubled(found):
+        return tuple(2 * g for g in found) if isinstance(found, tuple) else 2 * found
+
+    if style == "value_and_grad":
+        wrong = {**arguments}
+        report = gt.check_gradient(lambda *a: (forward(*a)[0], *doubled(forward(*a)[1:])), **wrong, inputs=inputs)
+    else:
+        wrong = {**arguments, style: lambda *a: doubled(gradient(*a))}
+        report = gt.check_gradient(forward, **wrong, inputs=inputs)
+    assert report.verdict == "mismatch"
+    assert causes(report)[0] == "factor"
+
+
+def test_the_report_has_the_keys_of_its_schema():
+    report = gt.check_gradient(affine, vjp=affine_vjp, inputs=(X, W, B))
+    data = json.loads(json.dumps(report.to_dict()))
+    assert (data["command"], data["verdict"], data["oracle"]) == ("check", "match", "traced")
+    assert [check["stage"] for check in data["checks"]] == [
+        "contract", "value", "gradient", "gradient", "gradient", "side-effect",
+    ]  # fmt: skip
+    assert data["checks"][3]["name"] == "gradient of input 1 (w)"
+
+
+def test_drawn_points_shrink_to_a_small_example():
+    def wrong(y_bar, x, w, b):
+        return y_bar @ w.T, x.T @ y_bar, -y_bar.sum(axis=0)
+
+    report = gt.check_gradient(affine, vjp=wrong, signature="(n,i),(i,o),(o)->(n,o)", examples=30)
+    assert causes(report)[0] == "sign"
+    failing = next(check for check in report.checks if check.verdict == "mismatch")
+    assert failing.name == "gradient of input 2 (b)"
+    assert failing.size <= 2
+    assert "check_gradient" in report.reproduce
+    again = gt.check_gradient(affine, vjp=wrong, signature="(n,i),(i,o),(o)->(n,o)", examples=30)
+    assert str(again) == str(report)
+    right = gt.check_gradient(affine, vjp=affine_vjp, signature="(n,i),(i,o),(o)->(n,o)", examples=30)
+    assert right.ok
+    assert max(check.examples for check in right.checks) == 31
+
+
+def test_one_entry_off_by_1e_10_is_seen():
+    x, w = RNG.standard_normal((64, 96)), RNG.standard_normal((96, 128))
+
+    def nearly(y_bar, x, w):
+        w_bar = x.T @ y_bar
+        w_bar[17, 31] *= 1 + 1e-10
+        return y_bar @ w.T, w_bar
+
+    report = gt.check_gradient(np.matmul, vjp=nearly, inputs=(x, w))
+    assert report.verdict == "mismatch"
+    failing = next(check for check in report.checks if check.verdict == "mismatch")
+    assert failing.worst.index == (17, 31)
+    assert failing.mismatched == 1
+
+
+@pytest.mark.parametrize("residual", [1, 1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("factor", [0, -1, 0.5])
+def test_small_residuals_hide_nothing(residual, factor):
+    t = affine(X, W, B) - residual * T
+    assert gt.check_gradient(loss, grad=loss_grad, wrt=(0, 1, 2), inputs=(X, W, B, t)).ok
+    report = gt.check_gradient(
+        loss, grad=lambda *a: tuple(factor * g for g in loss_grad(*a)), wrt=(0, 1, 2), inputs=(X, W, B, t)
+    )
+    assert report.verdict == "mismatch"
+
+
+def test_kinks_between_the_sides_match_and_are_noted():
+    x = np.array([[1.0, 0.0, -2.0], [0.0, 0.0, 3.0]])
+
+    def prime(at_zero):
+        return lambda x: np.where(x == 0, at_zero, 1.0 * (x > 0))
+
+    for at_zero in (0.0, 0.5, 1.0):
+        report = gt.check_gradient(relu, derivative=prime(at_zero), inputs=(x,))
+        assert report.ok, str(report)
+    beyond = gt.check_gradient(relu, derivative=prime(1.5), inputs=(x,))
+    assert beyond.verdict == "mismatch"
+    noted = gt.check_gradient(relu, derivative=prime(0.5), inputs=(x,))
+    assert any(note.startswith("kink") for note in noted.extra["notes"])
+
+
+def test_a_gradient_that_is_rightly_zero_matches():
+    def centred(x):
+        return ((x - x.mean()) ** 2).sum() * 0 + (x - x.mean()).sum()
+
+    report = gt.check_gradient(centred, grad=lambda x: np.zeros_like(x), inputs=(X,))
+    assert report.verdict == "match", str(report)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "note"),
+    [(((0, 4), (4, 3), (3,)), True), (((5, 0), (0, 3), (3,)), True), (((1, 1), (1, 1), (1,)), False)],
+)
+def test_empty_and_single_elements(shapes, note):
+    report = gt.check_gradient(affine, vjp=affine_vjp, inputs=tuple(RNG.standard_normal(s) for s in shapes))
+    assert report.verdict == "match", str(report)
+    assert any("is empty" in text for text in report.extra["notes"]) == note
+
+
+def test_contracts_are_judged_and_values_all_the_same():
+    def column(y_bar, x, w, b):
+        x_bar, w_bar, b_bar = affine_vjp(y_bar, x, w, b)
+        return x_bar, w_bar, b_bar[:, None]
+
+    def narrow(y_bar, x, w, b):
+        return tuple(g.astype(np.float32) for g in affine_vjp(y_bar, x, w, b))
+
+    assert "shape" in causes(gt.check_gradient(affine, vjp=column, inputs=(X, W, B)))
+    assert "dtype" in causes(gt.check_gradient(affine, vjp=narrow, inputs=(X, W, B)))
+    wide = gt.check_gradient(affine, vjp=affine_vjp, inputs=tuple(z.astype(np.float32) for z in (X, W, B)), seed=3)
+    assert wide.ok
+
+
+def test_numbers_of_gradients():
+    with pytest.raises(gt.ArgumentValueError, match=r"wrt: 2 gradients came and 3 inputs are floating: 0 \(x\), 1"):
+        gt.check_gradient(affine, vjp=lambda *a: affine_vjp(*a)[:2], inputs=(X, W, B))
+    report = gt.check_gradient(affine, vjp=lambda *a: affine_vjp(*a)[:2], inputs=(X, W, B), wrt=(0, 1, 2))
+    assert (report.verdict, report.checks[0].stage) == ("mismatch", "contract")
+    report = gt.check_gradient(affine, vjp=lambda *a: (*affine_vjp(*a)[:2], None), inputs=(X, W, B), wrt=(0, 1, 2))
+    assert report.verdict == "mismatch"
+    labels = np.array([0, 2, 1, 1, 0])
+
+    def picked(x, y):
+        return x[np.arange(5), y].sum()
+
+    def picked_grad(x, y):
+        g = np.zeros_like(x)
+        g[np.arange(5), y] = 1
+        return g
+
+    assert gt.check_gradient(picked, grad=picked_grad, inputs=(X, labels)).ok
+    assert gt.check_gradient(picked, grad=lambda x, y: (picked_grad(x, y), None), inputs=(X, labels)).ok
+
+
+def test_side_effects():
+    def in_place(y_bar, x):
+        y_bar *= x > 0
+        return y_bar
+
+    def overwrites(x):
+        x[x < 0] = 0
+        return x
+
+    assert "mutated-input" in causes(gt.check_gradient(relu, vjp=in_place, inputs=(X,)))
+    assert "mutated-input" in causes(gt.check_gradient(overwrites, vjp=lambda y_bar, x: y_bar * (x > 0), inputs=(X,)))
+    random = np.random.default_rng()
+    noisy = gt.check_gradient(relu, vjp=lambda y_bar, x: y_bar * (random.random(x.shape) > 0.5), inputs=(X,))
+    assert "nondeterministic" in causes(noisy)
+    before = X.copy()
+    gt.check_gradient(overwrites, vjp=lambda y_bar, x: y_bar, inputs=(X,))
+    assert (before == X).all(), "the caller's array was changed"
+
+
+def test_exceptions_are_contract_mismatches_that_name_the_line():
+    def raises(y_bar, x):
+        raise KeyError("weights")
+
+    report = gt.check_gradient(relu, vjp=raises, inputs=(X,))
+    assert (report.verdict, report.checks[0].stage, causes(report)) == ("mismatch", "contract", ["raises"])
+    assert "KeyError" in str(report)
+    assert "test_check_gradient.py:" in report.checks[0].causes[0].text
+
+    def endless(y_bar, x):
+        while True:
+            pass
+
+    report = gt.check_gradient(relu, vjp=endless, inputs=(X,), timeout=2)
+    assert causes(report) == ["raises"]
+    assert "did not return within 2 s" in report.checks[0].causes[0].text
+
+
+def test_not_a_number():
+    def naive_sigmoid_prime(x):
+        with np.errstate(all="ignore"):
+            return np.exp(-x) / (1 + np.exp(-x)) ** 2
+
+    def sigmoid(x):
+        return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+
+    assert gt.check_gradient(sigmoid, derivative=naive_sigmoid_prime, inputs=(X,)).ok
+    report = gt.check_gradient(sigmoid, derivative=naive_sigmoid_prime, inputs=(np.array([-800.0, 1.0]),))
+    assert report.verdict == "mismatch"
+    assert "nan" in causes(report)
+
+
+def test_code_that_cant_be_traced_is_judged_by_differences():
+    def escapes(x):
+        return np.asarray([float.fromhex(float.hex(float(v))) ** 2 for v in x])
+
+    report = gt.check_gradient(escapes, vjp=lambda y_bar, x: 2 * x * y_bar, inputs=(B,))
+    assert report.ok, str(report)
+    assert report.extra["oracle"] == "finite-differences"
+    assert any("test_check_gradient.py:" in note for note in report.extra["notes"])
+    wrong = gt.check_gradient(escapes, vjp=lambda y_bar, x: 3 * x * y_bar, inputs=(B,))
+    assert wrong.verdict == "mismatch"
+
+
+def test_a_reference():
+    import tensorflow as tf
+
+    report = gt.check_gradient(np.tanh, derivative=lambda x: 1 - np.tanh(x) ** 2, inputs=(X,), reference=tf.tanh)
+    assert (report.verdict, report.extra["oracle"]) == ("match", "reference")
+    other = gt.check_gradient(np.tanh, derivative=lambda x: 1 - np.tanh(x) ** 2, inputs=(X,), reference=tf.sigmoid)
+    assert causes(other)[0] == "forward"
+
+    @tf.custom_gradient
+    def wrong(x):
+        return tf.tanh(x), lambda y_bar: 2 * y_bar * (1 - tf.tanh(x) ** 2)
+
+    report = gt.check_gradient(np.tanh, derivative=lambda x: 1 - np.tanh(x) ** 2, inputs=(X,), reference=wrong)
+    assert causes(report)[0] == "reference"
+    with pytest.raises(gt.ArgumentTypeError, match="Is it a NumPy function"):
+        gt.check_gradient(np.tanh, derivative=lambda x: x, inputs=(X,), reference=np.tanh)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"inputs": (X,)}, "got none; expected exactly one"),
+        ({"vjp": relu, "grad": relu, "inputs": (X,)}, "got vjp, grad"),
+        ({"vjp": relu}, "inputs, signature"),
+        ({"vjp": relu, "inputs": (X,), "signature": "(n)->(n)"}, "inputs, signature"),
+        ({"vjp": 3, "inputs": (X,)}, "vjp: got int"),
+        ({"vjp": relu, "inputs": X}, "inputs: got ndarray"),
+        ({"vjp": relu, "inputs": (X.astype(complex),)}, "complex"),
+        ({"vjp": relu, "inputs": (X.astype(int),)}, "int64"),
+        ({"vjp": relu, "inputs": (X.astype(object),)}, "object array"),
+        (
+            {"vjp": lambda y_bar, x: y_bar, "inputs": (X,), "wrt": (1,)},
+            "wrt: got 1; expected positions",
+        ),
+        ({"vjp": relu, "signature": "(n),(n)->(n)"}, "it has 2 inputs, and forward can't be called with 2"),
+        ({"vjp": relu, "signature": "(n->(n)"}, "malformed"),
+        ({"vjp": relu, "signature": "(n)->(n)", "dtype": "float128"}, "dtype: 'float128'"),
+        ({"vjp": relu, "signature": "(n)->(n)", "examples": 0}, "examples: got 0"),
+        ({"vjp": relu, "signature": "(n)->(n)", "domain": (2, 1)}, "domain: got (2.0, 1.0)"),
+        ({"vjp": relu, "inputs": (X,), "seed": -1}, "seed: got -1"),
+        ({"vjp": relu, "inputs": (X,), "timeout": 0}, "timeout: got 0"),
+        ({"grad": relu, "inputs": (X,)}, "with grad expected one number"),
+        ({"backward": relu, "inputs": (X,)}, "expected a tuple (y, cache)"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, words):
+    with pytest.raises(gt.GradTwinError) as raised:
+        gt.check_gradient(relu, **arguments)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ((X, X), "a tuple of 2"),
+        (None, "returned None"),
+        ([1.0, 2.0], "returned a list"),
+        (X.astype(object), "an object array"),
+        (X.astype(complex), "dtype complex128"),
+        ("text", "a str"),
+    ],
+)
+def test_forwards_that_return_something_else(result, words):
+    with pytest.raises(gt.ArgumentTypeError) as raised:
+        gt.check_gradient(lambda x: result, vjp=lambda y_bar, x: y_bar, inputs=(X,))
+    assert words in str(raised.value)
+
+
+def test_assert_gradient():
+    gt.assert_gradient(affine, vjp=affine_vjp, inputs=(X, W, B))
+    with pytest.raises(gt.GradientMismatch, match="MISMATCH"):
+        gt.assert_gradient(affine, vjp=lambda *a: tuple(-g for g in affine_vjp(*a)), inputs=(X, W, B))
+
+
+def test_static_arguments():
+    def leaky(x, *, slope):
+        return np.where(x > 0, x, slope * x)
+
+    def leaky_vjp(y_bar, x, *, slope):
+        return y_bar * np.where(x > 0, 1, slope)
+
+    assert gt.check_gradient(leaky, vjp=leaky_vjp, inputs=(X,), static={"slope": 0.1}).ok
+
+
+def test_rarer_styles():
+    s = gt.styles
+    assert gt.check_gradient(
+        affine, vjp=s.upstream_last(lambda x, w, b, d: affine_vjp(d, x, w, b)), inputs=(X, W, B)
+    ).ok
+
+    def accumulate(y_bar, x, w, x_bar, w_bar):
+        x_bar += y_bar @ w.T
+        w_bar += x.T @ y_bar
+
+    assert gt.check_gradient(np.matmul, vjp=s.accumulating(accumulate, 2), inputs=(X, W)).ok
+    assert gt.check_gradient(np.tanh, vjp=s.of_output(lambda a: 1 - a * a, np.tanh), inputs=(X,)).ok
+    named = s.by_name(lambda *a: dict(zip(("dx", "dw", "db"), affine_vjp(*a), strict=True)), ["dx", "dw", "db"])
+    assert gt.check_gradient(affine, vjp=named, inputs=(X, W, B)).ok
+    parts = s.one_by_one(lambda d, x, w: d @ w.T, lambda d, x, w: x.T @ d)
+    assert gt.check_gradient(np.matmul, vjp=parts, inputs=(X, W)).ok
+    forward = s.cache_at(lambda x, w, b: ((x, w, b), x @ w + b), output=1)
+    assert gt.check_gradient(forward, backward=affine_backward, inputs=(X, W, B)).ok
+    assert gt.check_gradient(
+        affine_forward, backward=s.cache_first(lambda cache, d: affine_vjp(d, *cache)), inputs=(X, W, B)
+    ).ok
+    report = gt.check_gradient(np.matmul, vjp=s.by_name(lambda *a: {"dx": 1}, ["dv"]), inputs=(X, W))
+    assert "'dv' is not among the gradient's keys" in report.checks[0].causes[0].text
