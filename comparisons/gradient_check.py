@@ -18,14 +18,15 @@ from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.disputes import exceeds, settle
 from gradtwin.comparisons.look import UPSTREAM_STREAM, Look, Looker, Notes
 from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.comparisons.report.data import Cause, Check
 from gradtwin.comparisons.rounding import UNITS_MOVED, allowed_difference
 from gradtwin.comparisons.running_error import Bound
 from gradtwin.comparisons.written import ContractError, Written
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-#: Nudged points that rounding is measured at: a few at first, more where something stands out, for small arrays most.
-FIRST_DRAWS, MORE_DRAWS, DRAWN_ELEMENTS = 2, 8, 24
+#: Nudged points that rounding is measured at: one at first, more where something stands out, for small arrays most.
+FIRST_DRAWS, MORE_DRAWS, DRAWN_ELEMENTS = 1, 8, 24
 
 
 @dataclass
@@ -237,7 +238,13 @@ class GradientJudge:
             for what in base.evaluation.changed
         ]
         found.notes |= dict.fromkeys(base.evaluation.views)
-        again, _ = self.written.run(inputs, lambda y: base.upstream)
+        frozen = [LAYOUTS["read-only"](x) if isinstance(x, np.ndarray) else x for x in inputs]
+        try:
+            again, _ = self.written.run(frozen, lambda y: base.upstream)
+        except ContractError as error:
+            if not base.evaluation.changed:
+                causes.append(replace(error.cause, text=f"with read-only inputs, {error.cause.text}"))
+            return subject.check("side effects", "side-effect", "mismatch", *causes)
         before = (base.evaluation.y, *base.evaluation.gradients)
         after = (again.y, *again.gradients)
         for what, one, two in zip(("forward", *(["the gradient"] * len(before))), before, after, strict=False):

@@ -30,8 +30,8 @@ UPSTREAM_STREAM = 0x79BA12
 #: A Jacobian of up to so many rows is compared whole; a larger one contracted with y_bar.
 JACOBIAN_ROWS = 256
 
-#: How the inputs of the first nudged points lie in memory.
-NUDGED_LAYOUTS = {1: "strided", 2: "read-only"}
+#: How the inputs of the first nudged point lie in memory.
+NUDGED_LAYOUTS = {1: "strided"}
 
 #: What is worth saying in the report; a dict, for its order.
 Notes = dict[str, None]
@@ -130,7 +130,7 @@ class Looker:
             )
 
     def nudged(self, inputs: Sequence[Any], base: Look, seed: int, k: int, notes: Notes) -> Look | None:
-        """Look again at a nudged point; at the first ones the inputs are not contiguous, or read-only."""
+        """Look again at a nudged point; at the first one the inputs are not contiguous."""
         moved = [nudge(x, seed + k) if i in base.wrt and isinstance(x, np.ndarray) else x for i, x in enumerate(inputs)]
         moved = [
             float(nudge(np.asarray(x), seed + k)) if isinstance(x, float) and i in base.wrt else x
