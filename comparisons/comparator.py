@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.bounded_array import Reals
 from gradtwin.comparisons.report.data import Cause, Check, Stage, Verdict, Worst
-from gradtwin.comparisons.running_error import Bound, Reals
+from gradtwin.comparisons.running_error import Bound
 
 
 @dataclass(frozen=True)

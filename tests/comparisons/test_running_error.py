@@ -7,15 +7,10 @@ from hypothesis import given, settings
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import precision_of
+from gradtwin.comparisons.bounded_array import BoundedArray, Format
+from gradtwin.comparisons.error_rules import QUOTIENT_ROUNDINGS, SQRT_ROUNDINGS
 from gradtwin.comparisons.problems import problems
-from gradtwin.comparisons.running_error import (
-    QUOTIENT_ROUNDINGS,
-    SQRT_ROUNDINGS,
-    BoundedArray,
-    Format,
-    bound_rule,
-    bound_update,
-)
+from gradtwin.comparisons.running_error import bound_rule, bound_update
 from gradtwin.errors import UnsupportedError
 
 CASES = 720  # for each of 7 operations × 2 dtypes: more than 10⁴ in all

@@ -1,0 +1,202 @@
+"""Arrays that carry a proven bound of their rounding error: run a rule on them, and the bound of its result comes out.
+
+Running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., §3.3). Each element is a
+pair: `value`, computed in a wider format, and `error`, such that every correct evaluation in the judged format, with
+sums in any order, with or without fused multiply-add, lies within `error` of `value`. The model, for one operation:
+
+    fl(a ∘ b) = (a ∘ b)(1 + δ),  |δ| ≤ u,  plus at most the smallest normal number where the result is subnormal
+
+(TensorFlow flushes subnormals to zero), and for a sum of K terms in any order |error| ≤ K u Σ|terms| (Jeannerod & Rump
+2013).
+`value`'s own rounding is counted too, so `u` below is the sum of both formats' unit roundoffs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from gradtwin.backends.precision import Precision
+from gradtwin.errors import UnsupportedError
+
+Reals = npt.NDArray[Any]
+
+#: How errors pass through NumPy's functions: filled by `error_rules.py`.
+UFUNCS: dict[np.ufunc, Callable[..., BoundedArray]] = {}
+FUNCTIONS: dict[Callable[..., Any], Callable[..., BoundedArray]] = {}
+#: Functions that only move elements.
+STRUCTURAL = {np.reshape, np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to, np.ravel}
+
+
+@dataclass(frozen=True)
+class Format:
+    """The judged format, and the wider one that holds `value`."""
+
+    judged: Precision
+    wide: np.dtype[Any]
+
+    @property
+    def u(self) -> float:
+        """Unit roundoff of the judged format and of the wide one together."""
+        return self.judged.u + float(np.finfo(self.wide).eps) / 2
+
+
+class BoundedArray(NDArrayOperatorsMixin):
+    """An array of `value ± error` that passes through NumPy's functions.
+
+    `scale` is the sum of the absolute terms that formed each element. For a `cotangent`, what a pullback makes of
+    y_bar, it is handed on through linear operations, so that cancellation does not hide how large the terms were.
+    `quantum` is a power of two of which all elements are multiples, 0 where none is known: sums and products of
+    multiples that stay below 2^p quanta are exact, and their error is 0.
+    """
+
+    __slots__ = ("cotangent", "error", "format", "quantum", "scale", "value")
+
+    def __init__(
+        self,
+        value: Reals,
+        error: Reals,
+        scale: Reals,
+        form: Format,
+        quantum: float = 0.0,
+        cotangent: bool = False,
+    ) -> None:
+        self.value = np.asarray(value)
+        self.error = np.asarray(error)
+        self.scale = np.asarray(scale)
+        self.format = form
+        self.quantum = quantum
+        self.cotangent = cotangent
+
+    @classmethod
+    def of(cls, array: npt.ArrayLike, form: Format, cotangent: bool = False) -> BoundedArray:
+        """Wrap what is given exactly, but for rounding to the judged format and for subnormals that may be flushed."""
+        given = np.asarray(array)
+        if given.dtype == bool:
+            given = given.astype(form.wide)
+        value = given.astype(form.wide)
+        magnitude = np.abs(value).astype(np.float64)
+        judged = given.astype(form.judged.dtype).astype(form.wide)
+        error = np.where(np.isfinite(value), np.abs(judged - value), 0).astype(np.float64)
+        error += np.where(magnitude < form.judged.smallest_normal, magnitude, 0)
+        return cls(value, error, magnitude, form, _quantum(value, form.judged), cotangent)
+
+    # What NumPy code asks of an array.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The judged dtype."""
+        return self.format.judged.dtype
+
+    @property
+    def T(self) -> BoundedArray:
+        """The transpose."""
+        return self._structure(np.transpose)
+
+    def reshape(self, *shape: Any) -> BoundedArray:
+        """Reshape, as an array does."""
+        return self._structure(lambda part: part.reshape(*shape))
+
+    def swapaxes(self, first: int, second: int) -> BoundedArray:
+        """Swap two axes."""
+        return self._structure(lambda part: part.swapaxes(first, second))
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> BoundedArray:
+        """Sum over axes."""
+        return FUNCTIONS[np.sum](self, axis, keepdims)
+
+    def __getitem__(self, index: Any) -> BoundedArray:
+        return self._structure(lambda part: part[index])
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        if np.any(self.error > 0):
+            raise UnsupportedError("running error: a branch on an undecided comparison; use np.where in the rule.")
+        return bool(self.value)
+
+    def __array__(self, *_: Any, **__: Any) -> Reals:
+        raise UnsupportedError(
+            "running error: an error-carrying array was turned into a plain one; its error would be lost."
+        )
+
+    def _structure(self, move: Callable[[Reals], Reals]) -> BoundedArray:
+        """Apply a function that only moves elements."""
+        value, error, scale = (np.asarray(move(part)) for part in (self.value, self.error, self.scale))
+        return BoundedArray(value, error, scale, self.format, self.quantum, self.cotangent)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
+        if method == "reduce" and ufunc is np.add:
+            result = FUNCTIONS[np.sum](inputs[0], kwargs.pop("axis", 0), kwargs.pop("keepdims", False))
+        elif method == "__call__" and ufunc in UFUNCS:
+            result = UFUNCS[ufunc](*[bounded(x, self.format) for x in inputs])
+        else:
+            raise UnsupportedError(f"running error: no bound is known for np.{ufunc.__name__} ({method}).")
+        if kwargs:
+            raise UnsupportedError(f"running error: np.{ufunc.__name__} with {', '.join(kwargs)} is not supported.")
+        if out is None:
+            return result
+        return out[0].assign(result)
+
+    def __array_function__(self, function: Callable[..., Any], _: Any, args: Any, kwargs: Any) -> Any:
+        if function in STRUCTURAL:
+            return args[0]._structure(lambda part: function(part, *args[1:], **kwargs))
+        if function not in FUNCTIONS:
+            raise UnsupportedError(f"running error: no bound is known for np.{function.__name__}.")
+        return FUNCTIONS[function](*args, **kwargs)
+
+    def assign(self, result: BoundedArray) -> BoundedArray:
+        """Write a result in place, as `out=` and `+=` do."""
+        for name in ("value", "error", "scale"):
+            getattr(self, name)[...] = getattr(result, name)
+        self.quantum = result.quantum
+        self.cotangent = result.cotangent
+        return self
+
+
+def bounded(x: Any, form: Format) -> BoundedArray:
+    """Return x itself, or what is given exactly, wrapped."""
+    return x if isinstance(x, BoundedArray) else BoundedArray.of(x, form)
+
+
+def _quantum(value: Reals, judged: Precision) -> float:
+    """Return the largest power of two of which all elements are multiples, if products of it could be exact, else 0."""
+    magnitudes = np.abs(value[value != 0]).astype(np.float64)
+    if magnitudes.size == 0:
+        return 1.0
+    if not np.isfinite(magnitudes).all():
+        return 0.0
+    for part in (magnitudes[:8], magnitudes):  # most arrays are told apart by a few elements
+        mantissa, exponent = np.frexp(part)
+        whole = np.ldexp(mantissa, 53).astype(np.int64)
+        quantum = float(np.ldexp((whole & -whole).astype(np.float64), exponent - 53).min())
+        if quantum * (0.5 / judged.u) < float(part.max()) or quantum < safe_from_underflow(judged):
+            return 0.0
+    return quantum
+
+
+def safe_from_underflow(judged: Precision) -> float:
+    """Return how large quanta must be for the steps of any evaluation, not only this one's, to stay normal numbers."""
+    return judged.smallest_normal / judged.u
