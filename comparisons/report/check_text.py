@@ -37,7 +37,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
                 style=STYLE["inconclusive"],
             )
     if report.example:
-        yield Text(f"\nexample, the smallest found:\n{report.example}")
+        yield Text(f"\nexample:\n{report.example}")
     for note in report.extra["notes"][:MOST_LINES]:
         yield Text(f"note: {note}", style="dim")
 
@@ -55,6 +55,8 @@ def _sentence(report: Report) -> str:
         return f"{name}: {subject} fails against {judge}{reason}{more}"
     examples = max((check.examples for check in report.checks), default=1)
     points = f" at {examples} points" if examples > 1 else ""
+    if report.ok and any(check.stage == "update" for check in report.checks):
+        return f"{name}: the weights after every step agree with the reference optimizer's, to rounding."
     if report.ok:
         return f"{name}: every gradient agrees with {judge}{points}, to rounding."
     return f"{name}: nothing disagrees with {judge}{points}, but not everything could have."

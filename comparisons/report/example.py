@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.disputes import exceeds
 from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.written import Written
 
@@ -17,12 +18,14 @@ LARGEST_PRINTED = 64
 
 
 def describe_example(written: Written, inputs: Sequence[Any], point: Point | None) -> str:
-    """Return the inputs by name, y_bar, and both gradients, short ones whole."""
+    """Return the inputs by name, y_bar, and both sides of the gradients that differ; short arrays whole."""
     lines = [f"{name} = {_show(x)}" for name, x in zip(written.names(len(inputs)), inputs, strict=True)]
     if point is not None:
         if point.y_bar is not None:
             lines.append(f"y_bar = {_show(point.y_bar)}")
-        for i, left, right in zip(point.wrt, point.left, point.right, strict=True):
+        for i, left, right, allowed in zip(point.wrt, point.left, point.right, point.allowed, strict=True):
+            if left.shape == right.shape and not np.any(exceeds(left, right, allowed)):
+                continue
             lines.append(f"gradient of {point.names[i]}: yours {_show(left)}, autodiff {_show(right)}")
     return "\n".join(lines)
 
@@ -76,7 +79,7 @@ def _show(x: Any) -> str:
     if not isinstance(x, np.ndarray | np.generic):
         return repr(x)
     array = np.asarray(x)
-    text = " ".join(np.array2string(array, precision=6, threshold=24, edgeitems=2, separator=", ").split())
+    text = " ".join(np.array2string(array, precision=6, threshold=12, edgeitems=1, separator=", ").split())
     return f"{text}  {array.dtype} {array.shape}" if array.ndim else text
 
 

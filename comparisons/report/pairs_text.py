@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 #: Lines of the table, and of what was skipped; the JSON report has all of them.
 MOST_PAIRS, MOST_SKIPPED = 10, 6
+
+#: Names in one line of what was skipped.
+MOST_NAMES = 6
+
+#: Columns of a line of the example.
+MOST_COLUMNS = 112
 
 _ORDER = ("mismatch", "inconclusive", "match")
 
@@ -40,7 +47,15 @@ def _render(report: FileReport) -> Iterator[RenderableType]:
     yield from _skipped(report)
     if report.detailed is not None:
         yield Text()
-        yield from render_check(report.detailed)
+        yield from render_check(replace(report.detailed, example=_shortened(report.detailed.example)))
+
+
+def _shortened(example: str | None) -> str | None:
+    """Return the example without what does not fit in a line each."""
+    if example is None:
+        return None
+    lines = [line if len(line) <= MOST_COLUMNS else f"{line[:MOST_COLUMNS]} ..." for line in example.splitlines()]
+    return "\n".join(lines)
 
 
 def _sentence(report: FileReport) -> str:
@@ -56,6 +71,7 @@ def _skipped(report: FileReport) -> Iterator[RenderableType]:
     for item in report.extra["skipped"]:
         by_reason.setdefault(item["reason"], []).append(item["name"])
     for reason, names in list(by_reason.items())[:MOST_SKIPPED]:
-        yield Text(f"skipped {', '.join(names)}: {reason}", style="dim")
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        yield Text(f"skipped {', '.join(names[:MOST_NAMES])}{more}: {reason}", style="dim")
     if len(by_reason) > MOST_SKIPPED:
         yield Text(f"and {len(by_reason) - MOST_SKIPPED} more reasons, in the file of --json", style="dim")

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from gradtwin.backends.registry import get_backend
     from gradtwin.comparisons import styles
     from gradtwin.comparisons.check import assert_gradient, check_gradient
+    from gradtwin.comparisons.layer_check import check_layer
+    from gradtwin.comparisons.model_check import check_model
     from gradtwin.comparisons.selftest import selftest
     from gradtwin.comparisons.suite import compare
     from gradtwin.comparisons.training import train
+    from gradtwin.comparisons.update_check import check_update
 
 __version__ = "0.1.0"
 __all__ = [
@@ -40,6 +43,9 @@ __all__ = [
     "UnsupportedError",
     "assert_gradient",
     "check_gradient",
+    "check_layer",
+    "check_model",
+    "check_update",
     "compare",
     "get_backend",
     "selftest",
@@ -50,6 +56,9 @@ __all__ = [
 _LAZY = {
     "assert_gradient": "gradtwin.comparisons.check",
     "check_gradient": "gradtwin.comparisons.check",
+    "check_layer": "gradtwin.comparisons.layer_check",
+    "check_model": "gradtwin.comparisons.model_check",
+    "check_update": "gradtwin.comparisons.update_check",
     "compare": "gradtwin.comparisons.suite",
     "get_backend": "gradtwin.backends.registry",
     "selftest": "gradtwin.comparisons.selftest",

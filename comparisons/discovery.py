@@ -1,0 +1,318 @@
+"""Where objects that people write keep what a check needs: their methods and arguments, parameters, and gradients.
+
+Names decide first, then what a run of the object changed or returned; shapes last, and only where they are unique.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+FORWARD_NAMES = (
+    "forward", "forward_pass", "forward_propagation", "fprop", "propagate_forward", "feedforward", "feed_forward",
+    "__call__",
+)  # fmt: skip
+BACKWARD_NAMES = (
+    "backward", "backward_pass", "backward_propagation", "bprop", "backprop", "back_propagate", "propagate_backward",
+)  # fmt: skip
+OUTPUT_NAMES = ("output", "out", "outputs")
+INPUT_GRADIENT_NAMES = ("dinputs", "dx", "dX", "dinput", "d_input", "grad_input", "gradInput", "input_gradient")
+CONTAINERS = ("grads", "gradients", "grad", "gradient", "dparams", "d_params")
+VALUE_NAMES = ("value", "data", "val", "values", "array")
+
+TRAINING = frozenset({"training", "train", "is_training", "train_flg", "train_flag", "is_train"})
+LEARNING_RATE = re.compile(r"(l[a-z]*_?rate|lr)$")
+LEARNING_RATE_IF_REQUIRED = frozenset({"eta", "alpha"})
+TARGET = re.compile(r"(t|targets?|labels?|y_?true|ytrue|true|actual|truth|expected|one_?hot|y_?real|y_?labels?)$")
+UPSTREAM = re.compile(r"(d|grad|upstream|delta|err)")
+FORWARD_INPUT = re.compile(r"(x|inputs?|inp|input_data|y_?pred|y_?hat|predictions?|preds?)$", re.IGNORECASE)
+PREDICTION = re.compile(
+    r"(y_?pred|y_?hat|predict\w*|preds?|outputs?|out|probs?|logits|scores|a_?\d|al)$", re.IGNORECASE
+)
+CACHE = frozenset({"cache", "caches"})
+
+#: How deep an object is searched: attribute, key, attribute; a model's layers lie two steps further down.
+LAYER_DEPTH, MODEL_DEPTH = 3, 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """A way from an object to one of its values: attribute names, and keys or positions of containers."""
+
+    steps: tuple[tuple[str, Any], ...]
+
+    def read(self, owner: Any) -> Any:
+        """Return the value, None where it is missing."""
+        for kind, key in self.steps:
+            try:
+                owner = getattr(owner, key) if kind == "attribute" else owner[key]
+            except (AttributeError, KeyError, IndexError, TypeError):
+                return None
+        return owner
+
+    def write(self, owner: Any, value: Any) -> None:
+        """Put a value there."""
+        parent = self.parent.read(owner)
+        kind, key = self.steps[-1]
+        if kind == "attribute":
+            setattr(parent, key, value)
+        else:
+            parent[key] = value
+
+    @property
+    def parent(self) -> Place:
+        """The place of what holds the value."""
+        return Place(self.steps[:-1])
+
+    @property
+    def key(self) -> Any:
+        """The last step's name or position."""
+        return self.steps[-1][1]
+
+    @property
+    def last(self) -> Any:
+        """The last step's name or position, None for the object itself."""
+        return self.steps[-1][1] if self.steps else None
+
+    def beside(self, key: Any) -> Place:
+        """Return a place in the same holder."""
+        return Place((*self.steps[:-1], (self.steps[-1][0], key)))
+
+    def at(self, kind: str, key: Any) -> Place:
+        """Return a place one step further down."""
+        return Place((*self.steps, (kind, key)))
+
+    def __str__(self) -> str:
+        text = "".join(f".{key}" if kind == "attribute" else f"[{key!r}]" for kind, key in self.steps)
+        return text.removeprefix(".")
+
+
+ROOT = Place(())
+
+
+def attribute(name: str) -> Place:
+    """Return the place of an attribute."""
+    return ROOT.at("attribute", name)
+
+
+def find_arrays(owner: Any, depth: int, start: Place = ROOT) -> dict[int, tuple[Array, list[Place]]]:
+    """Return every float array reachable, by id, with all the places it stands at, nearest first."""
+    found: dict[int, tuple[Array, list[Place]]] = {}
+    seen = {id(owner)}
+    level = [(start, owner)]
+    for _ in range(depth):
+        below: list[tuple[Place, Any]] = []
+        for place, holder in level:
+            for inner, value in _inside(place, holder):
+                if isinstance(value, np.ndarray):
+                    if value.dtype.kind == "f" and value.size:
+                        found.setdefault(id(value), (value, []))[1].append(inner)
+                elif id(value) not in seen and _is_holder(value):
+                    seen.add(id(value))
+                    below.append((inner, value))
+        level = below
+    return found
+
+
+def _inside(place: Place, holder: Any) -> Iterator[tuple[Place, Any]]:
+    if isinstance(holder, dict):
+        yield from ((place.at("item", key), value) for key, value in holder.items())
+    elif isinstance(holder, list | tuple):
+        yield from ((place.at("item", i), value) for i, value in enumerate(holder))
+    else:
+        yield from ((place.at("attribute", name), getattr(holder, name)) for name in attribute_names(holder))
+
+
+def attribute_names(holder: Any) -> list[str]:
+    """Return the names of an object's own attributes, slots included."""
+    slots = [
+        name
+        for kind in type(holder).__mro__
+        for name in np.atleast_1d(vars(kind).get("__slots__", ())).tolist()
+        if hasattr(holder, name)
+    ]
+    return [*getattr(holder, "__dict__", {}), *slots]
+
+
+def _is_holder(value: Any) -> bool:
+    if isinstance(value, dict | list | tuple):
+        return True
+    if isinstance(value, type | types.ModuleType | types.FunctionType | types.MethodType | np.generic):
+        return False
+    return bool(attribute_names(value)) and type(value).__module__.partition(".")[0] not in ("numpy", "builtins")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A float array that an object holds and its output depends on; it may stand at several places."""
+
+    name: str
+    places: tuple[Place, ...]
+
+
+def name_parameters(places: Sequence[Sequence[Place]]) -> list[Parameter]:
+    """Return parameters named by their last key where that is unique, else by their whole place."""
+    short = [_short_name(of[0]) for of in places]
+    return [
+        Parameter(name if name and short.count(name) == 1 else str(of[0]).removeprefix("model."), tuple(of))
+        for name, of in zip(short, places, strict=True)
+    ]
+
+
+def _short_name(place: Place) -> str:
+    key = place.key
+    if key in VALUE_NAMES and len(place.steps) > 1:
+        key = place.parent.key
+    return split_name(key)[1] if isinstance(key, str) else ""
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return what Python or habit puts before a private name, and the name."""
+    match = re.match(r"(_[A-Za-z]\w*?__|_*)(.+)$", name)
+    return (match[1], match[2]) if match else ("", name)
+
+
+def gradient_names(name: str) -> tuple[str, ...]:
+    """Return what the gradient of a parameter of that name may be called, in order."""
+    before, bare = split_name(name)
+    forms = ("d{}", "d_{}", "{}_grad", "{}_diff", "grad_{}", "{}_gradient", "{}grad", "delta_{}", "g{}", "gradient_{}")
+    return tuple(before + form.format(bare) for form in forms)
+
+
+def gradient_places(place: Place) -> Iterator[Place]:
+    """Yield where a parameter's gradient may stand, in order: beside it, in a container, with its value."""
+    key = place.key
+    holder = place.parent
+    if isinstance(key, str):
+        yield from (place.beside(name) for name in gradient_names(key))
+        owner = holder.parent if place.steps[-1][0] == "item" else holder
+        for container in CONTAINERS:
+            for name in (key, *gradient_names(key)):
+                yield owner.at("attribute", container).at("item", name)
+        if owner.steps or place.steps[-1][0] == "item":
+            yield from (attribute(name) for name in gradient_names(key))
+        if key in VALUE_NAMES:
+            yield from (place.beside(name) for name in ("grad", "gradient", "diff", "g", "d", "dx"))
+    elif holder.steps and isinstance(holder.key, str):
+        lists = [holder.beside(name) for name in (*gradient_names(holder.key), *CONTAINERS)]
+        yield from (found.at("item", key) for found in lists)
+
+
+def find_method(owner: Any, given: Any, names: Sequence[str], role: str) -> Callable[..., Any]:
+    """Return the method that is named, or the first of the usual names; a function is bound to the object."""
+    if callable(given):
+        return types.MethodType(given, owner)
+    if given is not None and not isinstance(given, str):
+        raise ArgumentTypeError(f"{role}: got {type(given).__name__}; expected a method's name or a function.")
+    for name in names if given is None else (given,):
+        method: Callable[..., Any] | None = getattr(owner, name, None)
+        if callable(method):
+            return method
+    methods = ", ".join(name for name in dir(owner) if not name.startswith("_") and callable(getattr(owner, name)))
+    wanted = f"{given!r}" if given is not None else f"any of {', '.join(names)}"
+    raise ArgumentValueError(
+        f"{role}: {type(owner).__name__} has no method {wanted}; its methods are: {methods or 'none'}. "
+        f"Give the name with {role}=."
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to make a function's arguments from values by role; `fixed` are arguments by name."""
+
+    parameters: tuple[tuple[inspect.Parameter, str], ...]
+    fixed: Mapping[str, Any]
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that the function has arguments for."""
+        return frozenset(role for _, role in self.parameters)
+
+    def arguments(self, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the positional and the named arguments."""
+        positional = [values[role] for p, role in self.parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+        named = {
+            p.name: values[role] for p, role in self.parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        }
+        return positional, {**named, **self.fixed}
+
+
+def plan_call(
+    function: Callable[..., Any],
+    what: str,
+    queue: Sequence[str],
+    fixed: Mapping[str, Any],
+    role_of: Callable[[inspect.Parameter], str | None],
+) -> Plan:
+    """Return how to call a function of which only the names of its parameters are known.
+
+    `role_of` tells a parameter's role by its name; the other required parameters get the roles of `queue` in order, and
+    parameters with a default what then remains of it. Raises ArgumentValueError for a required parameter that nothing
+    explains.
+    """
+    roles = {p.name: role_of(p) for p in _parameters(function)}
+    waiting = [role for role in queue if role not in roles.values()]
+    plan: list[tuple[inspect.Parameter, str]] = []
+    optional = []
+    for p in _parameters(function):
+        role = roles[p.name]
+        if p.name in fixed or p.kind is p.VAR_KEYWORD:
+            continue
+        if role is not None:
+            plan.append((p, role))
+        elif p.kind is p.VAR_POSITIONAL:
+            plan += [(p, name) for name in waiting]
+            waiting = []
+        elif p.default is not p.empty:
+            optional.append(p)
+        elif waiting:
+            plan.append((p, waiting.pop(0)))
+        else:
+            raise ArgumentValueError(
+                f"{what}_args: {what} requires an argument {p.name!r} whose meaning is not known; expected a value for "
+                f"it, for example {what}_args={{{p.name!r}: ...}}."
+            )
+    return Plan((*plan, *zip(optional, waiting, strict=False)), fixed)
+
+
+def required(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's required parameters."""
+    return [
+        p.name
+        for p in _parameters(function)
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # a builtin without a signature
+        return [inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL)]
+
+
+def setting_role(p: inspect.Parameter) -> str | None:
+    """Return the role of a parameter that says how to run: in training, at which learning rate."""
+    if p.name in TRAINING:
+        return "training"
+    if LEARNING_RATE.match(p.name) or (p.name in LEARNING_RATE_IF_REQUIRED and p.default is p.empty):
+        return "learning_rate"
+    return None
+
+
+def own_learning_rate(owner: Any) -> tuple[str, float] | None:
+    """Return the attribute that holds an object's learning rate, and its value."""
+    for name in attribute_names(owner):
+        value = getattr(owner, name)
+        if LEARNING_RATE.match(split_name(name)[1]) and isinstance(value, float | int) and value:
+            return name, float(value)
+    return None
