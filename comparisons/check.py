@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +25,10 @@ from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example, write_script
 from gradtwin.comparisons.written import Written, is_floating
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+
+#: Shrinking ends after so many seconds: each smaller point is judged and explained anew.
+SHRINKING_SECONDS = 10.0
 
 
 def check_gradient(
@@ -73,6 +78,8 @@ def check_gradient(
     if not isinstance(seed, int) or seed < 0:
         raise ArgumentValueError(f"seed: got {seed!r}; expected a whole number from 0.")
     operation = getattr(forward, "__name__", type(forward).__name__)
+    if static is not None and not isinstance(static, Mapping):
+        raise ArgumentTypeError(f"static: got {type(static).__name__}; expected keyword arguments, a dict by name.")
     if static:
         forward = functools.partial(forward, **static)
         gradient = gradient and functools.partial(gradient, **static)
@@ -81,6 +88,7 @@ def check_gradient(
     with _time_limit(timeout):
         if inputs is not None:
             given_inputs = _read_inputs(inputs)
+            _check_arity(judge.written, len(given_inputs), "inputs")
             found = judge.judge(given_inputs, seed)
             return _report(
                 [found], given_inputs if _failed(found) else None, judge, seed, f"inputs={len(given_inputs)} arrays"
@@ -101,51 +109,58 @@ def _check_drawn(
     if examples < 1:
         raise ArgumentValueError(f"examples: got {examples}; expected at least 1.")
     domains = read_domains(domain, len(parsed.inputs))
-    _check_arity(judge.written, len(parsed.inputs))
-    found = [judge.judge(typical_point(parsed, dtype, domains, seed), seed)]
-    first = found[0]
-    if _raises(first) or not _failed(first):
-        failures: list[tuple[Judgement, Any]] = []
+    _check_arity(judge.written, len(parsed.inputs), "signature")
+    typical = typical_point(parsed, dtype, domains, seed)
+    found = [judge.judge(typical, seed)]
+    strategy = points(parsed, dtype, domains)
+    if _raises(found[0]):
+        return _report(found, typical, judge, seed, "")
+    _check_output_shape(parsed, typical, found[0])
+    if _failed(found[0]):
+        cause = _main_cause(found[0])
+        smallest = _draw(strategy, min(examples, 50), seed, lambda x: _main_cause(judge.judge(x, seed)) == cause)
+        return _report_smallest(judge, typical if smallest is None else smallest, seed)
 
-        @hypothesis_seed(seed)
-        @settings(**_SETTINGS, max_examples=examples)
-        @given(points(parsed, dtype, domains))
-        def run(inputs: Any) -> None:
-            judged = judge.judge(inputs, seed, explain=False)
-            found.append(judged)
-            if _failed(judged):
-                failures.append((judged, inputs))
-                raise _FoundError
+    def fails(inputs: Any) -> bool:
+        found.append(judge.judge(inputs, seed, explain=False))
+        return _failed(found[-1])
 
-        if not _raises(first):
-            try:
-                run()
-            except _FoundError:
-                return _report_smallest(judge, failures[-1][1], seed)
-            return _report(found, None, judge, seed, f"signature={signature!r}")
-        return _report(found, typical_point(parsed, dtype, domains, seed), judge, seed, f"signature={signature!r}")
-    smallest = _shrink(judge, parsed, dtype, domains, examples, seed, _main_cause(first))
-    return _report_smallest(judge, smallest or typical_point(parsed, dtype, domains, seed), seed)
+    failing = _draw(strategy, examples, seed, fails)
+    if failing is not None:
+        return _report_smallest(judge, failing, seed)
+    return _report(found, None, judge, seed, f"signature={signature!r}")
 
 
-def _shrink(
-    judge: GradientJudge,
-    signature: Signature,
-    dtype: np.dtype[Any],
-    domains: Any,
-    examples: int,
-    seed: int,
-    cause: str,
-) -> Any:
-    """Return the smallest drawn point that fails for the same cause, None where none was drawn that does."""
+def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judgement) -> None:
+    """Raise ShapeError if forward returned another shape than the signature says."""
+    if found.point is None:
+        return
+    shapes = [np.shape(x) for x in inputs]
+    expected = signature.output_shape(signature.match(shapes, found.point.names))
+    if np.shape(found.point.y) != expected:
+        raise ShapeError(
+            f"signature: of inputs of shapes {', '.join(map(str, shapes))} it says {expected}, and forward returned "
+            f"{np.shape(found.point.y)}. Correct the right side of '->' in {signature.text}."
+        )
+
+
+def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool]) -> Any:
+    """Return the smallest drawn point that fails, None if none does; once one is found, for so many seconds."""
+    known: dict[Any, bool] = {}
     smallest: list[Any] = []
+    ends = math.inf
 
     @hypothesis_seed(seed)
-    @settings(**_SETTINGS, max_examples=min(examples, 50))
-    @given(points(signature, dtype, domains))
+    @settings(**_SETTINGS, max_examples=examples)
+    @given(strategy)
     def run(inputs: Any) -> None:
-        judged = judge.judge(inputs, seed, explain=False)
-        if _failed(judged) and _main_cause(judge.judge(inputs, seed)) == cause:
+        nonlocal ends
+        key = tuple((x.shape, x.strides, x.tobytes()) for x in inputs)
+        if key not in known:  # a point is judged once, so that what failed in time fails again
+            known[key] = time.monotonic() < ends and fails(inputs)
+        if known[key]:
+            if not smallest:
+                ends = time.monotonic() + SHRINKING_SECONDS
             smallest.append(inputs)
             raise _FoundError
 
@@ -198,7 +213,7 @@ def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: in
         notes |= judged.notes
     last = found[-1]
     example = None if failing is None else describe_example(judge.written, failing, last.point)
-    script = write_script(judge.written, failing, seed) if failing is not None else ""
+    script = write_script(judge.written, failing, seed, judge.wrt) if failing is not None else ""
     reproduce = script or f"gt.check_gradient({judge.operation}, {judge.written.style}=..., {how}, seed={seed})"
     extra = {"oracle": last.oracle or "traced", "notes": list(notes)}
     checks = tuple(merge_checks(checks) for checks in by_name.values())
@@ -233,14 +248,14 @@ def _read_inputs(inputs: Any) -> tuple[Any, ...]:
     return tuple(inputs)
 
 
-def _check_arity(written: Written, count: int) -> None:
+def _check_arity(written: Written, count: int, argument: str) -> None:
     import inspect
 
     try:
         inspect.signature(written.forward).bind(*range(count))
     except TypeError as error:
         raise ArgumentValueError(
-            f"signature: it has {count} inputs, and forward can't be called with {count} arguments ({error}). "
+            f"{argument}: there are {count} inputs, and forward can't be called with {count} arguments ({error}). "
             f"Bind other arguments with static= or functools.partial."
         ) from error
     except ValueError:  # a builtin without a signature
@@ -253,8 +268,8 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    if not seconds > 0:
-        raise ArgumentValueError(f"timeout: got {seconds}; expected a number of seconds above 0.")
+    if not isinstance(seconds, int | float) or not seconds > 0:
+        raise ArgumentValueError(f"timeout: got {seconds!r}; expected a number of seconds above 0.")
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         raise ArgumentValueError("timeout: it works in the main thread of a Unix process alone; leave it out here.")
 

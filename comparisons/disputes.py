@@ -16,7 +16,7 @@ from gradtwin.comparisons.look import UPSTREAM_STREAM, Looker, Notes
 from gradtwin.comparisons.oracles import TracedOracle, UntrustedError
 from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.report.data import Cause
-from gradtwin.comparisons.votes import vote
+from gradtwin.comparisons.votes import Vote, vote
 from gradtwin.comparisons.written import ContractError, copies
 
 #: Elements that are voted on: the worst first, and the others only where those are not the user's fault.
@@ -79,6 +79,21 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
     return Settled(settled)
 
 
+def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) -> bool:
+    """Return whether a gradient is lost in rounding: smaller than what is allowed almost everywhere, and yet not zero.
+
+    A gradient that is zero by cancellation looks the same; the third vote, at its largest element, tells them apart.
+    """
+    size = np.abs(point.right[k].astype(np.float64))
+    if not size.size or point.style == "jacobian" or not np.isfinite(size).all() or not size.any():
+        return False
+    if np.sum(size[size > allowed] ** 2) > np.sum(size[size <= allowed] ** 2):
+        return False
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(size), size.shape))
+    ballot = _cast(looker, point, k, index, seed)
+    return ballot is not None and np.isfinite(ballot.value) and abs(ballot.value) > ballot.error
+
+
 def _between_neighbours(
     looker: Looker, point: Point, k: int, left: Array, differing: Array, allowed: Array, seed: int
 ) -> bool:
@@ -121,19 +136,11 @@ def _third_vote(
     looker: Looker, point: Point, k: int, index: tuple[int, ...], mine: Any, theirs: Any, allowed: Any, seed: int
 ) -> tuple[str, float]:
     """Return whose fault a difference is, `user`, `reference`, `kink` or, where it is unclear, `open`; and the vote"""
-    written = looker.written
-    try:
-        with np.errstate(all="ignore"):
-            ballot = vote(
-                lambda *xs: written.select(written.forward(*xs)),
-                copies(point.inputs),
-                point.wrt[k],
-                index,
-                point.y_bar,
-                seed=seed,
-            )
-    except Exception:  # a forward may not bear being moved; then there is no vote
+    ballot = _cast(looker, point, k, index, seed)
+    if ballot is None:
         return "open", np.nan
+    if ballot.one_sided is not None and np.isnan(mine):
+        return "open", np.nan  # there is no derivative that could be finite
     if ballot.one_sided is not None:
         low, high = sorted(ballot.one_sided)
         slack = ballot.error + allowed
@@ -151,6 +158,23 @@ def _third_vote(
         says = _second_opinion(looker, point, k, index, mine, allowed) if looker.has_reference else "open"
         return says, ballot.value
     return "user", ballot.value
+
+
+def _cast(looker: Looker, point: Point, k: int, index: tuple[int, ...], seed: int) -> Vote | None:
+    """Return the vote on one element, None where the forward does not bear being moved."""
+    written = looker.written
+    try:
+        with np.errstate(all="ignore"):
+            return vote(
+                lambda *xs: written.select(written.forward(*xs)),
+                copies(point.inputs),
+                point.wrt[k],
+                index,
+                point.y_bar,
+                seed=seed,
+            )
+    except Exception:  # whatever a user's function raises away from the point that is judged
+        return None
 
 
 def _second_opinion(looker: Looker, point: Point, k: int, index: tuple[int, ...], mine: Any, allowed: Any) -> str:

@@ -78,6 +78,11 @@ class Looker:
         self.wrt = wrt
         self.has_reference = reference is not None
         self.oracle: Oracle = TracedOracle(written) if reference is None else ReferenceOracle(reference)
+        self._distrusted: Oracle | None = None
+
+    def trust_again(self) -> None:
+        """Go back to the oracle that was distrusted at one point."""
+        self.oracle, self._distrusted = self._distrusted or self.oracle, None
 
     def look(self, inputs: Sequence[Any], seed: int, notes: Notes) -> Look:
         """Look at a point, with y_bar of a stream of gradtwin's own; ContractError where the user's side breaks."""
@@ -111,6 +116,7 @@ class Looker:
 
     def distrust(self, base: Look, inputs: Sequence[Any], notes: Notes) -> Look:
         """Look again with differences, where TensorFlow did not compute the value that NumPy did."""
+        self._distrusted = self.oracle
         notes["the traced forward computes another value than NumPy; judged by differences instead"] = None
         self.oracle = DifferencesOracle(self.written)
         answer = self.ask(inputs, base.wrt, base.upstream, notes)
@@ -155,7 +161,7 @@ class Looker:
         if self.written.style == "jacobian" and evaluation.y.size > JACOBIAN_ROWS:
             upstream = base.upstream
         if base.answer.error is not None:  # differences know their own error, and cost too much to repeat
-            return None
+            return replace(base, evaluation=evaluation, left=left)
         answer = self.ask(moved, base.wrt, upstream, notes)
         if [g.shape for g in left] != [g.shape for g in base.left]:
             return None

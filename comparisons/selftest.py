@@ -17,6 +17,7 @@ from gradtwin.comparisons.problems import Problem, build_problem, shapes_from
 from gradtwin.comparisons.report.data import Cause, Check, Report, Verdict, worst_verdict
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.suite import Progress
+from gradtwin.errors import ArgumentValueError
 
 #: Extents of the dimensions, in the order of the signature; every fault must be caught at one of these sizes.
 SIZES = ((1, 1, 1), (2, 3, 2), (5, 4, 3), (64, 128, 32))
@@ -38,6 +39,8 @@ def selftest(*, seed: int = 0, progress: Progress | None = None) -> Report:
 
     Each row of the report is a `match` when what should happen did: a fault was caught, a correct rule matched.
     """
+    if not isinstance(seed, int) or seed < 0:
+        raise ArgumentValueError(f"seed: got {seed!r}; expected a whole number from 0.")
     right = get_backend("tensorflow")
     problems = {
         (operation.name, dtype): _problems(operation, dtype, seed)

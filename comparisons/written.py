@@ -139,7 +139,7 @@ class Written:
         try:
             with np.errstate(all="ignore"):
                 return function(*arguments)
-        except Exception as error:  # whatever a user's function raises is judged, not passed on
+        except (Exception, SystemExit) as error:  # whatever a user's function raises is judged, not passed on
             raise ContractError(raised(name, error)) from error
 
 
@@ -282,7 +282,7 @@ def _shared(names: Sequence[str], given: Sequence[Any], result: Array) -> list[s
     ]
 
 
-def raised(name: str, error: Exception) -> Cause:
+def raised(name: str, error: BaseException) -> Cause:
     """Return the cause of an exception in a user's function: its type, message and line."""
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if "/gradtwin/" not in frame.filename and "/numpy/" not in frame.filename]

@@ -6,7 +6,8 @@ every element right here and at other points; what fits here alone is worded as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes import arrangement, elementwise, regions, scaling, sums, terms
@@ -25,7 +26,9 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (arrangement.swapped, True),
     (scaling.mean_for_sum, False),
     (scaling.factor, False),
+    (sums.forward_broadcast, False),
     (arrangement.permuted, True),
+    (elementwise.one_side, False),
     (elementwise.elementwise_factor, True),
     (sums.missing_sum, True),
     (elementwise.jacobian_diagonal, True),
@@ -61,12 +64,16 @@ def diagnose(
     anywhere, in the order of `wrt`; causes that need them are not looked for without.
     """
     tools = Tools(oracle_vjp, rerun)
-    others = [other for seed in range(1, OTHER_POINTS + 1) if (other := another(seed)) is not None]
+
+    @cache
+    def others() -> list[Point]:
+        return [other for seed in range(1, OTHER_POINTS + 1) if (other := another(seed)) is not None]
+
     found: dict[tuple[Finding, bool], list[str]] = {}
     wrong = 0
     for k, position in enumerate(point.wrt):
         view = View(point, k, tools, intermediates)
-        view.others = tuple(View(other, k, tools) for other in others)
+        view.find_others = partial(_views, others, k, tools)
         if not view.differs() and regions.not_a_number(view) is None:
             continue
         wrong += 1
@@ -78,6 +85,10 @@ def diagnose(
         for (finding, confirmed), of in found.items()
     ]
     return tuple(sorted(causes, key=lambda cause: not cause.confirmed))
+
+
+def _views(points: Callable[[], list[Point]], k: int, tools: Tools) -> tuple[View, ...]:
+    return tuple(View(point, k, tools) for point in points())
 
 
 def _explain(view: View) -> list[tuple[Finding, bool]]:
@@ -92,10 +103,10 @@ def _explain(view: View) -> list[tuple[Finding, bool]]:
     for repair in _repairs(view):
         trial = repair.attempt(view)
         if trial is not None and (repair.guess or trial.passes()):
-            elsewhere = _passes_elsewhere(repair, view)
-            if not repair.guess and elsewhere and _is_proven(repair, trial, view):
+            passed = _passed_elsewhere(repair, view)
+            if not repair.guess and passed is not None and _is_proven(repair, trial, view, passed):
                 return findings + [(finding, True) for finding in repair.findings]
-            (possible if elsewhere else refuted).update(dict.fromkeys(repair.findings))
+            (refuted if passed is None else possible).update(dict.fromkeys(repair.findings))
     unknown = Finding("unknown", "", "{gradient} is wrong in a way that no repair explains.")
     guesses = list(possible or refuted or (unknown,))[:MOST_GUESSES]
     return findings + [(finding, False) for finding in guesses]
@@ -111,28 +122,27 @@ def _repairs(view: View) -> Iterator[Repair]:
                 yield from scaling.scaled(view, repair)
 
 
-def _elsewhere(repair: Repair, view: View) -> Iterator[tuple[View, Trial]]:
-    """Yield the other points at which a repair can be tried, and how it went."""
-    for other in view.others:
-        trial = None if repair.guess else repair.attempt(other)
+def _passed_elsewhere(repair: Repair, view: View) -> list[tuple[View, Trial]] | None:
+    """Return the other points at which a repair could be tried, and how it went; None if one contradicts it."""
+    passed: list[tuple[View, Trial]] = []
+    for other in () if repair.guess else view.others:
+        trial = repair.attempt(other)
         if trial is not None and trial.is_telling():
-            yield other, trial
+            if not trial.passes():
+                return None
+            passed.append((other, trial))
+    return passed
 
 
-def _passes_elsewhere(repair: Repair, view: View) -> bool:
-    """Return whether no other point contradicts a repair."""
-    return all(trial.passes() for _, trial in _elsewhere(repair, view))
-
-
-def _is_proven(repair: Repair, here: Trial, view: View) -> bool:
+def _is_proven(repair: Repair, here: Trial, view: View, passed: list[tuple[View, Trial]]) -> bool:
     """Return whether a repair that passes everywhere could not do so by chance.
 
     A point that was right without it proves nothing. One point must do where there is no other, unless the repair's
     parameters were taken from it, or one number could explain it.
     """
-    passed = [(other, trial) for other, trial in _elsewhere(repair, view) if other.differs()]
-    bits = here.evidence(view.as_given()) + sum(trial.evidence(other.as_given()) for other, trial in passed)
-    return bits >= ENOUGH_BITS and (bool(passed) or (not repair.fitted and here.is_varied()))
+    telling = [(other, trial) for other, trial in passed if other.differs()]
+    bits = here.evidence(view.as_given()) + sum(trial.evidence(other.as_given()) for other, trial in telling)
+    return bits >= ENOUGH_BITS and (bool(telling) or (not repair.fitted and here.is_varied()))
 
 
 def _sentence(finding: Finding, confirmed: bool, of: list[str], everything: bool) -> str:

@@ -9,35 +9,53 @@ from itertools import chain, combinations, permutations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.trial import Finding, Repair, Trial, View
+from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, Finding, Repair, Trial, View, bits_of, distinct
 
 #: Axes are permuted in every way up to so many.
 MOST_AXES = 4
+
+#: A difference that float32 explains is that part of its unit roundoff at least.
+LEAST_OF_ROUNDING = 64
 
 #: Shifts that are tried along an axis.
 SHIFTS = (1, -1, 2, -2)
 
 
-def dtype(_: View) -> Iterator[Repair]:
-    """x_bar rounded to a narrower format on the way."""
-    for narrow in (np.float32, np.float16):
-        u = float(np.finfo(narrow).eps) / 2
+def dtype(view: View) -> Iterator[Repair]:
+    """x_bar rounded to a narrower format on the way: in the end, or in the steps before; or somewhere inside."""
+    if view.left.shape != view.right.shape:
+        return
+    for roundings, what in ((1, "rounded to"), (FACTOR_ROUNDINGS, "computed in")):
+        for narrow in (np.float32, np.float16):
+            text = f"{{gradient}} is right, but {what} {narrow.__name__}: keep the input's dtype throughout."
+            finding = Finding("dtype", narrow.__name__, text)
+            yield Repair((finding,), partial(_rounded, narrow=narrow, roundings=roundings))
+    u = float(np.finfo(np.float32).eps) / 2
+    known = view.as_given().known()
+    with np.errstate(all="ignore"):
+        apart = np.abs(view.left - view.right)[known]
+        size = view.scale[known]
+        is_small = view.u < u and (apart <= FACTOR_ROUNDINGS * u * size).all()
+    if is_small and np.median(apart[size > 0] / size[size > 0]) > u / LEAST_OF_ROUNDING:
+        text = "{gradient} is right to float32's precision only: look for a float32 inside, or for a small constant."
+        yield Repair((Finding("dtype", "float32", text),), View.as_given, guess=True)
 
-        def attempt(v: View, narrow: type[np.floating] = narrow, u: float = u) -> Trial | None:
-            with np.errstate(all="ignore"):
-                if (
-                    u <= v.u
-                    or v.left.shape != v.right.shape
-                    or (v.left.astype(narrow) != v.left)[np.isfinite(v.left)].any()
-                ):
-                    return None
-                tiny = float(np.finfo(narrow).smallest_subnormal) / 2
-                # each element that is not 0 happens to be so round once in u/v.u
-                bits = float(np.count_nonzero(v.left)) * float(np.log2(u / v.u))
-                return v.trial(v.left, allowed=v.allowed + u * np.abs(v.right) + tiny, bits=bits)
 
-        text = f"{{gradient}} is right, but rounded to {narrow.__name__}: keep the input's dtype throughout."
-        yield Repair((Finding("dtype", narrow.__name__, text),), attempt)
+def _rounded(view: View, narrow: type[np.floating], roundings: int) -> Trial | None:
+    """Compare where every element is one of a narrower format; None elsewhere. Values of few digits prove nothing."""
+    u = float(np.finfo(narrow).eps) / 2
+    if u <= view.u or view.left.shape != view.right.shape:
+        return None
+    finite = np.isfinite(view.left)
+    with np.errstate(all="ignore"):
+        if (view.left.astype(narrow) != view.left)[finite].any():
+            return None
+        tiny = float(np.finfo(narrow).smallest_subnormal) / 2
+        size = np.abs(view.right) if roundings == 1 else view.scale
+        digits = np.ldexp(np.frexp(np.where(finite, view.left, 0.0))[0], np.finfo(narrow).nmant // 2)
+    # each element happens to be so round once in u/v.u
+    bits = float(np.count_nonzero(digits != np.rint(digits))) * float(np.log2(u / view.u))
+    return view.trial(view.left, allowed=view.allowed + roundings * u * size + tiny, bits=bits)
 
 
 def shape(view: View) -> Iterator[Repair]:
@@ -70,6 +88,10 @@ def transpose(view: View) -> Iterator[Repair]:
     finding = Finding("transpose", "", "{gradient} is transposed.")
     if view.left.ndim == 2 and view.left.T.shape == view.right.shape:
         yield Repair((finding,), lambda v: v.trial(v.left.T))
+    if view.left.ndim > 2 and np.swapaxes(view.left, -1, -2).shape == view.right.shape:
+        text = "{gradient} has its last two axes exchanged: each of its matrices is transposed."
+        stacked = Finding("transpose", "last two axes", text)
+        yield Repair((stacked,), lambda v: _placed(v, np.swapaxes(v.left, -1, -2)))
     if view.right.ndim > 1 and view.left.size == view.right.size:
         text = "{gradient} has the elements of its transpose in order: transpose, where it reshapes."
         reordered = Finding("transpose", "reshaped", text)
@@ -119,13 +141,23 @@ def permuted(view: View) -> Iterator[Repair]:
 
 
 def _moved(words: str, move: Callable[[Array], Array]) -> Repair:
-    return Repair((Finding("permuted", words, f"{{gradient}} {words}."),), lambda v: v.trial(move(v.left)))
+    return Repair((Finding("permuted", words, f"{{gradient}} {words}."),), lambda v: _placed(v, move(v.left)))
 
 
-def _sorted(view: View) -> Trial:
-    """Compare the elements in ascending order, on both sides."""
+def _placed(view: View, left: Array) -> Trial:
+    """Compare elements that were moved; of a two-valued pattern an element proves one bit."""
+    values = np.count_nonzero(distinct(view.right, view.allowed))
+    return view.trial(left, bits=float(view.right.size) if values <= 2 else None)
+
+
+def _sorted(view: View) -> Trial | None:
+    """Compare the elements in ascending order, on both sides; equal ones prove little, and two values nothing."""
     order = np.argsort(view.right, axis=None)
-    return view.trial(np.sort(view.left, axis=None), view.right.ravel()[order], view.allowed.ravel()[order])
+    right, allowed = view.right.ravel()[order], view.allowed.ravel()[order]
+    bits = np.sort(bits_of(np.abs(right), allowed)[distinct(right, allowed)])[:-2]
+    if not bits.size:
+        return None
+    return view.trial(np.sort(view.left, axis=None), right, allowed, bits=float(bits.sum()))
 
 
 def _reordered(finding: Finding, chosen: tuple[int, ...], order: dict[int, int]) -> Repair:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -16,8 +16,11 @@ from gradtwin.comparisons.causes.trial import (
     Repair,
     Trial,
     View,
+    bits_of,
+    distinct,
     joined,
     times,
+    within,
 )
 
 
@@ -32,6 +35,13 @@ class Function:
 
 def _sigmoid(s: Array) -> Array:
     return np.asarray(np.exp(-np.logaddexp(0, -s)))
+
+
+def _softmax(s: Array) -> Array:
+    if not s.ndim:
+        return np.full_like(s, np.nan)
+    shifted = np.exp(s - s.max(-1, keepdims=True, initial=-np.inf))
+    return np.asarray(shifted / shifted.sum(-1, keepdims=True))
 
 
 # fmt: off
@@ -59,7 +69,11 @@ REPLACEMENTS = (
     Function("tanh of {}", np.tanh),
     Function("sigmoid of {}", _sigmoid),
     Function("exp of {}", np.exp),
+    Function("softmax of {}", _softmax),
 )
+
+#: A stale value shows in so many different ratios of the gradients: fewer are a mask, or slopes of two sides.
+LEAST_RATIOS = 3
 
 
 def elementwise_factor(view: View) -> Iterator[Repair]:
@@ -67,22 +81,47 @@ def elementwise_factor(view: View) -> Iterator[Repair]:
     if view.left.shape != view.right.shape:
         return
     for function in FUNCTIONS:
-        for name in view.sources():
+        for name in (*view.sources(), *(() if function.two_valued else _counts(view))):
             if _factor(view, name, function) is None:
                 continue
             words = function.words.format(name)
-            lacking = Finding("elementwise-factor", words, f"{{gradient}} lacks a factor, element by element: {words}.")
+            one = name in view.sources() and view.sources()[name].size == 1 < view.right.size
+            slug, how = ("factor", "") if one else ("elementwise-factor", ", element by element")
+            detail = words.replace("the output y", "the value y") if one else words
+            lacking = Finding(slug, detail, f"{{gradient}} lacks a factor{how}: {detail}.")
             yield Repair((lacking,), partial(_multiplied, name=name, function=function))
-            text = f"{{gradient}} has a factor once too often, element by element: {words}."
-            extra = Finding("elementwise-factor", words, text)
+            extra = Finding(slug, detail, f"{{gradient}} has a factor once too often{how}: {detail}.")
             yield Repair((extra,), partial(_spoilt, name=name, function=function))
     if view.point.y_bar is not None:
         text = "{gradient} does not use y_bar: it is right where y_bar is all ones."
         yield Repair((Finding("elementwise-factor", "y_bar", text),), _of_ones)
 
 
+def one_side(view: View) -> Iterator[Repair]:
+    """x_bar is 0 where something is not positive, and right elsewhere: a region, and a mask once too often."""
+    mask = next(function for function in FUNCTIONS if function.two_valued)
+    for name in view.sources() if view.left.shape == view.right.shape else ():
+        made = _factor(view, name, mask)
+        if made is None:
+            continue
+        source = view.sources()[name]
+        sides = {"negative": bool((source < 0).any()), "zero": bool((source == 0).any())}
+        where = f"where {name} is {' or '.join(word for word, occurs in sides.items() if occurs)}"
+        region = Finding("partial", where, f"{{gradient}} is wrong {where} (zero there), and right everywhere else.")
+        words = mask.words.format(name)
+        text = f"{{gradient}} has a factor once too often, element by element: {words}."
+        extra = Finding("elementwise-factor", words, text)
+        yield Repair((region, extra), partial(_spoilt, name=name, function=mask))
+
+
 def jacobian_diagonal(view: View) -> Iterator[Repair]:
     """x_bar = y_bar · diag(J), where y_bar · J was needed: every output depends on several inputs."""
+    if view.point.style == "jacobian" and view.left.shape == view.right.shape == 2 * view.y.shape and view.y.ndim:
+        text = (
+            "{gradient} has only the diagonal of the Jacobian: each output depends on several inputs; add the "
+            "off-diagonal terms."
+        )
+        yield Repair((Finding("jacobian-diagonal", "", text),), _diagonal_alone)
     if not view.left.shape == view.right.shape == view.y.shape:
         return
     for axis in dict.fromkeys((view.y.ndim - 1, 0)) if view.y.ndim else ():
@@ -121,16 +160,35 @@ def stale_value(view: View) -> Iterator[Repair]:
             yield Repair((other,), partial(_repaired_by, position=position, name=name))
 
 
+def _counts(view: View) -> dict[str, Array]:
+    """Return how often an input of indices names each row of the gradient, at least 1."""
+    found: dict[str, Array] = {}
+    for position, given in enumerate(view.point.inputs if view.right.ndim else ()):
+        index = np.asarray(given)
+        rows = len(view.right)
+        if index.dtype.kind in "iu" and index.size and -rows <= index.min() and index.max() < rows:
+            counts = np.bincount(np.where(index < 0, index + rows, index).ravel().astype(int), minlength=rows)
+            if (counts > 1).any():
+                shaped = np.maximum(counts, 1.0).reshape(rows, *(1,) * (view.right.ndim - 1))
+                found[f"the counts of {view.name(position)}"] = shaped
+    return found
+
+
 def _factor(view: View, name: str, function: Function) -> Array | None:
     """Return a factor in the gradient's shape, None where it has none there or is not finite."""
     source = view.sources().get(name)
+    if source is None:
+        source = _counts(view).get(name)
     if source is None or source.ndim > view.right.ndim:
         return None
     aligned = (1,) * (view.right.ndim - source.ndim) + source.shape
     if any(n not in (1, m) for n, m in zip(aligned, view.right.shape, strict=True)):
-        return None
+        axes = [axis for axis, n in enumerate(view.right.shape) if source.shape == (n,)]
+        if len(axes) != 1:  # else it goes along the one axis of its length, as channels do
+            return None
+        aligned = tuple(n if axis == axes[0] else 1 for axis, n in enumerate(view.right.shape))
     with np.errstate(all="ignore"):
-        made = np.asarray(function.of(source))
+        made = np.asarray(function.of(source)).reshape(aligned)
     return np.broadcast_to(made, view.right.shape) if np.isfinite(made).all() else None
 
 
@@ -166,6 +224,16 @@ def _factor_error(view: View, made: Array, gradient: Array) -> Array:
 def _of_ones(view: View) -> Trial | None:
     found = view.oracle(upstream=np.ones_like(view.y_bar))
     return None if found is None else view.trial(view.left, found)
+
+
+def _diagonal_alone(view: View) -> Trial | None:
+    """Compare a Jacobian with its diagonal; what it lacks off the diagonal is what tells."""
+    if view.left.shape != view.right.shape:
+        return None
+    on = np.eye(view.y.size, dtype=bool).reshape(view.right.shape)
+    bits = float(bits_of(np.abs(view.right), view.allowed)[~on].sum())
+    allowed = np.where(on, view.allowed, 0.0)
+    return view.trial(view.left, np.where(on, view.right, 0.0), allowed, bits=bits)
 
 
 def _diagonal(view: View, axis: int) -> Trial | None:
@@ -204,7 +272,7 @@ def _at_other(view: View, function: Function, used: str, due: str) -> Trial | No
     left, left_allowed = times(view, there, view.left, view.allowed)
     right, right_allowed = times(view, here, view.right, view.allowed)
     rounding = _factor_error(view, there, view.left) + _factor_error(view, here, view.right)
-    return view.trial(left, right, left_allowed + right_allowed + rounding)
+    return _beyond_a_mask(view, view.trial(left, right, left_allowed + right_allowed + rounding))
 
 
 def _replacements(view: View, position: int, array: Array) -> dict[str, Array]:
@@ -228,10 +296,32 @@ def _replaced(view: View, position: int, name: str) -> tuple[object, ...] | None
 def _right_for(view: View, position: int, name: str) -> Trial | None:
     inputs = _replaced(view, position, name)
     found = None if inputs is None else view.oracle(inputs=inputs)
-    return None if found is None or found.shape != view.left.shape else view.trial(view.left, found)
+    if found is None or found.shape != view.left.shape:
+        return None
+    return _beyond_a_mask(view, view.trial(view.left, found))
 
 
 def _repaired_by(view: View, position: int, name: str) -> Trial | None:
     inputs = _replaced(view, position, name)
     found = None if inputs is None else view.rerun(inputs)
-    return None if found is None else view.trial(found)
+    return None if found is None else _beyond_a_mask(view, view.trial(found))
+
+
+def _beyond_a_mask(view: View, trial: Trial) -> Trial | None:
+    """Return a trial whose evidence comes from elements that neither side has at 0, with several ratios between them.
+
+    None where there are too few. A mask, or a slope that differs on two sides, is reproduced by anything
+    that is monotonous.
+    """
+    given = view.as_given()
+    if trial.left.shape != trial.right.shape or given.left.shape != given.right.shape != trial.right.shape:
+        return trial
+    differs = given.known() & trial.known()
+    differs &= (np.abs(given.left) > given.allowed) & (np.abs(given.right) > given.allowed)
+    differs &= ~within(given.left, given.right, given.allowed)
+    ratio = given.left[differs] / given.right[differs]
+    doubt = given.allowed[differs] * (1 + np.abs(ratio)) / np.abs(given.right[differs])
+    if np.count_nonzero(distinct(ratio, doubt)) < min(LEAST_RATIOS, given.right.size):
+        return None
+    size = np.minimum(np.abs(trial.right), np.abs(given.left - given.right))
+    return replace(trial, bits=float(bits_of(size, trial.allowed)[differs].sum()))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial as bind
+from itertools import chain, combinations
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.trial import Finding, Repair, Trial, View, within
+from gradtwin.comparisons.causes.trial import Finding, Repair, Trial, View, widen, within
 
 #: Indices are listed up to so many, and a region of entries is one up to so many entries.
 MOST_LISTED = 4
+
+#: A threshold has so many elements on its right side, at one point at least: one may be right by chance.
+LEAST_RIGHT = 2
 
 
 def not_a_number(view: View) -> Finding | None:
@@ -35,7 +39,7 @@ def kink(view: View) -> Iterator[Repair]:
         finding = Finding(
             "kink", words, f"{{gradient}} differs only {words}, where the function may have no derivative."
         )
-        if region.any() and not region.all() and not (_wrong(view) & ~region).any():
+        if region.any() and not region.all() and not (view.wrong & ~region).any():
             yield Repair((finding,), View.as_given, guess=True)
 
 
@@ -43,7 +47,7 @@ def partial(view: View) -> Iterator[Repair]:
     """Right except on a region."""
     if view.left.shape != view.right.shape:
         return
-    wrong = _wrong(view)
+    wrong = view.wrong
     if wrong.all() or not wrong.any():
         return
     for words, rule in _regions(view, wrong):
@@ -56,8 +60,8 @@ def _foretold(view: View, rule: Callable[[View], Array | None]) -> Trial | None:
     region = rule(view)
     if region is None or view.left.shape != view.right.shape:
         return None
-    wrong = _wrong(view)
-    telling = _telling(view)
+    wrong = view.wrong
+    telling = view.telling
     foretold = region & telling
     bits = float(np.count_nonzero(telling)) if foretold.any() and (telling & ~foretold).any() else 0.0
     return Trial(wrong.astype(float), foretold.astype(float), np.zeros(wrong.shape), bits)
@@ -65,11 +69,20 @@ def _foretold(view: View, rule: Callable[[View], Array | None]) -> Trial | None:
 
 def _regions(view: View, wrong: Array) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
     """Yield regions that are just what is wrong here: by an input's value, then by place."""
-    telling = _telling(view)
-    for name in view.sources(view.right.shape):
-        if name != "y_bar":
-            for words, rule in _by_value(view, name, wrong, telling):
-                yield words, rule
+    telling = view.telling
+    names = [name for name in view.sources(view.right.shape) if name != "y_bar"]
+    for name in names:
+        yield from _by_value(view, name, wrong, telling)
+    for one, other in combinations(names, 2):
+        difference = bind(_difference, one=one, other=other)
+        yield from _by_threshold(view, f"{one} · {other}", bind(_product, one=one, other=other), 1)
+        yield from _by_threshold(view, f"|{one} − {other}|", bind(_distance, one=one, other=other), 1)
+        yield from _by_threshold(view, f"{one} − {other}", difference, 1)
+        yield from _by_threshold(view, f"{one} − {other}", difference, -1)
+    for words, rule in _by_rule(view, names):
+        region = rule(view)
+        if region is not None and (region & telling == wrong).all():
+            yield words, rule
     for words, mask in _by_place(wrong).items():
         if (mask & telling == wrong).all() and not mask.all():
             yield words, bind(_at_place, mask=mask)
@@ -86,21 +99,111 @@ def _by_value(
 
         if (by_sign(view) & telling == wrong).all():
             yield f"where {name} is {word}", by_sign
-    for shown, flip, size in ((name, 1, False), (name, -1, False), (f"|{name}|", 1, True)):
+    yield from _by_threshold(view, name, lambda v: v.sources()[name], 1)
+    yield from _by_threshold(view, name, lambda v: v.sources()[name], -1)
+    yield from _by_threshold(view, f"|{name}|", lambda v: np.abs(v.sources()[name]), 1)
+    yield from _by_interval(view, name)
 
-        def level(v: View, flip: int = flip, size: bool = size) -> Array:
-            source = v.sources()[name]
-            return np.abs(source) if size else flip * source
 
-        low, high = -np.inf, np.inf
-        for v in (view, *view.others):  # one threshold for all points
-            marked, informative = _wrong(v), _telling(v)
-            low = max(low, float(level(v)[informative & ~marked].max(initial=-np.inf)))
-            high = min(high, float(level(v)[marked].min(initial=np.inf)))
-        if -np.inf < low < high < np.inf:
-            threshold = _roundest(low, high)
-            word = "above" if flip > 0 else "below"
-            yield f"where {shown} is {word} {flip * threshold:.4g}", bind(_beyond, level=level, threshold=threshold)
+def _by_threshold(
+    view: View, shown: str, what: Callable[[View], Array], flip: int
+) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
+    """Yield the region beyond a threshold, if one separates what is wrong at all points: above it, below for a flip."""
+
+    def level(v: View) -> Array:
+        return flip * what(v)
+
+    low, high = -np.inf, np.inf
+    for v in chain((view,), _lazily(view)):  # one threshold for all points
+        low = max(low, float(level(v)[v.telling & ~v.wrong].max(initial=-np.inf)))
+        high = min(high, float(level(v)[v.wrong].min(initial=np.inf)))
+        if not low < high:
+            return
+    seen = max(np.count_nonzero(v.telling & ~v.wrong) for v in (view, *view.others))
+    if -np.inf < low < high < np.inf and seen >= LEAST_RIGHT:
+        threshold = _roundest(low, high)
+        word = "above" if flip > 0 else "below"
+        yield f"where {shown} is {word} {flip * threshold:.4g}", bind(_beyond, level=level, threshold=threshold)
+
+
+def _by_interval(view: View, name: str) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
+    """Yield the interval that holds what is wrong at all points, if something is right on either side of it."""
+    if not _is_interval(view.sources()[name], view):
+        return
+    views = (view, *view.others)
+    wrong = np.concatenate([v.sources()[name][v.wrong] for v in views])
+    right = [v.sources()[name][v.telling & ~v.wrong] for v in views]
+    first, last = wrong.min(), wrong.max()
+    around = np.concatenate(right)
+    seen = [max(np.count_nonzero(part < first) for part in right), max(np.count_nonzero(part > last) for part in right)]
+    if min(seen) < LEAST_RIGHT or ((first <= around) & (around <= last)).any():
+        return
+    low = _roundest(float(around[around < first].max()), float(first))
+    high = _roundest(float(last), float(around[around > last].min()))
+    yield f"where {name} is between {low:.4g} and {high:.4g}", bind(_between, name=name, low=low, high=high)
+
+
+def _is_interval(source: Array, view: View) -> bool:
+    """Return whether what is right here lies outside the range of what is wrong."""
+    right, wrong = source[view.telling & ~view.wrong], source[view.wrong]
+    return not ((wrong.min() <= right) & (right <= wrong.max())).any()
+
+
+def _lazily(view: View) -> Iterator[View]:
+    yield from view.others
+
+
+def _between(view: View, name: str, low: float, high: float) -> Array:
+    source = view.sources()[name]
+    return np.asarray((low < source) & (source < high))
+
+
+def _by_rule(view: View, names: list[str]) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
+    """Yield regions that two arrays give together: labels, values that reach the output, the larger of two inputs."""
+    for position, given in enumerate(view.point.inputs):
+        if np.asarray(given).dtype.kind in "iu":
+            name = view.name(position)
+            yield f"at the class that {name} names, in each row", bind(_labelled, position=position, flip=False)
+            yield f"except at the class that {name} names, in each row", bind(_labelled, position=position, flip=True)
+    own = view.name(view.position)
+    yield f"where {own} is not a value of y, such as a maximum,", bind(_attained, flip=True)
+    yield f"where {own} is a value of y, such as a maximum,", bind(_attained, flip=False)
+    for low in names:
+        for high in names:
+            if low != high:
+                yield f"where {low} is below {high}", bind(_below, low=low, high=high)
+
+
+def _product(view: View, one: str, other: str) -> Array:
+    sources = view.sources()
+    return sources[one] * sources[other]
+
+
+def _difference(view: View, one: str, other: str) -> Array:
+    sources = view.sources()
+    return sources[one] - sources[other]
+
+
+def _distance(view: View, one: str, other: str) -> Array:
+    return np.abs(_difference(view, one, other))
+
+
+def _labelled(view: View, position: int, flip: bool) -> Array | None:
+    labels = np.asarray(view.point.inputs[position])
+    classes = view.right.shape[-1] if view.right.ndim else 0
+    if view.right.shape != (*labels.shape, classes) or ((labels < -classes) | (labels >= classes)).any():
+        return None
+    return np.asarray((np.arange(classes) == (labels % classes)[..., np.newaxis]) != flip)
+
+
+def _attained(view: View, flip: bool) -> Array | None:
+    x = widen(view.point.inputs[view.position])
+    return np.isin(x, view.y) != flip if x.shape == view.right.shape else None
+
+
+def _below(view: View, low: str, high: str) -> Array | None:
+    sources = view.sources(view.right.shape)
+    return np.asarray(sources[low] < sources[high]) if {low, high} <= sources.keys() else None
 
 
 def _at_place(view: View, mask: Array) -> Array | None:
@@ -198,16 +301,6 @@ def _ties(view: View) -> dict[str, Array]:
         _, inverse, counts = np.unique(source, return_inverse=True, return_counts=True)
         found[f"where elements of {own} are equal"] = (counts > 1)[inverse].reshape(source.shape)
     return found
-
-
-def _wrong(view: View) -> Array:
-    trial = view.as_given()
-    return np.asarray(trial.known() & ~within(trial.left, trial.right, trial.allowed))
-
-
-def _telling(view: View) -> Array:
-    """Return where a fault would show: an element that is 0 anyway may be right by chance."""
-    return np.asarray(_wrong(view) | (np.abs(view.right) > view.allowed))
 
 
 def _roundest(low: float, high: float) -> float:

@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from gradtwin.comparisons.causes.sums import contribution
 from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, OUTPUT, Finding, Repair, Trial, View, times
 
 #: Fractions are shown as such up to this denominator, beyond which nobody reads them.
@@ -150,6 +151,8 @@ def _basic_quantities(view: View) -> Iterator[tuple[str, str, float]]:
             words = f"the number of elements of {name} per item of axis 0"
             yield words, words, math.prod(shape[1:])
     for position, array in view.floating_inputs():
+        if array.size > 1 and np.isfinite(norm := float(np.linalg.norm(array.astype(np.float64)))):
+            yield f"‖{view.name(position)}‖", f"the norm of {view.name(position)}", norm
         if array.size == 1 and position not in view.point.wrt:
             yield view.name(position), view.name(position), float(array.ravel()[0])
 
@@ -226,19 +229,67 @@ def _named(view: View, names: Sequence[Quantity]) -> tuple[Finding, ...]:
     called = " or ".join([words[slug] for slug in slugs if slug in words][:MOST_NAMES])
     undo = f"divide by {number(ratio)}" if ratio > 1 else f"multiply by {number(1 / ratio)}"
     text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} is {called})' if called else ''}: {undo}."
-    means = [axis for axis in summed_axes(view) if not axis.broadcast and axis.length == round(1 / ratio)]
-    return (
-        Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text),
-        *(_mean_finding(axis) for axis in means if number(1 / ratio) == str(axis.length)),
-    )
+    plainly = Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text)
+    if value != round(value) or not names[0].plain or not words:
+        return (plainly,)
+    axis = next(_axes_of_length(view, round(value), ratio > 1), None)
+    if axis is None:
+        return (plainly,)
+    if value == 2 and view.y.size == 1:  # the two of a square is likelier than two items
+        return plainly, _mean_finding(axis, ratio > 1)
+    return _mean_finding(axis, ratio > 1), plainly
 
 
-def _mean_finding(axis: SummedAxis) -> Finding:
-    text = (
-        f"{{gradient}} is a mean over {axis.words} where the sum belongs: {axis.length} times too small; "
-        f"multiply by {axis.length}."
-    )
-    return Finding("mean-for-sum", str(axis.length), text)
+def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:
+    """Yield axes of a length over which forward or gradient sums, so that a mean can stand for a sum or a sum for it.
+
+    A scalar loss is summed over all that its inputs have. Else a gradient that is too small sums over an axis of y,
+    and one that is too large belongs to an input that forward sums over.
+    """
+    if view.y.size == 1:
+        for name, shape in _shapes(view):
+            for axes in _groups(shape, length):
+                yield SummedAxis(f"{_axes(axes)} of {name}", length, False)
+    elif view.point.y_bar is None or view.left.shape != view.right.shape:
+        return
+    elif too_large:
+        for axes in _groups(view.right.shape, length):
+            if all(_mixes(view, axis) for axis in axes):
+                yield SummedAxis(f"{_axes(axes)} of {view.name(view.position)}", length, False)
+    else:
+        yield from (axis for axis in summed_axes(view) if not axis.broadcast and axis.length == length)
+        for axes in _groups(view.y.shape, length):
+            parts = [contribution(view, axes, g) for g in range(2)]
+            if all(part is not None for part in parts) and np.all([part != 0 for part in parts], axis=0).any():
+                yield SummedAxis(f"{_axes(axes)} of y", length, False)
+
+
+def _groups(shape: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
+    """Return the neighbouring axes that have so many elements together."""
+    found = [tuple(range(i, j)) for i in range(len(shape)) for j in range(i + 1, len(shape) + 1)]
+    return [axes for axes in found if length > 1 and math.prod(shape[axis] for axis in axes) == length]
+
+
+def _mixes(view: View, axis: int) -> bool:
+    """Return whether one element of y depends on several indices of an axis of the input."""
+    for g in (0, view.y.size // 2):
+        part = contribution(view, tuple(range(view.y.ndim)), g)
+        if part is not None and part.shape == view.right.shape:
+            others = tuple(a for a in range(part.ndim) if a != axis)
+            if np.count_nonzero((part != 0).any(axis=others)) > 1:
+                return True
+    return False
+
+
+def _axes(axes: tuple[int, ...]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+
+
+def _mean_finding(axis: SummedAxis, too_large: bool = False) -> Finding:
+    length = axis.length
+    mean = f"a mean over {axis.words} where the sum belongs: {length} times too small; multiply by {length}."
+    whole = f"a sum over {axis.words} where the mean belongs: {length} times too large; divide by {length}."
+    return Finding("mean-for-sum", str(length), f"{{gradient}} is {whole if too_large else mean}")
 
 
 def _times(value: float) -> str:

@@ -37,6 +37,29 @@ def missing_sum(view: View) -> Iterator[Repair]:
             yield Repair((Finding("missing-sum", where, text),), partial(_one_of, axes=axes, g=g))
 
 
+def forward_broadcast(view: View) -> Iterator[Repair]:
+    """x_bar is right for inputs of one shape, where forward was given (m,) and (m,1) and broadcast them to (m,m)."""
+    shapes = {position: array.shape for position, array in view.floating_inputs()}
+    for column, row in ((i, j) for i in shapes for j in shapes if len(shapes[j]) == 1 and shapes[i] == (*shapes[j], 1)):
+        m = shapes[row][0]
+        for changed, other in ((row, column), (column, row)) if m > 1 else ():
+            text = (
+                f"forward broadcasts {view.name(column)} {(m, 1)} and {view.name(row)} {(m,)} to {(m, m)}: "
+                f"{{gradient}} is right where both have shape {shapes[other]}."
+            )
+            finding = Finding("forward-broadcast", f"{(m, 1)} with {(m,)}", text)
+            yield Repair((finding,), partial(_reshaped, position=changed, shape=shapes[other]))
+
+
+def _reshaped(view: View, position: int, shape: tuple[int, ...]) -> Trial | None:
+    inputs = list(view.point.inputs)
+    inputs[position] = np.asarray(inputs[position]).reshape(shape)
+    found = view.oracle(inputs=tuple(inputs))
+    return (
+        None if found is None or found.size != view.left.size else view.trial(view.left, found.reshape(view.left.shape))
+    )
+
+
 def not_accumulated(view: View) -> Iterator[Repair]:
     """x_bar[…] = contribution, where x_bar[…] += contribution was needed: the last one wins."""
     for position, given in enumerate(view.point.inputs):

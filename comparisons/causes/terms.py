@@ -8,9 +8,18 @@ from functools import partial
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.elementwise import FUNCTIONS
 from gradtwin.comparisons.causes.scaling import fit, number
-from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, Finding, Repair, Trial, View, bits_of, times, within
+from gradtwin.comparisons.causes.trial import (
+    FACTOR_ROUNDINGS,
+    Finding,
+    Repair,
+    Trial,
+    View,
+    bits_of,
+    distinct,
+    times,
+    within,
+)
 
 
 def missing_term(view: View) -> Iterator[Repair]:
@@ -27,7 +36,7 @@ def missing_term(view: View) -> Iterator[Repair]:
 
         def attempt(v: View, name: str = name, c: float = c, doubt: float = doubt) -> Trial | None:
             there = _terms(v).get(name)
-            if there is None:
+            if there is None or _is_two_sided(v):
                 return None
             part, allowed = times(v, c, *there)
             rest = _remainder(v, there)
@@ -54,9 +63,8 @@ def _terms(view: View) -> dict[str, tuple[Array, Array]]:
     sums: dict[str, tuple[Array, Array]] = {}
     with np.errstate(all="ignore"):
         if upstream is not None:
-            for function in FUNCTIONS:
-                for name, source in others.items() if not function.two_valued else ():
-                    found[f"y_bar · {function.words.format(name)}"] = upstream * function.of(source)
+            for name, source in others.items() if view.point.y_bar is not None else ():
+                found[f"y_bar · {name}"] = upstream * source
         products = {"what is there": view.left} | ({} if upstream is None else {"y_bar": upstream})
         products |= (
             {} if upstream is None else {f"y_bar · {name}": upstream * source for name, source in others.items()}
@@ -75,6 +83,12 @@ def _terms(view: View) -> dict[str, tuple[Array, Array]]:
     return {name: pair for name, pair in known.items() if np.isfinite(pair[0]).all()}
 
 
+def _is_two_sided(view: View) -> bool:
+    """Return whether both gradients know two values only: then their difference fits many a term."""
+    sides = (view.left, view.right)
+    return view.right.size > 2 and all(np.count_nonzero(distinct(side, view.allowed)) <= 2 for side in sides)
+
+
 def _remainder(view: View, term: tuple[Array, Array]) -> Trial:
     """Return the trial of a term against what is missing, which was rounded when it was taken."""
     rounding = view.u * (np.abs(view.left) + np.abs(view.right)) + term[1]
@@ -85,7 +99,9 @@ def _constant_along(view: View, axis: int) -> Trial | None:
     """Right − left against its mean along an axis; None where the gradients don't vary along it themselves."""
     missing = view.right - view.left
     mean = np.broadcast_to(missing.mean(axis, keepdims=True), missing.shape)
-    if any(within(part, part.mean(axis, keepdims=True), view.allowed).all() for part in (view.left, view.right)):
+    if _is_two_sided(view) or any(
+        within(part, part.mean(axis, keepdims=True), view.allowed).all() for part in (view.left, view.right)
+    ):
         return None
     rounding = (view.right.shape[axis] + FACTOR_ROUNDINGS) * view.u * (np.abs(view.left) + np.abs(view.right))
     allowed = view.allowed + rounding

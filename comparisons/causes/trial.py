@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,11 @@ class View:
         self.left = np.where(np.isinf(self.left), np.nan, self.left)
         self.right = widen(point.right[k])
         self.allowed = np.broadcast_to(widen(point.allowed[k]), self.right.shape)
+        self.scale = np.broadcast_to(widen(point.scale[k]), self.right.shape)
         self.y = widen(point.y)
         self.y_bar = np.ones_like(self.y) if point.y_bar is None else widen(point.y_bar)
-        #: The same input at other points.
-        self.others: tuple[View, ...] = ()
+        #: Gives the same input at other points: asked only where a repair works here, for each point is judged anew.
+        self.find_others: Callable[[], tuple[View, ...]] = tuple
         self.intermediates = {name: widen(array) for name, array in (intermediates or {}).items()}
         judged = [np.asarray(part).dtype for part in (point.inputs[self.position], point.y)]
         #: Unit roundoff of the arithmetic that is judged.
@@ -78,13 +80,33 @@ class View:
             if array.dtype.kind == "f" or (array.dtype.kind == "V" and array.dtype.names is None):
                 yield position, widen(array)
 
+    @cached_property
+    def others(self) -> tuple[View, ...]:
+        """The same input at other points."""
+        return self.find_others()
+
+    @cached_property
+    def wrong(self) -> Array:
+        """Where the gradient is known and wrong."""
+        trial = self.as_given()
+        return np.asarray(trial.known() & ~within(trial.left, trial.right, trial.allowed))
+
+    @cached_property
+    def telling(self) -> Array:
+        """Where a fault would show: an element that is 0 anyway may be right by chance."""
+        return np.asarray(self.wrong | (np.abs(self.right) > self.allowed))
+
     def sources(self, shape: tuple[int, ...] | None = None) -> dict[str, Array]:
         """Return what the point knows by name: y_bar, inputs, y, intermediates; those of a shape, if it is given."""
+        return {name: array for name, array in self._sources.items() if shape in (None, array.shape)}
+
+    @cached_property
+    def _sources(self) -> dict[str, Array]:
         known = {} if self.point.y_bar is None else {"y_bar": self.y_bar}
         known |= {self.name(position): array for position, array in self.floating_inputs()}
         known |= {OUTPUT: self.y}
         known |= self.intermediates
-        return {name: array for name, array in known.items() if array.size and shape in (None, array.shape)}
+        return {name: array for name, array in known.items() if array.size}
 
     def differs(self) -> bool:
         """Return whether the gradient is wrong somewhere where something is known."""
@@ -195,6 +217,15 @@ class Repair:
 
 #: Looks at a mismatch and yields the repairs of one cause that are worth trying there.
 Propose = Callable[[View], Iterator[Repair]]
+
+
+def distinct(values: Array, allowed: Array) -> Array:
+    """Return which of some numbers to keep, so that one of each value is left: those further from the next one up."""
+    order = np.argsort(values, axis=None)
+    ascending, doubt = values.ravel()[order], allowed.ravel()[order]
+    keep = np.ones(values.size, bool)
+    keep[order[:-1]] = np.diff(ascending) > 2 * np.maximum(doubt[:-1], doubt[1:])
+    return keep.reshape(values.shape)
 
 
 def within(left: Array, right: Array, allowed: Array | float) -> Array:

@@ -52,6 +52,8 @@ def _sentence(report: Report) -> str:
         reason = f": {first.causes[0].text} (cause: {first.causes[0].cause})" if _is_explained(first) else "."
         more = f" {len(failed) - 1} more checks fail." if len(failed) > 1 else ""
         subject = f"the {first.name}" if first.stage == "gradient" else f"the check of {first.name}"
+        if first.stage in ("contract", "side-effect"):
+            return f"{name}: the check of {first.name} fails{reason}{more}"
         return f"{name}: {subject} fails against {judge}{reason}{more}"
     examples = max((check.examples for check in report.checks), default=1)
     points = f" at {examples} points" if examples > 1 else ""

@@ -30,7 +30,7 @@ def describe_example(written: Written, inputs: Sequence[Any], point: Point | Non
     return "\n".join(lines)
 
 
-def write_script(written: Written, inputs: Sequence[Any], seed: int) -> str:
+def write_script(written: Written, inputs: Sequence[Any], seed: int, wrt: Sequence[int] | int | None) -> str:
     """Return a Python script that repeats the check at these inputs; empty where they are too large to write out."""
     if any(np.size(x) > LARGEST_PRINTED for x in inputs):
         return ""
@@ -38,6 +38,7 @@ def write_script(written: Written, inputs: Sequence[Any], seed: int) -> str:
     gradient = getattr(written.gradient, "func", written.gradient)
     names = [getattr(f, "__name__", "...") for f in (forward, gradient) if f is not None]
     how = f"{written.style}={names[1]}" if gradient is not None else "value_and_grad=True"
+    how += "" if wrt is None else f", wrt={wrt!r}"
     values = ", ".join(_write(x) for x in inputs)
     return "\n".join(
         [

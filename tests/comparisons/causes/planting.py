@@ -159,6 +159,36 @@ def _centred_gradients(y_bar, x):
     return ((y_bar - y_bar.mean(0), np.abs(y_bar) + np.abs(y_bar).mean(0)),)
 
 
+def _maxima_gradients(y_bar, x):
+    g = np.repeat(y_bar, 2, 1) * (x == np.repeat(_maxima(x), 2, 1))
+    return ((g, np.abs(np.repeat(y_bar, 2, 1))),)
+
+
+def _maxima(x):
+    return x.reshape(x.shape[0], -1, 2).max(2)
+
+
+def _labelled_gradients(y_bar, x, labels):
+    """Of exp, less twice y_bar at each row's label."""
+    g = y_bar * np.exp(x)
+    mark = 2 * y_bar * (np.arange(x.shape[1]) == labels[:, None])
+    return ((g - mark, np.abs(g) + np.abs(mark)),)
+
+
+def _absolute_gradients(y_bar, a, b):
+    g = y_bar * np.sign(a - b)
+    return ((g, np.abs(y_bar)), (-g, np.abs(y_bar)))
+
+
+def _channels_gradients(y_bar, x, gamma):
+    return ((y_bar * gamma[:, None, None], np.abs(y_bar * gamma[:, None, None])),)
+
+
+def _norm_gradients(y_bar, x):
+    g = y_bar * x / np.sqrt(np.sum(x * x))
+    return ((g, np.abs(g)),)
+
+
 DENSE = dense(5, 3, 4)
 SQUARE = dense(4, 3, 3)
 QUADRATIC = dense(4, 3, 4)
@@ -187,3 +217,16 @@ EMBEDDING = Problem(
     (0,),
 )
 WINDOWS = Problem(("x", "k"), normal((9,), (3,)), _windows, _windows_gradients, (0, 1))
+MAXIMA = Problem(("x",), normal((4, 6)), _maxima, _maxima_gradients, (0,))
+LABELLED = Problem(
+    ("x", "labels"),
+    lambda rng: (rng.normal(size=(5, 3)), np.array([0, 2, 1, 1, 2])),
+    lambda x, labels: np.exp(x),
+    _labelled_gradients,
+    (0,),
+)
+ABSOLUTE = Problem(("a", "b"), normal((5, 3), (5, 3)), lambda a, b: np.abs(a - b), _absolute_gradients, (0, 1))
+CHANNELS = Problem(
+    ("x", "gamma"), normal((2, 3, 4, 4), (3,)), lambda x, g: x * g[:, None, None], _channels_gradients, (0,)
+)
+NORM = Problem(("x",), normal((4, 3)), lambda x: np.sqrt(np.sum(x * x)), _norm_gradients, (0,))

@@ -134,3 +134,90 @@ def test_any_shapes_can_be_asked_about(left, right):
             point(0), point, oracle_vjp=lambda xs, b: (np.zeros(right),), rerun=lambda xs, b: (np.ones(left),)
         )
         assert confirmed(causes) == []
+
+
+# Patterns of two values, which many a repair fits by coincidence.
+
+
+def derivative_of(f, right, wrong, shape=(5, 4)):
+    """Diagnose a derivative, without y_bar, whose wrong version may be run again anywhere."""
+
+    def point(seed):
+        rng = np.random.default_rng((seed, 91))
+        size, sign = rng.uniform(0.2, 8, size=shape), np.tile([-1.0, 1.0], int(np.prod(shape)) // 2)
+        x = rng.permutation(sign).reshape(shape) * size  # as many of either sign
+        g, given = right(x), wrong(x)
+        return Point("derivative", (x,), (0,), ("x",), f(x), None, (given,), (g,), (1e-15 * (1 + np.abs(g)),), (1 + g,))
+
+    return diagnose(point(0), point, oracle_vjp=lambda xs, b: (right(xs[0]),), rerun=lambda xs, b: (wrong(xs[0]),))
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def step(x):
+    return (x > 0) * 1.0
+
+
+def test_a_mask_of_the_other_side_has_its_elements_nowhere_else():
+    assert confirmed(derivative_of(relu, step, lambda x: (x < 0) * 1.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("f", "right", "wrong"),
+    [
+        (relu, step, lambda x: (x > 1) * 1.0),
+        (lambda x: np.minimum(relu(x), 6), lambda x: step(x) * (x < 6), step),
+        (lambda x: np.clip(x, -1, 1), lambda x: (np.abs(x) < 1) * 1.0, np.ones_like),
+        (lambda x: np.where(x > 0, x, 0.1 * x), lambda x: np.where(x > 0, 1, 0.1), lambda x: np.where(x > 1, 1, 0.1)),
+    ],
+)
+def test_a_wrong_threshold_is_no_stale_value(f, right, wrong):
+    assert confirmed(derivative_of(f, right, wrong)) == ["partial"]
+
+
+def test_two_slopes_exchanged_lack_no_constant():
+    causes = derivative_of(np.abs, lambda x: np.where(x > 0, 0.7, -0.3), lambda x: np.where(x > 0, 0.3, -0.7))
+    assert "missing-term" not in {cause.cause for cause in causes}
+
+
+def test_a_factor_of_one_number_is_no_stale_value():
+    def gradients(y_bar, x):
+        n = np.sqrt(np.sum(x * x))
+        inner = np.sum(x * y_bar) * x / n**3
+        return ((y_bar / n - inner, np.abs(y_bar / n) + np.abs(inner)),)
+
+    unit = Problem(("x",), normal(6), lambda x: x / np.sqrt(np.sum(x * x)), gradients, (0,))
+    fault = at(0, lambda g, xs, yb, y: g / np.sqrt(np.sum(xs[0] ** 2)))
+    for seed in range(4):
+        (cause,) = explain(unit, fault, seed)
+        assert (cause.cause, cause.confirmed) == ("factor", True)
+        assert "norm of x" in cause.text
+
+
+def test_one_element_that_is_right_makes_no_threshold():
+    def spoil(g, xs, yb, y):
+        return np.where(
+            xs[0] == xs[0].max(), g, from_y_bar(lambda rng, part: rng.normal(size=part.shape))([g], xs, yb, y)[0]
+        )
+
+    for seed in range(4):
+        assert confirmed(explain(TANH, at(0, spoil), seed)) == []
+
+
+def test_a_small_constant_is_not_confirmed_to_be_float32():
+    causes = explain(TANH, at(0, lambda g, xs, yb, y: g * (1 + 1e-8 * xs[0])), 0)
+    assert (causes[0].cause, confirmed(causes)) == ("dtype", [])
+
+
+def test_forward_that_broadcasts_a_column_with_a_row():
+    def gradients(y_bar, p, t):
+        difference = np.add.outer(p.reshape(-1), -np.ravel(t)) if p.shape != t.shape else (p - t)[..., None]
+        g = 2 * y_bar * difference.reshape(len(p), -1).mean(1, keepdims=True) / len(p)
+        size = 2 * np.abs(difference).reshape(len(p), -1).mean(1, keepdims=True) * np.abs(y_bar) / len(p)
+        return ((g, size),)
+
+    problem = Problem(("p", "t"), normal((6, 1), (6,)), lambda p, t: np.mean((p - t) ** 2), gradients, (0,))
+    fault = at(0, lambda g, xs, yb, y: 2 * yb * (xs[0] - xs[1][:, None]) / 6)
+    assert confirmed(explain(problem, fault, 0)) == ["forward-broadcast"]

@@ -1,0 +1,178 @@
+"""Every pair of a function and its gradient that a file has, checked: one report of them all."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradtwin.backends.precision import find_dtype
+from gradtwin.comparisons import styles
+from gradtwin.comparisons.check import check_gradient
+from gradtwin.comparisons.drawn_points import read_domains
+from gradtwin.comparisons.guessing import Guess, guess
+from gradtwin.comparisons.loading import SMALLER, time_limit
+from gradtwin.comparisons.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
+from gradtwin.comparisons.report.data import Report
+from gradtwin.errors import GradTwinError, InputFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Functions that take a stored value instead of the input, so that one written for the output looks right there.
+WITH_STORED_VALUE = ("derivative", "vjp")
+
+
+@dataclass(frozen=True)
+class FileReport(Report):
+    """The report of a file's pairs; `detailed` is the whole report of the first that fails, None where none does."""
+
+    detailed: Report | None = None
+
+    def print_to(self, console: Console) -> None:
+        """Print the table of pairs, then the first that fails in full."""
+        from gradtwin.comparisons.report.pairs_text import print_pairs
+
+        print_pairs(self, console)
+
+
+def check_file(
+    module: ModuleType,
+    place: str,
+    *,
+    dtype: str = "float64",
+    domain: tuple[float, float] | None = None,
+    examples: int = 20,
+    seed: int = 0,
+    timeout: float = 60.0,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> FileReport:
+    """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
+
+    `place` is how the user named the file; `timeout` is in seconds, for each pair.
+    """
+    drawn_dtype = find_dtype(dtype)
+    read_domains(domain, 1)
+    named, skipped = find_pairs(module)
+    checked: list[tuple[NamedPair, Guess, Report, list[str]]] = []
+    for done, pair in enumerate(named):
+        if progress:
+            progress(done, len(named), pair.forward_name)
+        try:
+            with time_limit(timeout, f"checking {pair.forward_name}", SMALLER):
+                found = guess(pair, drawn_dtype, domain, seed)
+                if isinstance(found, Guess):
+                    checked.append((pair, found, *_check(pair, found, dtype, examples, seed)))
+                    continue
+                reason = found
+        except GradTwinError as error:
+            reason = str(error)
+        name = f"{pair.forward_name}, {pair.gradient_name}" if pair.gradient_name else pair.forward_name
+        skipped.append(Skipped(name, reason))
+    if not checked:
+        listed = "; ".join(f"{item.name} ({item.reason})" for item in skipped[:5]) or "nothing that could be checked"
+        more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+        raise InputFileError(
+            f"{place}: no function with its gradient was found. Looked for names such as {LOOKED_FOR}. "
+            f"It has: {listed}{more}. Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
+        )
+    return _merge(place, checked, skipped, seed)
+
+
+def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) -> tuple[Report, list[str]]:
+    how: dict[str, Any] = {found.style: True if found.gradient is None else found.gradient}
+    report = check_gradient(found.forward, **how, inputs=found.point.inputs, wrt=found.wrt, seed=seed)
+    if found.is_elementwise and report.verdict != "mismatch":  # others have points where they are not meant to be used
+        drawn: dict[str, Any] = {
+            "signature": found.signature,
+            "domain": found.point.domain,
+            "dtype": dtype,
+            "examples": examples,
+        }
+        report = check_gradient(found.forward, **how, **drawn, wrt=found.wrt, seed=seed)
+    operation = pair.forward_name
+    report = replace(report, checks=tuple(replace(check, operation=operation) for check in report.checks))
+    notes = list(report.extra["notes"])
+    if report.verdict == "mismatch" and _is_right_at_output(found, seed):
+        adapted = f"vjp=gt.styles.of_output({pair.gradient_name}, {operation})"
+        notes.insert(
+            0,
+            f"{pair.gradient_name} is right at {operation}'s output instead of its input: either it is written in "
+            f"terms of the output, then check it with {adapted}, or a wrong value is stored for it",
+        )
+    if report.verdict == "mismatch" and found.doubtful_input:
+        notes.insert(0, f"it was taken for the gradient of {found.doubtful_input}; if it is not, say --wrt")
+    return report, notes
+
+
+def _is_right_at_output(found: Guess, seed: int) -> bool:
+    """Return whether a gradient that fails at x agrees when it is given forward(x)."""
+    if found.style not in WITH_STORED_VALUE or found.gradient is None or len(found.point.inputs) != 1 or found.adapter:
+        return False
+    gradient, forward = found.gradient, found.forward
+    if found.style == "derivative":
+        vjp = styles.of_output(gradient, forward)
+    else:
+
+        def vjp(y_bar: Any, x: Any) -> Any:
+            return gradient(y_bar, forward(np.array(x)))
+
+    return check_gradient(forward, vjp=vjp, inputs=found.point.inputs, seed=seed).ok
+
+
+def _merge(
+    place: str, checked: list[tuple[NamedPair, Guess, Report, list[str]]], skipped: list[Skipped], seed: int
+) -> FileReport:
+    pairs = [_describe(place, *entry) for entry in checked]
+    reports = [report for _, _, report, _ in checked]
+    failing = next((i for i, report in enumerate(reports) if report.verdict == "mismatch"), None)
+    first = reports[failing or 0]
+    extra = {
+        "oracle": first.extra["oracle"],
+        "notes": [] if failing is None else checked[failing][3],
+        "pairs": pairs,
+        "skipped": [{"name": item.name, "reason": item.reason} for item in skipped],
+    }
+    detailed = None if failing is None else replace(first, extra={**first.extra, "notes": extra["notes"]})
+    return FileReport(
+        "check",
+        tuple(check for report in reports for check in report.checks),
+        seed,
+        shlex.join(["gradtwin", "check", place, "--seed", str(seed)]),
+        first.environment,
+        extra,
+        None if detailed is None else detailed.example,
+        detailed,
+    )
+
+
+def _describe(place: str, pair: NamedPair, found: Guess, report: Report, notes: list[str]) -> dict[str, Any]:
+    causes = [cause for check in report.checks if check.verdict != "match" for cause in check.causes]
+    return {
+        "forward": pair.forward_name,
+        "gradient": pair.gradient_name or "its own",
+        "style": found.described,
+        "wrt": None if found.wrt is None else list(found.wrt),
+        "verdict": report.verdict,
+        "cause": causes[0].cause if causes else None,
+        "text": causes[0].text if causes else None,
+        "oracle": report.extra["oracle"],
+        "notes": notes,
+        "example": report.example,
+        "reproduce": _command_line(place, pair, found, report),
+    }
+
+
+def _command_line(place: str, pair: NamedPair, found: Guess, report: Report) -> str:
+    """Return the command that checks this pair alone; where it takes more than a command, the script."""
+    if found.signature is None or found.adapter or "(" in pair.gradient_name:
+        return report.reproduce
+    words = ["gradtwin", "check", f"{place}:{pair.forward_name}"]
+    words += [f"--{found.style.replace('_', '-')}", *([pair.gradient_name] if pair.gradient_name else [])]
+    words += ["--signature", found.signature, f"--domain={found.point.domain[0]:g},{found.point.domain[1]:g}"]
+    words += ["--wrt", ",".join(map(str, found.wrt))] if found.wrt else []
+    return shlex.join([*words, "--seed", str(report.seed)])

@@ -1,0 +1,229 @@
+"""Pairs of a function and its hand-derived gradient, found by their names as people write them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+#: What makes a gradient's name out of its function's. Short ones count only where a word begins or ends.
+SUFFIXES = (
+    "derivatives", "derivative", "derivate", "deriv", "der", "prime", "gradients", "gradient", "grads", "grad",
+    "backwards", "backward", "backpropagation", "backprop", "bprop", "bwd", "back", "vjp", "jacobian", "jac", "diff",
+    "dx", "dz", "d", "p",
+)  # fmt: skip
+PREFIXES = (
+    "derivative_of", "gradient_of", "derivative", "deriv", "der", "gradient", "grad", "backward", "backprop", "bprop",
+    "back", "vjp", "jacobian", "jac", "diff", "d",
+)  # fmt: skip
+#: Longer ones that count only so too, since words begin or end with them.
+PARTS_OF_WORDS = ("back", "diff")
+#: Words that a function's name may carry and its gradient's not, or the other way round.
+FORWARD_WORDS = ("forward", "fwd", "fprop", "activation", "function", "func", "fn", "loss")
+#: Words that stand for each other in the names of a pair: `conv_forward_naive` and `conv_backward_naive`.
+OPPOSITES = (
+    ("backwards", "forward"), ("backward", "forward"), ("back_prop", "forward_prop"), ("backprop", "forwardprop"),
+    ("bprop", "fprop"), ("bwd", "fwd"),
+)  # fmt: skip
+#: Functions that a gradient without a stem, `backward` or `gradient`, belongs to.
+PLAIN_FORWARDS = ("forward", "fwd", "fprop", "loss", "cost", "objective", "func", "f")
+#: Parameters that turn a function into its own derivative.
+FLAGS = ("deriv", "derivative", "der", "prime", "grad", "derive")
+#: Functions that may return their gradient with their value; others are not run without a partner.
+RETURNS_BOTH = re.compile(r"loss|cost|objective|and_grad|with_grad", re.IGNORECASE)
+
+FORWARD_METHODS = (
+    "forward", "forward_pass", "forward_propagation", "fprop", "propagate_forward", "feedforward", "feed_forward",
+    "__call__",
+)  # fmt: skip
+BACKWARD_METHODS = (
+    "backward", "backward_pass", "backward_propagation", "bprop", "backprop", "back_propagate", "propagate_backward",
+)  # fmt: skip
+
+LOOKED_FOR = (
+    "relu with relu_prime, relu_derivative, relu_deriv, relu_grad, relu_backward, d_relu, drelu, reluPrime or "
+    "grad_relu; affine_forward with affine_backward; forwardMult with backwardMult; and losses that return "
+    "(loss, gradient)"
+)
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """A function and its gradient by name; no gradient where the function may itself return it."""
+
+    forward_name: str
+    gradient_name: str
+    forward: Callable[..., Any]
+    gradient: Callable[..., Any] | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something in a file that was not checked, and why."""
+
+    name: str
+    reason: str
+
+
+def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
+    r"""Return the pairs in a module in the order of its text, and what else was defined there, with the reason.
+
+    >>> module = ModuleType("activations")
+    >>> exec("def relu(x): ...\ndef drelu(x): ...\ndef plot(): ...", vars(module))
+    >>> pairs, skipped = find_pairs(module)
+    >>> [(pair.forward_name, pair.gradient_name) for pair in pairs], [item.name for item in skipped]
+    ([('relu', 'drelu')], ['plot'])
+    """
+    names = {name: value for name, value in vars(module).items() if not name.startswith("__")}
+    functions = {name: value for name, value in names.items() if _is_function(value)}
+    own = {name for name, value in functions.items() if getattr(value, "__module__", None) in (module.__name__, None)}
+    own |= {name for name, value in functions.items() if getattr(value, "__globals__", None) is vars(module)}
+    pairs: list[NamedPair] = []
+    used: set[str] = set()
+    for name in functions:
+        forward = _forward_of(name, functions) if name in own else None
+        if forward is not None:
+            pairs.append(NamedPair(forward, name, functions[forward], functions[name]))
+            used |= {forward, name}
+    for name, function in functions.items():
+        if name in own and name not in used:
+            flag = next((p for p in _optional(function) if p in FLAGS), None)
+            if flag is not None:
+                pairs.append(NamedPair(name, f"{name}({flag}=True)", function, _with_flag(function, name, flag)))
+                used.add(name)
+            elif RETURNS_BOTH.search(name) and required(function):
+                pairs.append(NamedPair(name, "", function, None))
+                used.add(name)
+    order = {name: place for place, name in enumerate(functions)}
+    pairs.sort(key=lambda pair: order[pair.forward_name])
+    skipped = [_skip(name, functions[name]) for name in functions if name in own - used]
+    return pairs, skipped + list(_other_things(names, module))
+
+
+def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return a function's positional parameters; those of a ufunc are made up."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return [inspect.Parameter(f"x{i}", kind) for i in range(getattr(function, "nin", 0))]
+    return [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def required(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the positional parameters that have no default."""
+    return [p.name for p in parameters(function) if p.default is p.empty]
+
+
+def _optional(function: Callable[..., Any]) -> list[str]:
+    return [p.name for p in parameters(function) if p.default is False]
+
+
+def _with_flag(function: Callable[..., Any], name: str, flag: str) -> Callable[..., Any]:
+    def derivative(*inputs: Any) -> Any:
+        return function(*inputs, **{flag: True})
+
+    derivative.__name__ = f"{name}({flag}=True)"
+    derivative.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [p for p in parameters(function) if p.default is p.empty]
+    )
+    return derivative
+
+
+def _is_function(value: Any) -> bool:
+    if isinstance(value, type) or not callable(value):
+        return False
+    return inspect.isroutine(value) or hasattr(value, "nin") or type(value).__name__ in ("partial", "vectorize")
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _stripped(name: str) -> str:
+    """Return a name's plain form without the words that only one of a pair may carry."""
+    plain = _plain(name)
+    for word in FORWARD_WORDS:
+        plain = plain.removesuffix(word).removeprefix(word)
+    return plain
+
+
+def _stems(name: str) -> Iterator[str]:
+    """Yield what a gradient's name may stand for: `dReLU` → `ReLU`; longer affixes first."""
+    bare = name.strip("_")
+    lower = bare.lower()
+    for suffix in SUFFIXES:
+        end = len(bare) - len(suffix)
+        if lower.endswith(suffix) and (
+            _stands_alone(suffix) or end == 0 or bare[end - 1] == "_" or _is_camel(bare, end)
+        ):
+            yield bare[:end]
+    for prefix in PREFIXES:
+        end = len(prefix)
+        if lower.startswith(prefix) and (
+            _stands_alone(prefix) or prefix == "d" or bare[end:][:1] in "_" or _is_camel(bare, end)
+        ):
+            yield bare[end:]
+
+
+def _stands_alone(affix: str) -> bool:
+    return len(affix) >= 4 and affix not in PARTS_OF_WORDS
+
+
+def _is_camel(name: str, at: int) -> bool:
+    return name[at : at + 1].isupper() and name[at - 1 : at].islower()
+
+
+def _forward_of(name: str, functions: dict[str, Any]) -> str | None:
+    """Return the function that a gradient's name belongs to: the same stem, else the same but for a few words."""
+    others = [other for other in functions if other != name]
+    for backward, forward in OPPOSITES:
+        if backward in name.lower():
+            opposite = _plain(name).replace(_plain(backward), _plain(forward))
+            found = next((other for other in others if _plain(other) == opposite), None)
+            if found:
+                return found
+    for stem in _stems(name):
+        if not stem.strip("_"):
+            return next((other for plain in PLAIN_FORWARDS for other in others if _plain(other) == plain), None)
+        for form in (str, _plain, _stripped):
+            for other in others:
+                if form(stem) and form(other) == form(stem):
+                    return other
+    return None
+
+
+def _skip(name: str, function: Any) -> Skipped:
+    stem = next((s.strip("_") for s in _stems(name) if len(s.strip("_")) > 1), None)
+    long = any(word in name.lower() for word in SUFFIXES if len(word) >= 4)
+    if stem and long:
+        return Skipped(name, f"named like a gradient, but there is no function {stem!r}")
+    if not parameters(function):
+        return Skipped(name, "it takes no inputs")
+    return Skipped(name, "no gradient by name")
+
+
+def _other_things(names: dict[str, Any], module: ModuleType) -> Iterator[Skipped]:
+    for name, value in names.items():
+        kind = value if isinstance(value, type) else type(value)
+        if isinstance(value, dict | list | tuple) and _holds_functions(value):
+            yield Skipped(name, "a table of functions: give those in it names of their own")
+        elif getattr(kind, "__module__", None) == module.__name__:
+            has_both = all(any(hasattr(kind, m) for m in ms) for ms in (FORWARD_METHODS[:-1], BACKWARD_METHODS))
+            static = any(isinstance(attribute, staticmethod) for attribute in vars(kind).values())
+            methods = {key: method for key, method in vars(kind).items() if inspect.isfunction(method)}
+            paired = [key for key in methods if not key.startswith("__") and _forward_of(key, methods)]
+            if has_both or (static and kind is value):
+                yield Skipped(name, "a layer object: use gt.check_layer")
+            elif paired and kind is value:
+                yield Skipped(name, f"a class: its {', '.join(paired)} could be checked as functions of the file")
+            elif kind is value and not issubclass(kind, BaseException):
+                yield Skipped(name, "a class without forward and backward methods")
+
+
+def _holds_functions(table: Any) -> bool:
+    values = table.values() if isinstance(table, dict) else table
+    return any(_is_function(v) or (isinstance(v, tuple | list | dict) and _holds_functions(v)) for v in values)

@@ -1,0 +1,227 @@
+"""`gradtwin check`: one hand-derived gradient, or every pair that a file has, once or at every save."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from gradtwin.errors import ArgumentValueError, GradTwinError, InputFileError
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.loading import Target
+    from gradtwin.comparisons.report.data import Report
+
+STYLES = ("vjp", "backward", "grad", "derivative", "jacobian")
+
+#: Options that say what a named function is checked with, and mean nothing for a whole file.
+NAMED_ONLY = (*STYLES, "value_and_grad", "signature", "inputs", "wrt", "reference")
+
+#: Seconds between two looks at a watched file.
+WATCH_EVERY = 0.2
+
+AddCommand = Callable[[Any, str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+
+
+def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add the command and its options."""
+    parser = add_command(commands, "check", run, "check a hand-derived gradient, or every pair in a file")
+    parser.add_argument(
+        "target", metavar="TARGET", help="FILE.py:forward, package.module:forward, or FILE.py for all that pair by name"
+    )
+    style = parser.add_argument_group("how the gradient was written down (one of)")
+    style.add_argument("--vjp", metavar="NAME", help="NAME(y_bar, *inputs)")
+    style.add_argument("--backward", metavar="NAME", help="NAME(y_bar, cache), forward returning (y, cache)")
+    style.add_argument("--grad", metavar="NAME", help="NAME(*inputs), of a scalar forward")
+    style.add_argument("--derivative", metavar="NAME", help="NAME(x), of an elementwise forward")
+    style.add_argument("--jacobian", metavar="NAME", help="NAME(*inputs), of shape output + input")
+    style.add_argument("--value-and-grad", action="store_true", help="forward itself returns (loss, gradient, ...)")
+    where = parser.add_argument_group("where it is checked (one of the first two)")
+    where.add_argument("--signature", help="shapes of inputs to draw, such as '(n,k),(k,m)->(n,m)'")
+    where.add_argument("--inputs", metavar="FILE.npz", help="arrays named as forward's parameters, or in their order")
+    where.add_argument("--wrt", type=_positions, help="differentiated inputs, as in 0,1 (default: every floating one)")
+    where.add_argument("--dtype", help="of drawn inputs (default: float64)")
+    where.add_argument("--domain", type=_range, metavar="LOW,HIGH", help="of drawn inputs, as in --domain=-3,3")
+    where.add_argument("--examples", type=int, help="points drawn (default: 100, for a bare file 20 for each pair)")
+    parser.add_argument("--reference", metavar="NAME", help="TensorFlow function of the same inputs, in the same place")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, help="seconds, for loading and again for each check (default: 120)"
+    )
+    parser.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
+    add_outputs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
+    from gradtwin import cli
+    from gradtwin.comparisons.loading import Target
+
+    target = Target.parse(options.target)
+    _check_usage(target, options)
+    cli._check_outputs(options)
+    if options.watch:
+        return _watch(target, options)
+    return cli._finish(_check(target, options), options)
+
+
+def _check_usage(target: Target, options: argparse.Namespace) -> None:
+    """Raise ArgumentValueError for options that don't go together."""
+    if options.seed < 0:
+        raise ArgumentValueError(f"seed: got {options.seed}; expected a whole number from 0.")
+    if options.examples is not None and options.examples < 1:
+        raise ArgumentValueError(f"examples: got {options.examples}; expected at least 1.")
+    if target.function is None:
+        for name in NAMED_ONLY:
+            if getattr(options, name) not in (None, False):
+                raise ArgumentValueError(
+                    f"--{name.replace('_', '-')}: it is for one function; expected {target.place}:forward with it, "
+                    f"or {target.place} without it."
+                )
+        return
+    given = [f"--{name.replace('_', '-')}" for name in (*STYLES, "value_and_grad") if getattr(options, name)]
+    if len(given) != 1:
+        raise ArgumentValueError(
+            f"gradient: got {' and '.join(given) or 'none'}; expected exactly one of "
+            f"{', '.join(f'--{name} NAME' for name in STYLES)} or --value-and-grad, the way it was written down."
+        )
+    if (options.signature is None) == (options.inputs is None):
+        came = "neither" if options.signature is None else "both"
+        raise ArgumentValueError(
+            f"--signature, --inputs: got {came}; expected one, the shapes to draw inputs of, such as "
+            f"--signature '(n,k),(k,m)->(n,m)', or an .npz file of them."
+        )
+    for name in ("dtype", "domain", "examples"):
+        if options.inputs is not None and getattr(options, name) is not None:
+            raise ArgumentValueError(f"--{name}: it is for drawn inputs, and --inputs gives them; leave one out.")
+
+
+def _check(target: Target, options: argparse.Namespace) -> Report:
+    """Load the target and check it."""
+    from gradtwin import cli
+    from gradtwin.backends.quiet_import import import_tensorflow
+    from gradtwin.comparisons.loading import load
+
+    target.file()  # a wrong path is told before TensorFlow is waited for
+    if options.reference:
+        import_tensorflow()
+    with load(target, options.timeout) as module:
+        if target.function is not None:
+            return _check_function(module, target, options)
+        from gradtwin.comparisons.file_check import check_file
+
+        with cli._progress(options) as progress:
+            import_tensorflow()
+            return check_file(
+                module,
+                target.place,
+                dtype=options.dtype or "float64",
+                domain=options.domain,
+                examples=20 if options.examples is None else options.examples,
+                seed=options.seed,
+                timeout=options.timeout,
+                progress=progress,
+            )
+
+
+def _check_function(module: ModuleType, target: Target, options: argparse.Namespace) -> Report:
+    from dataclasses import replace
+
+    from gradtwin.backends.quiet_import import import_tensorflow
+    from gradtwin.comparisons.check import check_gradient
+    from gradtwin.comparisons.loading import SMALLER, find_function, time_limit
+
+    assert target.function is not None
+    forward = find_function(module, target.function, "function", target.place)
+    arguments: dict[str, Any] = {"value_and_grad": options.value_and_grad}
+    for style in (*STYLES, "reference"):
+        name = getattr(options, style)
+        arguments[style] = find_function(module, name, f"--{style}", target.place) if name else None
+    if options.inputs is not None:
+        arguments["inputs"] = _read_inputs(forward, target.function, options.inputs)
+    else:
+        examples = 100 if options.examples is None else options.examples
+        arguments |= {"signature": options.signature, "dtype": options.dtype or "float64", "examples": examples}
+        arguments["domain"] = options.domain
+    import_tensorflow()
+    with time_limit(options.timeout, f"{options.target}: the check", SMALLER):
+        report = check_gradient(forward, **arguments, wrt=options.wrt, seed=options.seed)
+    return replace(report, reproduce=_command_line(options))
+
+
+def _read_inputs(forward: Callable[..., Any], name: str, path: str) -> tuple[Any, ...]:
+    """Return the arrays of an archive in the order of forward's parameters: by name, else by number or as saved."""
+    from gradtwin.comparisons.pairing import parameters, required
+    from gradtwin.comparisons.report.files import read_arrays
+
+    arrays = read_arrays(path)
+    wanted, needed = [p.name for p in parameters(forward)], required(forward)
+    if set(arrays) <= set(wanted) and set(needed) <= set(arrays) and set(wanted[: len(arrays)]) == set(arrays):
+        return tuple(arrays[parameter] for parameter in wanted[: len(arrays)])
+    if len(needed) <= len(arrays) <= len(wanted) and not set(arrays) & set(wanted):
+        numbered = all(f"arr_{i}" in arrays for i in range(len(arrays)))
+        return tuple(arrays[f"arr_{i}"] for i in range(len(arrays))) if numbered else tuple(arrays.values())
+    raise InputFileError(
+        f"{path}: it holds {', '.join(arrays) or 'nothing'}; {name} takes {', '.join(wanted) or 'nothing'}. Expected "
+        f"arrays of these names, or as many of other names, in order (arr_0, arr_1, ... as np.savez numbers them)."
+    )
+
+
+def _command_line(options: argparse.Namespace) -> str:
+    """Return the command that does the same again."""
+    words = ["gradtwin", "check", options.target]
+    for name in (*STYLES, "reference", "signature", "inputs", "dtype", "examples"):
+        value = getattr(options, name)
+        words += [] if value is None else [f"--{name}", str(value)]
+    words += ["--value-and-grad"] if options.value_and_grad else []
+    words += ["--wrt", ",".join(map(str, options.wrt))] if options.wrt else []
+    words += [f"--domain={options.domain[0]:g},{options.domain[1]:g}"] if options.domain else []
+    return shlex.join([*words, "--seed", str(options.seed)])
+
+
+def _watch(target: Target, options: argparse.Namespace) -> int:
+    """Check at every save until Ctrl-C; what is wrong with a save is printed, and the next one waited for."""
+    from gradtwin import cli
+
+    files = [target.file(), *([Path(options.inputs)] if options.inputs else [])]
+    on_terminal = sys.stdout.isatty()
+    try:
+        while True:
+            seen = [_saved_at(file) for file in files]
+            print(f"{time.strftime('%H:%M:%S')}  {options.target}", flush=True)
+            try:
+                cli._finish(_check(target, options), options)
+            except GradTwinError as error:
+                print(f"gradtwin: {error}", file=sys.stderr, flush=True)
+            waiting = f"watching {', '.join(map(str, files))}; Ctrl-C ends"
+            print(waiting, end="" if on_terminal else "\n", flush=True)
+            while [_saved_at(file) for file in files] == seen:
+                time.sleep(WATCH_EVERY)
+            print("\r\x1b[K" if on_terminal else "", end="", flush=True)
+    except KeyboardInterrupt:
+        print(flush=True)
+        return 130
+
+
+def _saved_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:  # an editor may be replacing it
+        return 0
+
+
+def _positions(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, high = (float(part) for part in text.split(","))
+    return low, high
+
+
+_positions.__name__, _range.__name__ = "list of positions such as 0,1", "range such as --domain=-3,3"

@@ -1,0 +1,1 @@
+../../src/gradtwin/check_command.py
