@@ -63,7 +63,7 @@ def allowed_difference(
     tiny = max((float(info.smallest_normal) for info in formats), default=0.0)
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(left), np.abs(right))
-        few = FEW_ROUNDINGS * u * (np.where(np.isfinite(size), size, 0.0) + operands)
+        few = u * (FEW_ROUNDINGS * np.where(np.isfinite(size), size, 0.0) + SAFETY * operands)
         flushed = np.where((size > 0) & (size * u < tiny), tiny, 0.0)  # TensorFlow flushes subnormals to zero
         spread = _spread(left - right, [a.astype(np.float64) - b for a, b in others])
     return np.asarray(few + flushed + SAFETY * spread)
