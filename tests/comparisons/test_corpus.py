@@ -10,6 +10,7 @@ from gradtwin.comparisons.written import Written
 
 FLOAT64 = np.dtype(np.float64)
 
+
 def judge(case, inputs, seed):
     """The verdict alone: looking for the cause takes most of the time."""
     style, gradient = next(iter(case.arguments().items()))
