@@ -86,10 +86,18 @@ def test_a_forward_that_loses_the_imaginary_part_is_not_believed(dishonest):
 def test_both_sides_of_a_kink_are_told():
     x, y_bar = np.array([[0.0, 1.0], [2.0, -1.0]]), np.array([[3.0, 1.0], [1.0, 1.0]])
     found = vote(lambda x: np.maximum(x, 0), (x,), 0, (0, 0), y_bar, seed=0)
-    assert found.one_sided == pytest.approx((0, 3))
-    assert vote(np.abs, (x,), 0, (0, 0), y_bar, seed=0).one_sided == pytest.approx((-3, 3))
+    assert sides_are(found, 0, 3)
+    assert not sides_are(found, 0, 3.001)
+    assert sides_are(vote(np.abs, (x,), 0, (0, 0), y_bar, seed=0), -3, 3)
     tied = vote(np.max, (np.array([1.0, 1.0, 0.5]),), 0, (1,), None, seed=0)
-    assert tied.one_sided == pytest.approx((0, 1))
+    assert sides_are(tied, 0, 1)
+
+
+def sides_are(found, left, right):
+    """Whether both one-sided derivatives are these, to the coarsest rounding of a difference: half the digits."""
+    half = float(np.sqrt(np.finfo(float).eps))
+    pairs = zip(found.one_sided, (left, right), strict=True)
+    return all(abs(side - exact) <= half * max(1, abs(exact)) for side, exact in pairs)
 
 
 def test_the_domain_may_end_nearby():
@@ -151,7 +159,7 @@ def test_the_whole_gradient():
 
 def test_the_gradient_of_a_kink_reaches_both_sides():
     (found,) = differences_gradient(np.abs, (np.array([0.0, 2.0]),), (0,), np.ones(2))
-    assert found.value == pytest.approx([0, 1])
+    assert (np.abs(found.value - [0, 1]) <= found.error).all()
     assert found.error[0] >= 1 > found.error[1]
 
 
