@@ -50,6 +50,8 @@ FUNCTIONS = (
     Function("the relu mask of {}",      lambda s: (s > 0) * 1.0, two_valued=True),
     Function("tanh' of {}",              lambda s: 1 / np.cosh(s) ** 2),
     Function("1 − {}²",                  lambda s: 1 - s * s),
+    Function("1 − {}",                   lambda s: 1 - s),
+    Function("1 + {}",                   lambda s: 1 + s),
     Function("sigmoid' of {}",           lambda s: _sigmoid(s) * _sigmoid(-s)),
     Function("{0}(1 − {0})",             lambda s: s * (1 - s)),
     Function("sigmoid of {}",            _sigmoid),
@@ -267,12 +269,25 @@ def _softmax_diagonal(view: View, axis: int) -> Trial:
 def _at_other(view: View, function: Function, used: str, due: str) -> Trial | None:
     """Left · f(due) = right · f(used)."""
     here, there = (_factor(view, name, function) for name in (used, due))
-    if here is None or there is None:
+    if here is None or there is None or _is_turned_over(view):
         return None
     left, left_allowed = times(view, there, view.left, view.allowed)
     right, right_allowed = times(view, here, view.right, view.allowed)
     rounding = _factor_error(view, there, view.left) + _factor_error(view, here, view.right)
     return _beyond_a_mask(view, view.trial(left, right, left_allowed + right_allowed + rounding))
+
+
+def _is_turned_over(view: View) -> bool:
+    """Return whether left · right is one number up to y_bar²: a ratio upside down fits the squares of its parts."""
+    with np.errstate(all="ignore"):
+        product = view.left * view.right
+        if view.point.y_bar is not None and view.y_bar.shape == product.shape:
+            product = product / view.y_bar**2
+    if not product.size or not np.isfinite(product).all():
+        return False
+    doubt = np.sqrt(view.u) * np.abs(product)  # half of the digits are enough to tell
+    is_uniform = within(view.left, view.left.flat[0], view.allowed).all()
+    return bool(within(product, product.flat[0], doubt).all() and not is_uniform)
 
 
 def _replacements(view: View, position: int, array: Array) -> dict[str, Array]:

@@ -14,6 +14,10 @@ from gradtwin.comparisons.causes.trial import Finding, Repair, Trial, View, wide
 #: Indices are listed up to so many, and a region of entries is one up to so many entries.
 MOST_LISTED = 4
 
+#: The wrong element nearest to a threshold differs by so many times what is allowed: a difference that grows from 0
+#: everywhere is below what is allowed somewhere, which makes no region.
+LEAST_STEP = 256.0
+
 #: A threshold has so many elements on its right side, at one point at least: one may be right by chance.
 LEAST_RIGHT = 2
 
@@ -120,10 +124,17 @@ def _by_threshold(
         if not low < high:
             return
     seen = max(np.count_nonzero(v.telling & ~v.wrong) for v in (view, *view.others))
-    if -np.inf < low < high < np.inf and seen >= LEAST_RIGHT:
+    nearest = min((view, *view.others), key=lambda v: float(level(v)[v.wrong].min(initial=np.inf)))
+    if -np.inf < low < high < np.inf and seen >= LEAST_RIGHT and _is_step(nearest, level(nearest)):
         threshold = _roundest(low, high)
         word = "above" if flip > 0 else "below"
         yield f"where {shown} is {word} {flip * threshold:.4g}", bind(_beyond, level=level, threshold=threshold)
+
+
+def _is_step(view: View, level: Array) -> bool:
+    """Return whether the wrong element of the lowest level is wrong by much."""
+    first = np.unravel_index(np.argmin(np.where(view.wrong, level, np.inf)), level.shape)
+    return bool(np.abs(view.left - view.right)[first] > LEAST_STEP * view.allowed[first])
 
 
 def _by_interval(view: View, name: str) -> Iterator[tuple[str, Callable[[View], Array | None]]]:

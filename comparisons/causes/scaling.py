@@ -171,6 +171,17 @@ def summed_axes(view: View) -> list[SummedAxis]:
         if len(axes) > 1:
             found.append(SummedAxis(f"axes {', '.join(map(str, axes))} of y", math.prod(of_y[a] for a in axes), True))
         return found
+    if len(shape) == 1 < len(of_y) and shape[0] in of_y:  # along another axis than the last, as channels are
+        own = of_y.index(shape[0])
+        axes = [axis for axis in range(len(of_y)) if axis != own]
+        if of_y.count(shape[0]) == 1:
+            words = f"axes {', '.join(map(str, axes))} of y" if len(axes) > 1 else f"axis {axes[0]} of y"
+        else:
+            words = f"every axis of y but one of length {shape[0]}"
+        return [
+            *(SummedAxis(f"axis {axis} of y", of_y[axis], True) for axis in axes if len(axes) > 1),
+            SummedAxis(words, math.prod(of_y[axis] for axis in axes), True),
+        ]
     lengths: dict[int, SummedAxis] = {}
     for name, other in _shapes(view):
         for axis, length in enumerate(other):

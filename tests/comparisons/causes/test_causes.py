@@ -220,3 +220,47 @@ def test_texts_name_the_input_and_what_to_do():
     assert cause.text == (
         "the gradient of input 0 (x) is 12 times too small (12 is N, the number of elements of x): multiply by 12."
     )
+
+
+def test_a_difference_that_grows_from_zero_has_no_threshold():
+    problem = elementwise(lambda x: x**3 / 3 + x, lambda x: x**2 + 1, 40)
+    for seed in range(10):
+        fault = at(0, lambda g, xs, yb, y: g - yb * 1e-3 * np.abs(xs[0]) ** 3)
+        assert "partial" not in confirmed(explain(problem, fault, seed, dtype=np.float32))
+
+
+def test_a_ratio_upside_down_is_no_stale_value():
+    def gradients(y_bar, p, q):
+        g = (y_bar * (np.log(p / q) + 1), -y_bar * p / q)
+        return tuple((part, np.abs(part) + np.abs(y_bar)) for part in g)
+
+    def positive(rng):
+        return rng.uniform(0.5, 2, 12), rng.uniform(0.5, 2, 12)
+
+    problem = Problem(("p", "q"), positive, lambda p, q: p * np.log(p / q), gradients, (0, 1))
+    for seed in range(5):
+        causes = explain(problem, at(1, lambda g, xs, yb, y: -yb * xs[1] / xs[0]), seed)
+        assert "stale-value" not in confirmed(causes)
+
+
+def test_the_complement_of_the_output_is_a_factor():
+    problem = elementwise(np.tanh, lambda x: 1 - np.tanh(x) ** 2, 3, 4)
+    causes = explain(problem, at(0, lambda g, xs, yb, y: yb * (1 - y)), 0)
+    assert confirmed(causes) == ["elementwise-factor"]
+    assert "1 + the output y" in causes[0].text
+
+
+def test_a_mean_over_all_axes_but_the_channels():
+    def gradients(y_bar, x, b):
+        return ((y_bar, np.abs(y_bar)), (y_bar.sum((0, 2, 3)), np.abs(y_bar).sum((0, 2, 3))))
+
+    for size in (5, 4):  # another axis is as long as the channels, or none is
+        problem = Problem(
+            ("x", "b"),
+            normal((2, 4, size, 3), (4,)),
+            lambda x, b: x + b[:, np.newaxis, np.newaxis],
+            gradients,
+            (0, 1),
+        )
+        causes = explain(problem, at(1, lambda g, xs, yb, y: yb.mean((0, 2, 3))), 0)
+        assert confirmed(causes) == ["mean-for-sum"]
