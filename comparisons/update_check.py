@@ -174,6 +174,26 @@ class _Comparison:
             self._hyper = hyper
             if right:
                 return Cause("factor", True, name, f"the step's {name} is {value!r}, and the optimizer's {known!r}")
+        return self._decay_of_its_own(hyper, agrees)
+
+    def _decay_of_its_own(self, hyper: Hyper, agrees: Agrees) -> Cause | None:
+        """Return the cause if the step takes off weight decay, where the optimizer has none."""
+        if hyper.weight_decay:
+            return None
+        start, moved = self._points[0][0], self._walks[0].weights[0]
+        own = self._written.hyperparameters(hyper.rule).get("weight_decay", np.nan)
+        for form in forms_of(hyper):
+            with np.errstate(all="ignore"):
+                taken_off = follow(hyper, start, self._points[0][1], self._parts, form).weights[0] - moved
+                fitted = float(np.median(taken_off / (hyper.learning_rate * start)))
+            for decay in dict.fromkeys((own, float(f"{fitted:.9g}"), fitted)):
+                self._hyper = replace(hyper, weight_decay=decay)
+                flags = (frozenset[str](), frozenset({"decay last"}), frozenset({"coupled decay"}))
+                right = np.isfinite(decay) and any(agrees(form | flag, 1.0) for flag in flags)
+                self._hyper = hyper
+                if right:
+                    text = f"the step takes off weight decay ({decay:.6g}), and the optimizer has none"
+                    return Cause("missing-term", True, f"{decay:.6g} · w", text)
         return None
 
     def _agree(self, rights: list[Array], t: int) -> bool:

@@ -399,3 +399,20 @@ def test_the_rules_are_keras_s(name):
 def test_impossible_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         check_update(*arguments)
+
+
+def decayed(w, g, m, v, t, lr=1e-3):
+    after, m, v = adam(w, g, m, v, t, lr)
+    return after - lr * 0.05 * w, m, v
+
+
+def with_l2(w, g, m, v, t, lr=1e-3, weight_decay=0.02):
+    return adam(w, g + weight_decay * w, m, v, t, lr)
+
+
+@pytest.mark.parametrize(("step", "number"), [(decayed, "0.05"), (with_l2, "0.02")])
+def test_weight_decay_of_the_steps_own_is_named(step, number):
+    report = check_update(step, keras.optimizers.Adam(1e-3))
+    (cause,) = [cause for check in report.checks for cause in check.causes]
+    assert (cause.cause, cause.confirmed) == ("missing-term", True)
+    assert number in cause.text
