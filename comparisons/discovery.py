@@ -33,7 +33,7 @@ TRAINING = frozenset({"training", "train", "is_training", "train_flg", "train_fl
 LEARNING_RATE = re.compile(r"(l[a-z]*_?rate|lr)$")
 LEARNING_RATE_IF_REQUIRED = frozenset({"eta", "alpha"})
 TARGET = re.compile(r"(t|targets?|labels?|y_?true|ytrue|true|actual|truth|expected|one_?hot|y_?real|y_?labels?)$")
-UPSTREAM = re.compile(r"(d|grad|upstream|delta|err)")
+UPSTREAM = re.compile(r"d|\w*grad|upstream|\w*delta|\w*err|\w*_bar$|gy?$|cotangent")
 FORWARD_INPUT = re.compile(r"(x|inputs?|inp|input_data|y_?pred|y_?hat|predictions?|preds?)$", re.IGNORECASE)
 PREDICTION = re.compile(
     r"(y_?pred|y_?hat|predict\w*|preds?|outputs?|out|probs?|logits|scores|a_?\d|al)$", re.IGNORECASE

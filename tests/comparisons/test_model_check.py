@@ -310,3 +310,12 @@ def test_missing_things_are_named():
         check_model(Network(Dense(4, 3)), X, TARGET, loss=Mse(), layers=[Tanh()])
     with pytest.raises(gt.ArgumentTypeError, match="x:"):
         check_model(Network(Dense(4, 3)), (X, X), TARGET, loss=Mse())
+
+
+@pytest.mark.parametrize("name", ["g", "dout", "output_grad", "error", "loss_gradient", "y_bar"])
+def test_a_backward_that_takes_the_loss_s_gradient_gets_it(name):
+    namespace = {}
+    exec(f"def backward(self, {name}):\n    return WithLoss.backward(self, {name})", globals(), namespace)
+    model = type("Model", (Network,), {"backward": namespace["backward"]})(Dense(4, 6), Tanh(), Dense(6, 3))
+    report = check_model(model, X, TARGET, loss=Mse())
+    assert report.ok, str(report)
