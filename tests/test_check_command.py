@@ -211,6 +211,7 @@ GOOD = ("--derivative", "tanh_prime", "--inputs", "x.npz")
         (("xor.py", *GOOD), ["--derivative: it is for one function"]),
         (("xor.py:tanh", *GOOD[:3], "absent.npz"), ["absent.npz: there is no such file"]),
         (("xor.py:tanh", *GOOD[:3], "xor.py"), ["xor.py", "np.savez"]),
+        (("xor.py:tanh", *GOOD[:3], "text.npz"), ["text.npz: it is no .npz archive", "np.savez"]),
         (("xor.py:tanh", *GOOD[:3], "two.npz"), ["two.npz: it holds x, y; tanh takes x", "arr_0"]),
         (("xor.py:tanh", *GOOD, "--wrt", "3"), ["wrt: got 3"]),
         (("xor.py:tanh", *GOOD, "--wrt", "first"), ["--wrt", "first"]),
@@ -228,6 +229,7 @@ GOOD = ("--derivative", "tanh_prime", "--inputs", "x.npz")
 def test_bad_input_is_one_sentence_and_status_2(xor, arguments, words):
     folder = xor.parent
     np.savez(folder / "two.npz", x=np.ones(3), y=np.ones(3))
+    (folder / "text.npz").write_text("no archive")
     write(folder, "x = 1\ndef f(x:\n", "broken.py")
     write(folder, "def f(x): return x\ny = f(1) / 0\n", "raising.py")
     write(
