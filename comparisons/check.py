@@ -106,8 +106,8 @@ def _check_drawn(
     judge: GradientJudge, signature: str, dtype: np.dtype[Any], domain: Any, examples: int, seed: int
 ) -> Report:
     parsed = Signature.parse(signature)
-    if examples < 1:
-        raise ArgumentValueError(f"examples: got {examples}; expected at least 1.")
+    if not isinstance(examples, int) or examples < 1:
+        raise ArgumentValueError(f"examples: got {examples!r}; expected a whole number from 1.")
     domains = read_domains(domain, len(parsed.inputs))
     _check_arity(judge.written, len(parsed.inputs), "signature")
     typical = typical_point(parsed, dtype, domains, seed)

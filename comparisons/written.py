@@ -178,7 +178,11 @@ def as_gradients(returned: Any) -> tuple[Array | None, ...]:
         if item is None:
             gradients.append(None)
             continue
-        array = np.asarray(item)
+        try:
+            array = np.asarray(item)
+        except ValueError as error:  # nested lists of unequal lengths
+            text = f"a gradient is {_kind(item)} that makes no array ({error}); expected an array of real numbers."
+            raise ContractError(Cause("shape", True, _kind(item), text)) from error
         if array.dtype.kind not in "fiub" or not isinstance(item, np.ndarray | np.generic | float | int | list):
             text = f"a gradient is {_kind(item)}; expected an array of real numbers."
             raise ContractError(Cause("dtype", True, str(array.dtype), text))
@@ -220,6 +224,8 @@ def resolve_wrt(
         if not isinstance(i, int | np.integer) or not -len(inputs) <= i < len(inputs):
             raise ArgumentValueError(f"wrt: got {i!r}; expected positions of the {len(inputs)} inputs, from 0.")
     positions = tuple(int(i) % len(inputs) for i in positions)
+    if len(set(positions)) < len(positions):
+        raise ArgumentValueError(f"wrt: got {positions}; expected each input once, in the order of the gradients.")
     for i in positions:
         if i not in floating:
             raise ArgumentTypeError(
