@@ -20,9 +20,9 @@ from gradtwin.comparisons.oracles import (
 )
 from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.comparisons.report.data import Cause
-from gradtwin.comparisons.rounding import nudge, scaled_error
+from gradtwin.comparisons.rounding import nudge, scaled_error, wider_error
 from gradtwin.comparisons.written import ContractError, Evaluation, Written, is_floating, resolve_wrt
-from gradtwin.errors import ArgumentValueError
+from gradtwin.errors import ArgumentValueError, GradTwinError
 
 #: Users draw their inputs from default_rng(0) too; a y_bar equal to an input would hide faults.
 UPSTREAM_STREAM = 0x79BA12
@@ -195,6 +195,32 @@ class Looker:
         for k in range(len(base.wrt)):
             sides = zip(*(self.sides(look, k, inputs) for look in (base, *found)), strict=True)
             errors.append(np.sum([scaled_error(*side) for side in sides], axis=0))
+        return errors
+
+    def errors_by_wider(self, inputs: Sequence[Any], base: Look, allowed: Sequence[Array]) -> list[Array] | None:
+        """Return the rounding error of the user's float64 gradients: how far they move when computed in long double.
+
+        It shows terms that float64 absorbs at this point, which float32 absorbs whole. Where the wider gradient differs
+        from the oracle's as well, its error counts as 0: that is no rounding. None where there is no wider format, or
+        the functions don't keep it.
+        """
+        if np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps or self.written.style == "jacobian":
+            return None
+
+        def widened(x: Any) -> Any:
+            return x.astype(np.longdouble) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+
+        try:
+            evaluation, _ = self.written.run([widened(x) for x in inputs], partial(_given, widened(base.upstream)))
+            wrt, wide = self._pair(inputs, base.names, evaluation)
+        except (ContractError, GradTwinError):
+            return None
+        if wrt != base.wrt or [g.shape for g in wide] != [g.shape for g in base.left]:
+            return None
+        errors = []
+        for k, limit in enumerate(allowed):
+            left, right = self.sides(base, k, inputs)
+            errors.append(wider_error(left, wide[k].reshape(left.shape), right, limit))
         return errors
 
     def sides(self, look: Look, k: int, inputs: Sequence[Any]) -> tuple[Array, Array]:

@@ -82,6 +82,19 @@ def scaled_error(judged: Array, other: Array, wide: Array) -> Array:
     return error if judged.dtype == np.float32 else SAFETY * error * 2.0**-29
 
 
+def wider_error(judged: Array, wide: Array, right: Array, allowed: Array) -> Array:
+    """Return the rounding error of a float64 gradient, |g64 − g80|, where g80 is right to `allowed`; 0 elsewhere.
+
+    What the same code still gets wrong in a wider format is not rounding, and nothing is allowed for it.
+    """
+    if judged.dtype != np.float64:
+        return np.zeros(judged.shape)
+    with np.errstate(all="ignore"):
+        error = np.abs((judged - wide).astype(np.float64))
+        is_right = np.abs((wide - right).astype(np.float64)) <= allowed
+    return np.where(is_right & np.isfinite(error), error, 0.0)
+
+
 def _spread(difference: Array, again: list[Array]) -> Array:
     """Return the root mean square of how the difference varies: of each element, or of the whole array if larger."""
     if not again:

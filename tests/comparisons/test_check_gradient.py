@@ -417,3 +417,52 @@ def test_rarer_styles():
     ).ok
     report = gt.check_gradient(np.matmul, vjp=s.by_name(lambda *a: {"dx": 1}, ["dv"]), inputs=(X, W))
     assert "'dv' is not among the gradient's keys" in report.checks[0].causes[0].text
+
+
+@pytest.mark.parametrize("residual", [1e-3, 1e-4, 3e-5, 1e-5])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_halved_or_doubled_gradient_never_matches(residual, seed):
+    rng = np.random.default_rng(seed)
+    x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in [(4, 3), (3, 2), (2,)])
+    t = (x @ w + b + residual * rng.standard_normal((4, 2))).astype(np.float32)
+    for factor in (np.float32(0.5), np.float32(2)):
+
+        def scaled(*inputs, factor=factor):
+            x_bar, w_bar, b_bar = loss_grad(*inputs)
+            return x_bar, factor * w_bar, b_bar
+
+        assert gt.check_gradient(loss, grad=scaled, inputs=(x, w, b, t), wrt=(0, 1, 2)).verdict != "match"
+    assert gt.check_gradient(loss, grad=loss_grad, inputs=(x, w, b, t), wrt=(0, 1, 2)).verdict != "mismatch"
+
+
+def cross_entropy(z):
+    shifted = z - z.max(1, keepdims=True)
+    return np.mean(np.log(np.exp(shifted).sum(1)) - np.diagonal(shifted))
+
+
+def cross_entropy_grad(z):
+    e = np.exp(z - z.max(1, keepdims=True))
+    return (e / e.sum(1, keepdims=True) - np.eye(len(z))) / len(z)
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0, 50.0, 1000.0])
+def test_what_float64_absorbs_is_rounding_and_what_a_wider_format_keeps_is_not(size):
+    # p − 1 with p = 1 − 1e-11: whole in float64 at every nudged point, lost in float32
+    z = np.array([[size, -size, 0.0], [-size, size, size / 2], [1.0, 2.0, 3.0]])
+    assert gt.check_gradient(cross_entropy, grad=cross_entropy_grad, inputs=(z,)).ok
+    wrong = gt.check_gradient(cross_entropy, grad=lambda z: (1 + 1e-10) * cross_entropy_grad(z), inputs=(z,))
+    assert wrong.verdict == "mismatch"
+    assert not any("kink" in note for note in wrong.extra["notes"])
+
+
+def test_a_gradient_that_makes_no_array_is_a_contract_mismatch():
+    report = gt.check_gradient(relu, vjp=lambda y_bar, x: [[1.0, 2.0], [3.0]], inputs=(X,))
+    assert report.verdict == "mismatch"
+    assert causes(report) == ["shape"]
+
+
+def test_one_input_named_twice_and_examples_that_are_no_number():
+    with pytest.raises(gt.ArgumentValueError, match=r"wrt: got .* each input once"):
+        gt.check_gradient(affine, vjp=affine_vjp, inputs=(X, W, B), wrt=(0, 1, -2))
+    with pytest.raises(gt.ArgumentValueError, match="examples: got 'a'"):
+        gt.check_gradient(relu, vjp=relu_vjp, signature="(n)->(n)", examples="a")
