@@ -412,7 +412,7 @@ def with_l2(w, g, m, v, t, lr=1e-3, weight_decay=0.02):
 
 @pytest.mark.parametrize(("step", "number"), [(decayed, "0.05"), (with_l2, "0.02")])
 def test_weight_decay_of_the_steps_own_is_named(step, number):
-    report = check_update(step, keras.optimizers.Adam(1e-3))
+    report = check_update(step, keras.optimizers.Adam(1e-3, epsilon=1e-8))
     (cause,) = [cause for check in report.checks for cause in check.causes]
     assert (cause.cause, cause.confirmed) == ("missing-term", True)
     assert number in cause.text
