@@ -58,6 +58,7 @@ FUNCTIONS = (
     Function("tanh of {}",               np.tanh),
     Function("{}²",                      lambda s: s * s),
     Function("exp of {}",                np.exp),
+    Function("log of {}",                np.log),
     Function("cos of {}",                np.cos),
     Function("sin of {}",                np.sin),
     Function("1/(1 + {}²)",              lambda s: 1 / (1 + s * s)),

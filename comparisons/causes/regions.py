@@ -177,8 +177,8 @@ def _by_rule(view: View, names: list[str]) -> Iterator[tuple[str, Callable[[View
             yield f"at the class that {name} names, in each row", bind(_labelled, position=position, flip=False)
             yield f"except at the class that {name} names, in each row", bind(_labelled, position=position, flip=True)
     own = view.name(view.position)
-    yield f"where {own} is not a value of y, such as a maximum,", bind(_attained, flip=True)
-    yield f"where {own} is a value of y, such as a maximum,", bind(_attained, flip=False)
+    yield f"where {own} is not a value of y (such as a maximum)", bind(_attained, flip=True)
+    yield f"where {own} is a value of y (such as a maximum)", bind(_attained, flip=False)
     for low in names:
         for high in names:
             if low != high:

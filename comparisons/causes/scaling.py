@@ -244,8 +244,8 @@ def _named(view: View, names: Sequence[Quantity]) -> tuple[Finding, ...]:
     if value != round(value) or not names[0].plain or not words:
         return (plainly,)
     axis = next(_axes_of_length(view, round(value), ratio > 1), None)
-    if axis is None:
-        return (plainly,)
+    if axis is None or (value == 2 and not axis.words.startswith("axis 0 ")):
+        return (plainly,)  # a two is likelier a square's or a half than two columns
     if value == 2 and view.y.size == 1:  # the two of a square is likelier than two items
         return plainly, _mean_finding(axis, ratio > 1)
     return _mean_finding(axis, ratio > 1), plainly

@@ -264,3 +264,23 @@ def test_a_mean_over_all_axes_but_the_channels():
         )
         causes = explain(problem, at(1, lambda g, xs, yb, y: yb.mean((0, 2, 3))), 0)
         assert confirmed(causes) == ["mean-for-sum"]
+
+
+def test_a_factor_of_two_is_no_mean_over_two_columns():
+    fault = at(0, lambda g, xs, yb, y: g / 2)
+    causes = explain(dense(5, 4, 2), fault, 0)
+    assert confirmed(causes) == ["factor"]
+
+
+def test_a_missing_logarithm_is_a_factor():
+    def positive(rng):
+        return (rng.uniform(0.5, 2, 12),)
+
+    problem = Problem(("x",), positive, lambda x: x * (np.log(x) - 1), _times_log, (0,))
+    causes = explain(problem, at(0, lambda g, xs, yb, y: yb), 0)
+    assert confirmed(causes) == ["elementwise-factor"]
+
+
+def _times_log(y_bar, x):
+    g = y_bar * np.log(x)
+    return ((g, np.abs(g)),)
