@@ -113,10 +113,14 @@ class GradientJudge:
     ) -> None:
         allowed = self._allowed(base, others, inputs, seed, found)
         point = self._point(base, inputs, allowed, others)
+        rights = []
         for k in range(len(base.wrt)):
             if base.right[k] is None:
                 found.notes[f"TensorFlow finds no path from {base.name(k)} to the output"] = None
             settled = settle(self._looker, point, k, allowed[k], seed, found.notes)
+            rights.append(
+                np.where(np.isnan(point.right[k]), settled.right, point.right[k]).astype(point.right[k].dtype)
+            )
             scale = point.scale[k] / 2  # at an allowed error of half its size, a halved gradient would pass too
             if unresolved(self._looker, point, k, allowed[k], seed):
                 found.notes[f"the gradient of {base.name(k)} is not zero, and smaller than its rounding errors"] = None
@@ -127,7 +131,9 @@ class GradientJudge:
             found.checks.append(replace(check, causes=settled.causes if check.verdict == "mismatch" else ()))
             if not left.size:
                 found.notes[f"the gradient of {base.name(k)} is empty"] = None
-        found.point = point
+        found.point = replace(
+            point, right=tuple(rights)
+        )  # where autodiff is not a number, causes get what the vote says
 
     def _point(self, base: Look, inputs: Sequence[Any], allowed: list[Array], others: Sequence[Look] = ()) -> Point:
         left = tuple(np.asarray(g) for g in base.left)

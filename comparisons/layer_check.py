@@ -20,7 +20,7 @@ from gradtwin.comparisons.look import Look, Looker, Notes
 from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example
-from gradtwin.comparisons.written import ContractError, is_floating
+from gradtwin.comparisons.written import ContractError, is_floating, raised
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 #: An upstream gradient small enough that no clipping cuts what comes of it; a power of two, so that nothing is rounded.
@@ -83,8 +83,12 @@ def check_layer(
         )
     findings: list[Finding] = []
     for variant in ({}, *variants):
-        made = _make(factory, variant) if factory is not None else copied(layer)
         label = ", ".join(f"{key}={value!r}" for key, value in variant.items())
+        try:
+            made = _make(factory, variant) if factory is not None else copied(layer)
+        except ContractError as error:
+            findings.append(_broken(getattr(layer, "__name__", type(layer).__name__), error, inputs, label))
+            continue
         findings.append(judge_object(made, settings, inputs, choices, batch_axis, seed, label))
     return make_report("gt.check_layer", findings, seed)
 
@@ -154,9 +158,13 @@ def judge_object(
     if found:  # a sample as a batch of one and a sample alone: the layer may take only one of them
         return found[0]
     assert first is not None
-    subject = Subject(type(made).__name__, "float64", "eager")
-    failed = Judgement([subject.check("contract", "contract", "mismatch", first.cause)])
-    return Finding(failed, None, inputs, label)
+    return _broken(type(made).__name__, first, inputs, label)
+
+
+def _broken(operation: str, error: ContractError, inputs: tuple[Any, ...], label: str) -> Finding:
+    """Return the finding of an object that can't be judged at all."""
+    subject = Subject(operation, "float64", "eager")
+    return Finding(Judgement([subject.check("contract", "contract", "mismatch", error.cause)]), None, inputs, label)
 
 
 def judge_written(
@@ -276,6 +284,8 @@ def _make(factory: Callable[..., Any], variant: Mapping[str, Any]) -> Any:
             f"layer: the factory can't be called{what} ({error}). Expected a function that makes the object, for "
             f"example lambda **kw: Dense(4, 3, **kw)."
         ) from error
+    except Exception as error:  # whatever a user's constructor raises is judged, not passed on
+        raise ContractError(raised("the factory", error)) from error
     return copied(made)
 
 

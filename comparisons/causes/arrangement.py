@@ -22,9 +22,12 @@ SHIFTS = (1, -1, 2, -2)
 
 
 def dtype(view: View) -> Iterator[Repair]:
-    """x_bar rounded to a narrower format on the way: in the end, or in the steps before; or somewhere inside."""
+    """x_bar cut to whole numbers; or rounded to a narrower format: in the end, in the steps before, or inside."""
     if view.left.shape != view.right.shape:
         return
+    if view.is_whole:
+        text = "{gradient} is right, but cut to whole numbers: an array of integers was written into; make it floating."
+        yield Repair((Finding("dtype", "integer", text),), _cut)
     for roundings, what in ((1, "rounded to"), (FACTOR_ROUNDINGS, "computed in")):
         for narrow in (np.float32, np.float16):
             text = f"{{gradient}} is right, but {what} {narrow.__name__}: keep the input's dtype throughout."
@@ -39,6 +42,14 @@ def dtype(view: View) -> Iterator[Repair]:
     if is_small and np.median(apart[size > 0] / size[size > 0]) > u / LEAST_OF_ROUNDING:
         text = "{gradient} is right to float32's precision only: look for a float32 inside, or for a small constant."
         yield Repair((Finding("dtype", "float32", text),), View.as_given, guess=True)
+
+
+def _cut(view: View) -> Trial:
+    """Compare with the right gradient cut towards zero; one that is whole anyway, to rounding, proves nothing."""
+    below, above = np.trunc(view.right - view.allowed), np.trunc(view.right + view.allowed)
+    cut = np.where(view.left == below, below, above)
+    bits = float(np.count_nonzero((below == above) & (np.abs(view.right) > view.allowed)))
+    return view.trial(view.left, cut, np.zeros_like(cut), bits=bits)
 
 
 def _rounded(view: View, narrow: type[np.floating], roundings: int) -> Trial | None:

@@ -32,7 +32,7 @@ def not_a_number(view: View) -> Finding | None:
         words = _describe(view, bad) if bad.any() else None
     if words is None:
         return None
-    what = "infinite" if view.has_infinities else "NaN"
+    what = "infinite" if (view.infinite & bad).any() else "NaN"
     text = f"{{gradient}} is {what} {words or 'in places'}, where it is finite in truth: look for 0/0, ∞/∞ or overflow."
     return Finding("nan", words, text)
 

@@ -48,8 +48,9 @@ class View:
         self.tools = tools
         self.position = point.wrt[k]
         self.left = widen(point.left[k])
-        self.has_infinities = bool(np.isinf(self.left).any())
-        self.left = np.where(np.isinf(self.left), np.nan, self.left)
+        self.infinite = np.isinf(self.left)
+        self.left = np.where(self.infinite, np.nan, self.left)
+        self.is_whole = np.asarray(point.left[k]).dtype.kind in "iu"
         self.right = widen(point.right[k])
         self.allowed = np.broadcast_to(widen(point.allowed[k]), self.right.shape)
         self.scale = np.broadcast_to(widen(point.scale[k]), self.right.shape)

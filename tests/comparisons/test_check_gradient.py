@@ -294,6 +294,46 @@ def test_not_a_number():
     assert "nan" in causes(report)
 
 
+def test_not_a_number_on_both_sides_has_its_cause_by_the_vote():
+    def logloss(z):
+        return -np.log(1 / (1 + np.exp(-z))).sum()
+
+    def naive(z):
+        with np.errstate(all="ignore"):
+            return -np.exp(-z) / (1 + np.exp(-z))
+
+    report = gt.check_gradient(logloss, grad=naive, inputs=(np.array([-800.0, 1.0]),))
+    assert [cause.cause for check in report.checks for cause in check.causes] == ["nan"]
+    assert "is NaN where z is below" in str(report)
+
+
+def test_what_is_infinite_in_truth_does_not_make_a_nan_elsewhere_infinite():
+    def loss(a, t):
+        return -np.sum(t * np.log(a) + (1 - t) * np.log(1 - a))
+
+    def naive(a, t):
+        with np.errstate(all="ignore"):
+            return (a - t) / (a * (1 - a))
+
+    report = gt.check_gradient(loss, grad=naive, inputs=(np.array([0.2, 1.0, 1.0]), np.array([0.0, 1.0, 0.0])), wrt=0)
+    (cause,) = [cause for check in report.checks for cause in check.causes]
+    assert (cause.cause, "is NaN" in cause.text, "infinite" in cause.text) == ("nan", True, False)
+
+
+def test_integers_that_were_written_into_are_named():
+    def relu(x):
+        return np.maximum(x, 0)
+
+    def vjp(y_bar, x):
+        x_bar = (x > 0).astype(int)
+        x_bar[...] = x_bar * y_bar
+        return x_bar
+
+    report = gt.check_gradient(relu, vjp=vjp, inputs=(np.linspace(-2, 5, 12),))
+    assert causes(report) == ["dtype"]
+    assert "cut to whole numbers" in str(report)
+
+
 def test_code_that_cant_be_traced_is_judged_by_differences():
     def escapes(x):
         return np.asarray([float.fromhex(float.hex(float(v))) ** 2 for v in x])

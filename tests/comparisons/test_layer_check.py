@@ -728,6 +728,17 @@ def test_missing_things_are_named():
     assert [c.name for c in report.checks if c.verdict == "mismatch"] == ["gradient of parameter W"] or report.ok
 
 
+def test_a_factory_that_raises_is_judged():
+    class Unmade(Dicts):
+        def __init__(self, activation="tanh"):
+            raise KeyError(activation)
+
+    report = check_layer(Unmade, X, variants=[{"activation": "relu"}])
+    assert report.verdict == "mismatch"
+    assert [(check.stage, check.causes[0].cause) for check in report.checks] == [("contract", "raises")] * 2
+    assert "the factory raised KeyError: 'relu'" in report.checks[1].causes[0].text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -61,6 +61,7 @@ def _border(g):
 GALLERY = {
     "zeroed":                 (DENSE, at(1, lambda g, xs, yb, y: 0 * g), ["zeroed"]),
     "detour through float32": (DENSE, at(1, lambda g, xs, yb, y: g.astype(np.float32).astype(float)), ["dtype"]),
+    "cut to integers":        (DENSE, at(1, lambda g, xs, yb, y: g.astype(int)), ["dtype"]),
     "detour through float16": (TANH, at(0, lambda g, xs, yb, y: g.astype(np.float16).astype(float)), ["dtype"]),
     "flattened":              (DENSE, at(1, lambda g, xs, yb, y: g.ravel()), ["shape"]),
     "squeezed":               (BIAS, at(1, lambda g, xs, yb, y: g[0]), ["shape"]),
