@@ -16,7 +16,7 @@ MOST_LINES = 6
 
 def render_check(report: Report) -> Iterator[RenderableType]:
     """Yield the parts of the report."""
-    yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {_sentence(report)}")
+    yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {sentence_of(report)}")
     compared = [
         check for check in report.checks if check.worst is not None and check.stage in ("gradient", "update", "value")
     ]
@@ -42,7 +42,8 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(f"note: {note}", style="dim")
 
 
-def _sentence(report: Report) -> str:
+def sentence_of(report: Report) -> str:
+    """Return the verdict and its reason in a sentence."""
     failed = [check for check in report.checks if check.verdict == "mismatch"]
     oracle = {"traced": "autodiff of the forward itself", "reference": "autodiff of the reference"}
     judge = oracle.get(report.extra["oracle"], "differences of the forward")

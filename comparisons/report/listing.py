@@ -11,8 +11,8 @@ from gradtwin.comparisons.scenarios import SCENARIOS
 
 
 def listing(what: str | None = None) -> RenderableType:
-    """Return the tables asked for: operations, scenarios, backends, or all."""
-    tables = {"operations": _operations, "scenarios": _scenarios, "backends": _backends}
+    """Return the tables asked for: operations, scenarios, backends, faults, or all."""
+    tables = {"operations": _operations, "scenarios": _scenarios, "backends": _backends, "faults": _faults}
     return Group(*[make() for name, make in tables.items() if what in (None, name)])
 
 
@@ -63,4 +63,13 @@ def _backends() -> Table:
     table = Table("backend", "modes", title="\nbackends", title_justify="left", box=None)
     for name, (_, _, modes) in BACKENDS.items():
         table.add_row(name, ", ".join(modes))
+    return table
+
+
+def _faults() -> Table:
+    from gradtwin.comparisons.gallery import GALLERY
+
+    table = Table("fault", "source", "what is wrong", title="\npublished faults", title_justify="left", box=None)
+    for fault in GALLERY:
+        table.add_row(fault.slug, fault.source, fault.sentence)
     return table

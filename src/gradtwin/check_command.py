@@ -1,4 +1,4 @@
-"""`gradtwin check`: one hand-derived gradient, or every pair that a file has, once or at every save."""
+"""`gradtwin check`: one hand-derived gradient, or every pair that a file has, once or at every save; the gallery."""
 
 from __future__ import annotations
 
@@ -19,8 +19,20 @@ if TYPE_CHECKING:
 
 STYLES = ("vjp", "backward", "grad", "derivative", "jacobian")
 
+#: Seconds for loading a file, and again for each check.
+DEFAULT_TIMEOUT = 120.0
+
 #: Options that say what a named function is checked with, and mean nothing for a whole file.
 NAMED_ONLY = (*STYLES, "value_and_grad", "signature", "inputs", "wrt", "reference")
+
+#: Options that mean nothing for the gallery, with the values that they have when they are not given.
+NOT_FOR_GALLERY = {
+    **dict.fromkeys((*STYLES, "signature", "inputs", "wrt", "dtype", "domain", "examples", "reference")),
+    "value_and_grad": False,
+    "seed": 0,
+    "timeout": DEFAULT_TIMEOUT,
+    "watch": False,
+}
 
 #: Seconds between two looks at a watched file.
 WATCH_EVERY = 0.2
@@ -32,7 +44,13 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
     """Add the command and its options."""
     parser = add_command(commands, "check", run, "check a hand-derived gradient, or every pair in a file")
     parser.add_argument(
-        "target", metavar="TARGET", help="FILE.py:forward, package.module:forward, or FILE.py for all that pair by name"
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        help="FILE.py:forward, package.module:forward, or FILE.py for all that pair by name",
+    )
+    parser.add_argument(
+        "--gallery", action="store_true", help="check the published faults of gradtwin's own gallery, without TARGET"
     )
     style = parser.add_argument_group("how the gradient was written down (one of)")
     style.add_argument("--vjp", metavar="NAME", help="NAME(y_bar, *inputs)")
@@ -51,7 +69,10 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
     parser.add_argument("--reference", metavar="NAME", help="TensorFlow function of the same inputs, in the same place")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     parser.add_argument(
-        "--timeout", type=float, default=120.0, help="seconds, for loading and again for each check (default: 120)"
+        "--timeout",
+        type=float,
+        default=DEFAULT_TIMEOUT,
+        help="seconds, for loading and again for each check (default: 120)",
     )
     parser.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
     add_outputs(parser)
@@ -62,12 +83,41 @@ def run(options: argparse.Namespace) -> int:
     from gradtwin import cli
     from gradtwin.comparisons.loading import Target
 
+    if options.gallery:
+        return _check_gallery(options)
+    if options.target is None:
+        raise ArgumentValueError(
+            "TARGET: none was given; expected FILE.py:forward, package.module:forward or FILE.py, or --gallery."
+        )
     target = Target.parse(options.target)
     _check_usage(target, options)
     cli._check_outputs(options)
     if options.watch:
         return _watch(target, options)
     return cli._finish(_check(target, options), options)
+
+
+def _check_gallery(options: argparse.Namespace) -> int:
+    """Check the gallery, whose code, inputs and seeds are its own."""
+    from gradtwin import cli
+    from gradtwin.backends.quiet_import import import_tensorflow
+    from gradtwin.comparisons.gallery import check_gallery
+
+    if options.target is not None:
+        raise ArgumentValueError(
+            f"--gallery: it is given without TARGET, and {options.target!r} was given; leave one out."
+        )
+    for name, default in NOT_FOR_GALLERY.items():
+        if getattr(options, name) != default:
+            raise ArgumentValueError(
+                f"--{name.replace('_', '-')}: it is for code of your own, and --gallery has its own code, inputs and "
+                f"seeds; leave one out."
+            )
+    cli._check_outputs(options)
+    with cli._progress(options) as progress:
+        import_tensorflow()
+        report = check_gallery(progress)
+    return cli._finish(report, options)
 
 
 def _check_usage(target: Target, options: argparse.Namespace) -> None:

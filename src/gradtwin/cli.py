@@ -105,8 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     _outputs(bench)
 
-    listing = _command(commands, "list", _list, "operations, scenarios and backends")
-    listing.add_argument("what", nargs="?", choices=["operations", "scenarios", "backends"], help="(default: all)")
+    listing = _command(commands, "list", _list, "operations, scenarios, backends and published faults")
+    listing.add_argument(
+        "what", nargs="?", choices=["operations", "scenarios", "backends", "faults"], help="(default: all)"
+    )
     _command(commands, "env", _env, "versions, processor and threads")
     return parser
 

@@ -1,0 +1,32 @@
+"""What an entry of the gallery is: a published fault, written anew, and its correction, each with the check of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gradtwin.comparisons.report.data import Report
+
+
+@dataclass(frozen=True)
+class Version:
+    """NumPy code, its functions and classes in reading order, and the check of it."""
+
+    code: tuple[Callable[..., Any], ...]
+    check: Callable[[], Report]
+
+
+@dataclass(frozen=True)
+class PublishedFault:
+    """A mistake that was published, as small NumPy code, with the causes that the check must name first, in order.
+
+    `source` is the scenario that re-creates the system; `sentence` says what is wrong with it.
+    """
+
+    slug: str
+    source: str
+    sentence: str
+    faulty: Version
+    causes: tuple[str, ...]
+    corrected: Version

@@ -1,0 +1,52 @@
+"""The faults of `regression`: a matrix product that dies where shapes don't fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.check import check_gradient
+from gradtwin.comparisons.gallery.interface import PublishedFault, Version
+
+_RNG = np.random.default_rng(1)
+_INPUTS, _WEIGHTS = _RNG.uniform(-5, 5, (10, 5)), _RNG.uniform(-3, 3, (5, 3))
+
+
+def matmul_unbound(a: Array, b: Array) -> Array:
+    """Y = A B, or a printed line."""
+    if a.shape[1] == b.shape[0]:
+        y = a @ b
+    else:
+        print("shapes do not fit")
+    return y
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """Y = A B, or an error that says what came."""
+    if a.shape[1] != b.shape[0]:
+        raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit; expected (n,k) and (k,m).")
+    return np.asarray(a @ b)
+
+
+def matmul_vjp(y_bar: Array, a: Array, b: Array) -> tuple[Array, Array]:
+    """Ā = Ȳ Bᵀ,  B̄ = Aᵀ Ȳ."""
+    return y_bar @ b.T, a.T @ y_bar
+
+
+FAULTS = (
+    PublishedFault(
+        slug="regression-unbound-variable",
+        source="regression",
+        sentence="Where the shapes don't fit a line is printed, and the function dies of a variable that was never "
+        "set, without a word on the shapes. (Here the weights came transposed; the corrected product, which says so, "
+        "is checked with fitting ones.)",
+        faulty=Version(
+            (matmul_unbound,),
+            lambda: check_gradient(matmul_unbound, vjp=matmul_vjp, inputs=(_INPUTS, _WEIGHTS.T)),
+        ),
+        causes=("raises",),
+        corrected=Version(
+            (matmul, matmul_vjp), lambda: check_gradient(matmul, vjp=matmul_vjp, inputs=(_INPUTS, _WEIGHTS))
+        ),
+    ),
+)
