@@ -118,9 +118,8 @@ class GradientJudge:
             if base.right[k] is None:
                 found.notes[f"TensorFlow finds no path from {base.name(k)} to the output"] = None
             settled = settle(self._looker, point, k, allowed[k], seed, found.notes)
-            rights.append(
-                np.where(np.isnan(point.right[k]), settled.right, point.right[k]).astype(point.right[k].dtype)
-            )
+            theirs = point.right[k]  # where it is not a number, the causes get what the vote says
+            rights.append(np.where(np.isnan(theirs), settled.right, theirs).astype(theirs.dtype))
             scale = point.scale[k] / 2  # at an allowed error of half its size, a halved gradient would pass too
             if unresolved(self._looker, point, k, allowed[k], seed):
                 found.notes[f"the gradient of {base.name(k)} is not zero, and smaller than its rounding errors"] = None
@@ -131,9 +130,7 @@ class GradientJudge:
             found.checks.append(replace(check, causes=settled.causes if check.verdict == "mismatch" else ()))
             if not left.size:
                 found.notes[f"the gradient of {base.name(k)} is empty"] = None
-        found.point = replace(
-            point, right=tuple(rights)
-        )  # where autodiff is not a number, causes get what the vote says
+        found.point = replace(point, right=tuple(rights))
 
     def _point(self, base: Look, inputs: Sequence[Any], allowed: list[Array], others: Sequence[Look] = ()) -> Point:
         left = tuple(np.asarray(g) for g in base.left)

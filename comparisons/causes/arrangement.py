@@ -45,10 +45,10 @@ def dtype(view: View) -> Iterator[Repair]:
 
 
 def _cut(view: View) -> Trial:
-    """Compare with the right gradient cut towards zero; one that is whole anyway, to rounding, proves nothing."""
+    """Compare with the right gradient cut towards zero; one that is whole anyway proves nothing."""
     below, above = np.trunc(view.right - view.allowed), np.trunc(view.right + view.allowed)
     cut = np.where(view.left == below, below, above)
-    bits = float(np.count_nonzero((below == above) & (np.abs(view.right) > view.allowed)))
+    bits = float(np.count_nonzero(np.abs(view.right - cut) > view.allowed))
     return view.trial(view.left, cut, np.zeros_like(cut), bits=bits)
 
 
