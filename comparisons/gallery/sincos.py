@@ -121,8 +121,7 @@ FAULTS = (
         slug="sincos-predicts-preactivations",
         source="sincos",
         sentence="The prediction hands pre-activations from layer to layer where training hands activations, so that "
-        "another network predicts than was trained. (The relu that overwrites its input hid it: both were then the "
-        "same array.)",
+        "another network predicts than was trained.",
         faulty=Version(
             (predict_by_preactivations, backprop),
             lambda: check_gradient(

@@ -24,7 +24,8 @@ _INTRODUCTION = """# A gallery of published faults
 Mistakes from five published neural networks in NumPy, each written anew in a few lines, with what gradtwin says of it
 and the correction beside it. `gradtwin check --gallery` checks that every one is caught for its cause and that every
 correction matches; `gradtwin list faults` lists them. The code is that of `comparisons/gallery/`; this page is written
-from it and from the reports, and a test keeps it current.
+from it and from the reports, and a test keeps it current. A gradient is judged by its own forward; where it is the
+forward that is wrong, the reference is the same function in TensorFlow.
 """
 
 
