@@ -219,7 +219,7 @@ class Swap:
     def _enter_function(self, function: types.FunctionType) -> None:
         names = names_used(function.__code__)
         self._imports |= bool(names & _IMPORTABLE)
-        self._enter_names(function.__globals__, names, function.__builtins__)  # type: ignore[attr-defined]
+        self._enter_names(function.__globals__, names, function.__builtins__)
         for cell in function.__closure__ or ():
             self._put(cell, 1)
         self._put(function, 1)
