@@ -11,16 +11,18 @@ of `x` returns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from gradtwin.backends.network import Network
 from gradtwin.backends.signature import Shape, Signature, parse
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError, unknown_name
+
+if TYPE_CHECKING:
+    from gradtwin.backends.network import Network
 
 Array = npt.NDArray[Any]
 Pullback = Callable[[Array], Array]
@@ -29,13 +31,26 @@ Pullback = Callable[[Array], Array]
 Rule = Callable[..., Any]
 
 
-@dataclass(frozen=True)
+#: The extent of an output's dimension, from those of the inputs by name and the options.
+Extent = Callable[[Mapping[str, int], Mapping[str, Any]], int]
+
+
+@dataclass(frozen=True, eq=False)
 class Operation:
-    """One row of the catalogue.
+    """One row of the catalogue, with its options at their defaults, or bound to others.
 
     `kind` is `map` (an array from arrays), `loss` (a scalar from arrays) or `update` (an optimizer's step, which
-    changes its first input in place and has no gradient). `stacked` allows leading axes that broadcast. `mean` marks
-    an average over the elements, which is undefined for none.
+    has no gradient and changes its first input, the weights, in place, and those named in `state`, whose values before
+    the first step are given there). `stacked` allows leading axes that broadcast. `mean` marks an average over the
+    elements, which is undefined for none. `exact` marks what is made of sums and products alone, which small integers
+    pass without rounding.
+
+    `options` gives the values to try of each keyword argument of the rules, the default first; `settings` are those
+    bound. `derived` gives the dimensions of the output that occur in no input. `extents` limits how large drawn
+    dimensions are, and how small; `domains` names, in `domains.py`, the domain of inputs that may not be any numbers.
+    `convention` states the gradient where there is no derivative; `nonfinite` how the libraries differ at infinities
+    and NaN, where they do. `elementary` marks a value for which a library may have one kernel, of an elementary
+    function's accuracy.
     """
 
     name: str
@@ -45,11 +60,50 @@ class Operation:
     equation: str
     stacked: bool = False
     mean: bool = False
+    exact: bool = False
+    state: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    settings: tuple[tuple[str, Any], ...] = ()
+    derived: Mapping[str, Extent] = field(default_factory=dict)
+    extents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    domains: Mapping[str, str] = field(default_factory=dict)
+    convention: str = ""
+    nonfinite: str = ""
+    elementary: bool = False
 
     @property
     def shapes(self) -> Signature:
         """The parsed signature."""
-        return parse(self.signature)
+        return parse(self.signature, tuple(self.derived))
+
+    @property
+    def changed(self) -> tuple[int, ...]:
+        """The positions of the inputs that an update changes in place."""
+        if self.kind != "update":
+            return ()
+        return (0, *[self.inputs.index(name) for name in self.state])
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The keyword arguments of the rules: the options bound; the rules' own defaults are the others."""
+        return dict(self.settings)
+
+    @property
+    def title(self) -> str:
+        """The name with the options bound, for messages."""
+        shown = ", ".join(f"{name}={value}" for name, value in self.settings)
+        return f"{self.name}({shown})" if shown else self.name
+
+    def bind(self, **settings: Any) -> Operation:
+        """Return the operation with these options; raise ArgumentValueError for one that it hasn't, or can't have."""
+        for name, value in settings.items():
+            _check_option(self, name, value)
+        return _bind(self, tuple(sorted({**self.keywords, **settings}.items())))
+
+    def variants(self) -> list[Operation]:
+        """Return the operation at its defaults, then with each other value of each option to try, one at a time."""
+        others = [{name: value} for name, values in self.options.items() for value in values[1:]]
+        return [self, *[self.bind(**settings) for settings in others]]
 
     def validate(self, inputs: Sequence[Array], y_bar: Array | None = None) -> None:
         """Raise ShapeError, ArgumentTypeError or ArgumentValueError unless the operation takes these arrays.
@@ -66,7 +120,26 @@ class Operation:
 
     def output_shape(self, inputs: Sequence[Array]) -> Shape:
         """Return the shape of the operation's value at these arrays, which must be valid."""
-        return _output_shape(self, [array.shape for array in inputs])
+        return output_shape(self, [array.shape for array in inputs])
+
+
+@lru_cache(maxsize=1024)
+def _bind(operation: Operation, settings: tuple[tuple[str, Any], ...]) -> Operation:
+    return replace(operation, settings=settings)  # one object for equal settings, so that caches find it
+
+
+def _check_option(operation: Operation, name: str, value: Any) -> None:
+    if name not in operation.options:
+        raise unknown_name(f"{operation.name}: option", name, list(operation.options) or ["none"])
+    default, *others = operation.options[name]
+    if isinstance(default, str | bool):
+        fits, expected = value in (default, *others), f"one of {', '.join(map(repr, (default, *others)))}"
+    elif isinstance(default, int):
+        fits, expected = isinstance(value, int) and not isinstance(value, bool) and value >= 1, "a whole number from 1"
+    else:
+        fits, expected = isinstance(value, int | float) and bool(np.isfinite(value)), "a finite number"
+    if not fits:
+        raise ArgumentValueError(f"{operation.name}: {name} is {value!r}; expected {expected}.")
 
 
 _Spec = tuple[Shape, np.dtype[Any]]
@@ -92,10 +165,7 @@ def _validate(operation: Operation, specs: tuple[_Spec, ...], upstream: _Spec | 
             f"{operation.name}: the arrays have different dtypes ({shown}); expected one. Convert them with .astype."
         )
     shapes = [shape for shape, _ in specs]
-    try:
-        output = _output_shape(operation, shapes)
-    except ShapeError as error:
-        raise ShapeError(f"{operation.name}: {error}") from None
+    output = output_shape(operation, shapes)
     if operation.mean and 0 in shapes[0]:
         raise ShapeError(
             f"{operation.name}: {names[0]} has shape {shapes[0]}, no elements, and the mean of none is 0/0. "
@@ -105,8 +175,20 @@ def _validate(operation: Operation, specs: tuple[_Spec, ...], upstream: _Spec | 
         raise ShapeError(f"{operation.name}: y_bar has shape {upstream[0]}; expected the value's shape {output}.")
 
 
-def _output_shape(operation: Operation, shapes: Sequence[Shape]) -> Shape:
-    bound = operation.shapes.match(shapes, operation.inputs, operation.stacked)
+def output_shape(operation: Operation, shapes: Sequence[Shape]) -> Shape:
+    """Return the shape of the operation's value at inputs of these shapes; raise ShapeError unless they fit."""
+    try:
+        bound = operation.shapes.match(shapes, operation.inputs, operation.stacked)
+    except ShapeError as error:
+        raise ShapeError(f"{operation.name}: {error}") from None
+    if operation.derived:
+        extents = {name: extent[0] for name, extent in bound.items() if len(extent) == 1}
+        options = {name: values[0] for name, values in operation.options.items()} | operation.keywords
+        for name, derive in operation.derived.items():
+            bound[name] = (derive(extents, options),)
+            if bound[name][0] < 0:
+                given = " and ".join(f"{n} has shape {s}" for n, s in zip(operation.inputs, shapes, strict=True))
+                raise ShapeError(f"{operation.title}: {given}: the window is larger than what it slides over.")
     return operation.shapes.output_shape(bound)
 
 
@@ -116,7 +198,7 @@ def is_floating(dtype: np.dtype[Any]) -> bool:
 
 
 class Trainer(Protocol):
-    """A network's weights on one backend, and the step that trains them."""
+    """A network's weights and its optimizer's state on one backend, and the step that trains them."""
 
     def step(self, x: Array, target: Array) -> float:
         """Do one optimizer's step on a batch, in place, and return the loss before it."""
@@ -124,26 +206,32 @@ class Trainer(Protocol):
     def loss(self, x: Array, target: Array) -> float:
         """Return the loss at the present weights."""
 
+    def predict(self, x: Array) -> Array:
+        """Return the network's output at the present weights."""
+
     def weights(self) -> dict[str, Array]:
         """Return a copy of the weights, by name."""
 
+    def state(self) -> dict[str, tuple[Array, ...]]:
+        """Return a copy of the optimizer's state for each weight, in the order of the operation's inputs."""
+
 
 class Backend(Protocol):
-    """What every backend can do with an operation of the catalogue."""
+    """What every backend can do with an operation of the catalogue: one by name, or with options bound."""
 
     name: str
     mode: str
 
-    def value(self, operation: str, *inputs: Array) -> Array:
+    def value(self, operation: str | Operation, *inputs: Array) -> Array:
         """Y = f(x, …)."""
 
     def value_and_gradients(
-        self, operation: str, *inputs: Array, y_bar: Array
+        self, operation: str | Operation, *inputs: Array, y_bar: Array
     ) -> tuple[Array, tuple[Array | None, ...]]:
         """Y = f(x, …) and x_bar = y_bar · ∂y/∂x for each input; None where the backend finds no connection."""
 
-    def update(self, operation: str, *inputs: Array) -> None:
-        """Change the first input, the weights, in place by one step of an optimizer."""
+    def update(self, operation: str | Operation, *inputs: Array) -> None:
+        """Change the weights, the first input, and the optimizer's state in place by one step."""
 
     def trainer(self, network: Network, weights: Mapping[str, Array], learning_rate: float) -> Trainer:
         """Return a trainer of the network that starts from a copy of these weights."""

@@ -2,21 +2,166 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from gradtwin.backends.interface import Array, Operation, output_shape
+from gradtwin.backends.operations import find_operation
+from gradtwin.backends.signature import Shape
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation of a network; `parameters` names its inputs after the first."""
+    """One operation of a network; `parameters` are the names and shapes of its inputs after the first."""
 
     operation: str
-    parameters: tuple[str, ...] = ()
+    parameters: Mapping[str, Shape] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> Operation:
+        """The catalogue's operation with the layer's options."""
+        return find_operation(self.operation).bind(**self.options)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A chain of layers, a loss of its output and a target, and an optimizer."""
+    """A chain of layers, a loss of its output and a target, and an optimizer.
 
-    layers: tuple[Layer, ...]
+    `samples` says where the samples stand in the data: in `rows` (n, …) or in `columns` (…, n).
+
+    Raises ArgumentValueError for unknown operations and options, and for a parameter that two layers share.
+    """
+
+    layers: Sequence[Layer]
     loss: str
-    optimizer: str
+    optimizer: str = "sgd"
+    samples: Literal["rows", "columns"] = "rows"
+    loss_options: Mapping[str, Any] = field(default_factory=dict)
+    optimizer_options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise ArgumentTypeError(f"layers: got {layer!r}; expected gt.Layer(operation, parameters).")
+            _check_kind("layers", layer.bound, "map")
+            count = len(layer.bound.inputs) - 1
+            if len(layer.parameters) != count:
+                raise ArgumentValueError(
+                    f"layers: {layer.operation} has parameters {', '.join(layer.parameters) or 'none'}; expected "
+                    f"{count}, for its inputs {', '.join(layer.bound.inputs[1:]) or 'none but the first'}."
+                )
+        names = [name for layer in self.layers for name in layer.parameters]
+        shared = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if shared:
+            raise ArgumentValueError(f"layers: the name {shared[0]!r} occurs twice; expected one for each parameter.")
+        if self.samples not in ("rows", "columns"):
+            raise ArgumentValueError(f"samples: got {self.samples!r}; expected 'rows' or 'columns'.")
+        _check_kind("loss", self.bound_loss, "loss")
+        _check_kind("optimizer", self.bound_optimizer, "update")
+
+    @property
+    def bound_loss(self) -> Operation:
+        """The catalogue's loss with its options."""
+        return find_operation(self.loss).bind(**self.loss_options)
+
+    @property
+    def bound_optimizer(self) -> Operation:
+        """The catalogue's optimizer with its options."""
+        return find_operation(self.optimizer).bind(**self.optimizer_options)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of each parameter, by name."""
+        return {name: tuple(shape) for layer in self.layers for name, shape in layer.parameters.items()}
+
+    @property
+    def sample_axis(self) -> int:
+        """The axis of the data along which the samples stand."""
+        return 0 if self.samples == "rows" else -1
+
+    def validate(self, x: Array, target: Array) -> None:
+        """Raise ShapeError unless the data fit the layers, one after the other, and the loss."""
+        shape = np.shape(x)
+        for depth, layer in enumerate(self.layers):
+            shapes = [shape, *[tuple(s) for s in layer.parameters.values()]]
+            try:
+                shape = output_shape(layer.bound, shapes)
+            except ShapeError as error:
+                given = ", ".join(f"{name} {tuple(s)}" for name, s in layer.parameters.items())
+                raise ShapeError(
+                    f"layer {depth} ({layer.operation}) can't take what comes to it: its input has shape {shape}"
+                    f"{f', its parameters {given}' if given else ''}. {error}"
+                ) from None
+        try:
+            output_shape(self.bound_loss, [shape, np.shape(target)])
+        except ShapeError as error:
+            raise ShapeError(
+                f"the loss can't take what comes to it: the network's output has shape {shape}, the target "
+                f"{np.shape(target)}. {error}"
+            ) from None
+
+    def draw_weights(self, seed: int = 0) -> dict[str, Array]:
+        """Return start weights in float64: Glorot's uniform ones for matrices and kernels, 0 for the others.
+
+        Source: Glorot & Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
+        """
+        rng = np.random.default_rng(seed)
+        return {name: _glorot(rng, shape) for name, shape in self.shapes.items()}
+
+    def start_state(self, w: Array) -> tuple[Array, ...]:
+        """Return the optimizer's state for a weight before the first step."""
+        operation = self.bound_optimizer
+        scalars = {name for name, core in zip(operation.inputs, operation.shapes.inputs, strict=True) if core == ()}
+        return tuple(
+            np.full(() if name in scalars else w.shape, value, dtype=w.dtype.newbyteorder("="))
+            for name, value in operation.state.items()
+        )
+
+    def batches(
+        self, x: Array, target: Array, size: int | None, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[Array, Array]]:
+        """Yield the data in batches of so many samples, the last with what is left; all at once if no size is given.
+
+        With a generator the samples are shuffled first.
+        """
+        count = x.shape[self.sample_axis]
+        if size is None or (size == count and rng is None):
+            yield x, target
+            return
+        order = np.arange(count) if rng is None else rng.permutation(count)
+        for start in range(0, count, size):
+            chosen = order[start : start + size]
+            yield (
+                np.ascontiguousarray(x.take(chosen, axis=self.sample_axis)),
+                np.ascontiguousarray(target.take(chosen, axis=self.sample_axis)),
+            )
+
+
+def check_batch(batch: int | None, count: int) -> None:
+    """Raise ArgumentValueError unless batches of so many can be taken from so many samples."""
+    if count == 0:
+        raise ArgumentValueError("data: there are no samples; expected at least one.")
+    if batch is not None and not (isinstance(batch, int) and 1 <= batch <= count):
+        raise ArgumentValueError(
+            f"batch: got {batch!r}; expected a whole number from 1 to {count}, the number of samples."
+        )
+
+
+def _check_kind(argument: str, operation: Operation, kind: str) -> None:
+    if operation.kind != kind:
+        raise ArgumentValueError(
+            f"{argument}: {operation.name!r} is not a {kind} but a {operation.kind}; expected a {kind}."
+        )
+
+
+def _glorot(rng: np.random.Generator, shape: Shape) -> Array:
+    if len(shape) < 2:
+        return np.zeros(shape)
+    receptive = int(np.prod(shape[:-2], dtype=int))
+    limit = np.sqrt(6 / (receptive * (shape[-2] + shape[-1])))
+    return np.asarray(rng.uniform(-limit, limit, shape))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Rule
+from gradtwin.backends.interface import Array, Operation, Rule
 from gradtwin.backends.network import Network
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
@@ -23,23 +24,31 @@ class NumpyBackend:
         for name in self.rules:
             find_operation(name)
 
-    def value(self, operation: str, *inputs: Array) -> Array:
+    def value(self, operation: str | Operation, *inputs: Array) -> Array:
         """Y = f(x, …)."""
-        find_operation(operation).validate(inputs)
-        return _as_array(self.rules[operation](*inputs)[0], inputs[0])
+        rule = self._find_rule(operation, inputs)
+        return _as_array(rule(*inputs)[0], inputs[0])
 
     def value_and_gradients(
-        self, operation: str, *inputs: Array, y_bar: Array
+        self, operation: str | Operation, *inputs: Array, y_bar: Array
     ) -> tuple[Array, tuple[Array | None, ...]]:
         """Y = f(x, …) and x_bar = y_bar · ∂y/∂x for each input, by the rule's pullbacks."""
-        find_operation(operation).validate(inputs, y_bar)
-        y, pullbacks = self.rules[operation](*inputs)
+        y, pullbacks = self._find_rule(operation, inputs, y_bar)(*inputs)
         return _as_array(y, y_bar), tuple([_as_array(pullback(y_bar), y_bar) for pullback in pullbacks])
 
-    def update(self, operation: str, *inputs: Array) -> None:
-        """Change the first input, the weights, in place by one step of an optimizer."""
-        find_operation(operation).validate(inputs)
-        self.rules[operation](*inputs)
+    def update(self, operation: str | Operation, *inputs: Array) -> None:
+        """Change the weights, the first input, and the optimizer's state in place by one step."""
+        self._find_rule(operation, inputs)(*inputs)
+
+    def bind_rule(self, operation: Operation) -> Rule:
+        """Return the operation's rule with its options."""
+        rule = self.rules[operation.name]
+        return partial(rule, **operation.keywords) if operation.settings else rule
+
+    def _find_rule(self, name: str | Operation, inputs: Sequence[Array], y_bar: Array | None = None) -> Rule:
+        operation = find_operation(name)
+        operation.validate(inputs, y_bar)
+        return self.bind_rule(operation)
 
     def trainer(self, network: Network, weights: Mapping[str, Array], learning_rate: float) -> NumpyTrainer:
         """Return a trainer of the network that starts from a copy of these weights."""
@@ -53,23 +62,26 @@ def _as_array(result: Array, like: Array) -> Array:
 
 
 class NumpyTrainer:
-    """A network's weights as arrays, and the step that changes them in place."""
+    """A network's weights and its optimizer's state as arrays, and the step that changes them in place."""
 
     def __init__(
         self, backend: NumpyBackend, network: Network, weights: Mapping[str, Array], learning_rate: float
     ) -> None:
         self._weights = {name: np.array(array, dtype=array.dtype.newbyteorder("=")) for name, array in weights.items()}
+        self._states = {name: network.start_state(w) for name, w in self._weights.items()}
         self._network = network
         self._layers = [
-            (backend.rules[layer.operation], tuple([self._weights[name] for name in layer.parameters]))
+            (backend.bind_rule(layer.bound), tuple([self._weights[name] for name in layer.parameters]))
             for layer in network.layers
         ]
-        # Each layer from the last, by its depth, with the positions of its parameters among the rule's inputs.
+        # Each layer from the last, by its depth, with its parameters, their state, and where the rule has them.
         self._backwards = [
-            (depth, tuple(enumerate(parameters, start=1))) for depth, (_, parameters) in enumerate(self._layers)
+            (depth, tuple([(i, self._weights[name], self._states[name]) for i, name in enumerate(layer.parameters, 1)]))
+            for depth, layer in enumerate(network.layers)
         ][::-1]
-        self._loss_rule = backend.rules[network.loss]
-        self._update_rule = backend.rules[network.optimizer]
+        self._first = min((depth for depth, layer in enumerate(network.layers) if layer.parameters), default=0)
+        self._loss_rule = backend.bind_rule(network.bound_loss)
+        self._update_rule = backend.bind_rule(network.bound_optimizer)
         dtype = next(iter(self._weights.values())).dtype
         self._learning_rate = float(dtype.type(learning_rate))  # a number costs less than a 0-d array
         self._x: Array | None = None  # the arrays accepted last
@@ -86,35 +98,43 @@ class NumpyTrainer:
         loss, (y_pullback, _) = self._loss_rule(y, target)
         y_bar = y_pullback(1.0)
         steps = []  # taken last: a pullback reads the weights as they were
-        for depth, numbered in self._backwards:
+        for depth, trained in self._backwards:
             pullbacks = tape[depth]
-            for i, w in numbered:
-                steps.append((w, pullbacks[i](y_bar)))
-            if depth:  # nothing needs the gradient of the data
+            for i, w, state in trained:
+                steps.append((w, state, pullbacks[i](y_bar)))
+            if depth > self._first:  # nothing needs the gradient of the data
                 y_bar = pullbacks[0](y_bar)
-        for w, dw in steps:
-            self._update_rule(w, dw, self._learning_rate)
+        for w, state, dw in steps:
+            self._update_rule(w, *state, dw, self._learning_rate)
         return float(loss)
 
     def loss(self, x: Array, target: Array) -> float:
         """Return the loss at the present weights."""
         self._validate(x, target)
+        return float(self._loss_rule(self.predict(x), target)[0])
+
+    def predict(self, x: Array) -> Array:
+        """Return the network's output at the present weights."""
         for rule, parameters in self._layers:
             x = rule(x, *parameters)[0]
-        return float(self._loss_rule(x, target)[0])
+        return x
 
     def weights(self) -> dict[str, Array]:
         """Return a copy of the weights, by name."""
         return {name: array.copy() for name, array in self._weights.items()}
+
+    def state(self) -> dict[str, tuple[Array, ...]]:
+        """Return a copy of the optimizer's state for each weight, in the order of the operation's inputs."""
+        return {name: tuple([array.copy() for array in state]) for name, state in self._states.items()}
 
     def _validate(self, x: Array, target: Array) -> None:
         """Let every operation look at its arrays, unless it accepted arrays of these shapes and dtypes last."""
         if not (_alike(x, self._x) and _alike(target, self._target)):
             y = x
             for layer, (rule, parameters) in zip(self._network.layers, self._layers, strict=True):
-                find_operation(layer.operation).validate((y, *parameters))
+                layer.bound.validate((y, *parameters))
                 y = rule(y, *parameters)[0]
-            find_operation(self._network.loss).validate((y, target))
+            self._network.bound_loss.validate((y, target))
         self._x, self._target = x, target
 
 

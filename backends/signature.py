@@ -26,8 +26,11 @@ class Signature:
     output: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Signature:
-        """Read a signature; raise ArgumentTypeError or ArgumentValueError, saying which part is malformed."""
+    def parse(cls, text: str, derived: Sequence[str] = ()) -> Signature:
+        """Read a signature; raise ArgumentTypeError or ArgumentValueError, saying which part is malformed.
+
+        `derived` are dimensions of the output that need occur in no input.
+        """
         if not isinstance(text, str):
             raise ArgumentTypeError(
                 f"signature: got {text!r} of type {type(text).__name__}; expected text such as '(n,k),(k,m)->(n,m)'."
@@ -40,7 +43,7 @@ class Signature:
         outputs = _parse_side(text, sides[1], "right of '->'")
         if len(outputs) != 1:
             raise _malformed(text, f"it has {len(outputs)} outputs where one is needed")
-        known = {name for core in inputs for name in core}
+        known = {name for core in inputs for name in core} | set(derived)
         for name in outputs[0]:
             if name not in known and not name.isdigit():
                 raise _malformed(text, f"the output's dimension {name!r} occurs in no input")
@@ -106,9 +109,9 @@ class Signature:
 
 
 @cache
-def parse(text: str) -> Signature:
+def parse(text: str, derived: tuple[str, ...] = ()) -> Signature:
     """Return the parsed signature, parsing each text once."""
-    return Signature.parse(text)
+    return Signature.parse(text, derived)
 
 
 def _parse_side(text: str, side: str, where: str) -> tuple[tuple[str, ...], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Rule
+from gradtwin.backends.interface import Array, Operation, Rule
 from gradtwin.backends.network import Network
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.quiet_import import import_tensorflow
@@ -35,41 +35,50 @@ class TensorFlowBackend:
         self._traced: dict[Any, Callable[..., Any]] = {}
         self._variables: dict[Any, Tensor] = {}
 
-    def value(self, operation: str, *inputs: Array) -> Array:
+    def value(self, operation: str | Operation, *inputs: Array) -> Array:
         """Y = f(x, …)."""
-        find_operation(operation).validate(inputs)
-        return to_array(self.run((operation, "value"), self.rules[operation], *map(to_tensor, inputs)))
+        operation = find_operation(operation)
+        operation.validate(inputs)
+        purpose = (operation.name, operation.settings, "value")
+        return to_array(self.run(purpose, self.bind_rule(operation), *map(to_tensor, inputs)))
 
     def value_and_gradients(
-        self, operation: str, *inputs: Array, y_bar: Array
+        self, operation: str | Operation, *inputs: Array, y_bar: Array
     ) -> tuple[Array, tuple[Array | None, ...]]:
         """Y = f(x, …) and x_bar = y_bar · ∂y/∂x for each input, by the tape; None where it finds no connection."""
-        find_operation(operation).validate(inputs, y_bar)
+        operation = find_operation(operation)
+        operation.validate(inputs, y_bar)
+        rule = self.bind_rule(operation)
 
         def body(upstream: Tensor, *tensors: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
             with tf.GradientTape() as tape:
                 tape.watch(tensors)
-                y = self.rules[operation](*tensors)
+                y = rule(*tensors)
             return y, tape.gradient(y, tensors, output_gradients=upstream)
 
-        y, gradients = self.run((operation, "gradients"), body, *map(to_tensor, (y_bar, *inputs)))
+        purpose = (operation.name, operation.settings, "gradients")
+        y, gradients = self.run(purpose, body, *map(to_tensor, (y_bar, *inputs)))
         return to_array(y), tuple(None if g is None else to_array(g) for g in gradients)
 
-    def update(self, operation: str, *inputs: Array) -> None:
-        """Change the first input, the weights, in place by one step of an optimizer on a variable of its value."""
-        find_operation(operation).validate(inputs)
-        weights = to_tensor(inputs[0])
-        key = (operation, weights.shape, weights.dtype)
+    def update(self, operation: str | Operation, *inputs: Array) -> None:
+        """Change the weights and the optimizer's state in place by one step on variables of their values."""
+        operation = find_operation(operation)
+        operation.validate(inputs)
+        changed = len(operation.changed)  # these inputs come first
+        tensors = [to_tensor(x) for x in inputs]
+        key = (operation.name, operation.settings, *[(t.shape, t.dtype) for t in tensors[:changed]])
         if key not in self._variables:
-            self._variables[key] = tf.Variable(weights)
-        variable = self._variables[key]
-        variable.assign(weights)
-        self.run(
-            (operation, "update", weights.shape),
-            partial(self.rules[operation], variable),
-            *map(to_tensor, inputs[1:]),
-        )
-        inputs[0][...] = variable.numpy()
+            self._variables[key] = [tf.Variable(t) for t in tensors[:changed]]
+        variables = self._variables[key]
+        for variable, tensor in zip(variables, tensors, strict=False):
+            variable.assign(tensor)
+        self.run(key, partial(self.bind_rule(operation), *variables), *tensors[changed:])
+        for x, variable in zip(inputs, variables, strict=False):
+            x[...] = variable.numpy()
+
+    def bind_rule(self, operation: Operation) -> Rule:
+        """Return the operation's forward function with its options."""
+        return partial(self.rules[operation.name], **operation.keywords)
 
     def trainer(self, network: Network, weights: Mapping[str, Array], learning_rate: float) -> TensorFlowTrainer:
         """Return a trainer of the network that starts from a copy of these weights."""
@@ -95,23 +104,20 @@ class TensorFlowBackend:
 
 
 class TensorFlowTrainer:
-    """A network's weights as variables, and the step that changes them in place."""
+    """A network's weights and its optimizer's state as variables, and the step that changes them in place."""
 
     def __init__(
         self, backend: TensorFlowBackend, network: Network, weights: Mapping[str, Array], learning_rate: float
     ) -> None:
         self._variables = {name: tf.Variable(to_tensor(array), name=name) for name, array in weights.items()}
+        self._states = {
+            name: [tf.Variable(to_tensor(array)) for array in network.start_state(w)] for name, w in weights.items()
+        }
         self._layers = [
-            (
-                find_operation(layer.operation),
-                backend.rules[layer.operation],
-                [self._variables[p] for p in layer.parameters],
-            )
-            for layer in network.layers
+            (backend.bind_rule(layer.bound), [self._variables[p] for p in layer.parameters]) for layer in network.layers
         ]
-        self._loss = find_operation(network.loss)
-        self._loss_rule = backend.rules[network.loss]
-        self._update_rule = backend.rules[network.optimizer]
+        self._loss_rule = backend.bind_rule(network.bound_loss)
+        self._update_rule = backend.bind_rule(network.bound_optimizer)
         dtype = next(iter(self._variables.values())).dtype
         self._learning_rate = tf.constant(learning_rate, dtype=dtype)
         self._backend = backend
@@ -124,23 +130,34 @@ class TensorFlowTrainer:
         """Return the loss at the present weights."""
         return float(self._backend.run((id(self), "loss"), self._compute_loss, to_tensor(x), to_tensor(target)))
 
+    def predict(self, x: Array) -> Array:
+        """Return the network's output at the present weights."""
+        return to_array(self._backend.run((id(self), "predict"), self._compute_output, to_tensor(x)))
+
     def weights(self) -> dict[str, Array]:
         """Return a copy of the weights, by name."""
         return {name: variable.numpy().copy() for name, variable in self._variables.items()}
+
+    def state(self) -> dict[str, tuple[Array, ...]]:
+        """Return a copy of the optimizer's state for each weight, in the order of the operation's inputs."""
+        return {name: tuple([to_array(v).copy() for v in state]) for name, state in self._states.items()}
 
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
         with tf.GradientTape() as tape:
             loss = self._compute_loss(x, target)
         variables = list(self._variables.values())
-        for w, dw in zip(variables, tape.gradient(loss, variables), strict=True):
-            self._update_rule(w, dw, self._learning_rate)
+        gradients = tape.gradient(loss, variables)
+        for w, state, dw in zip(variables, self._states.values(), gradients, strict=True):
+            self._update_rule(w, *state, dw, self._learning_rate)
         return loss
 
     def _compute_loss(self, x: Tensor, target: Tensor) -> Tensor:
-        y = x
-        for _, rule, variables in self._layers:
-            y = rule(y, *variables)
-        return self._loss_rule(y, target)
+        return self._loss_rule(self._compute_output(x), target)
+
+    def _compute_output(self, x: Tensor) -> Tensor:
+        for rule, variables in self._layers:
+            x = rule(x, *variables)
+        return x
 
 
 def to_tensor(array: Array) -> Tensor:

@@ -12,7 +12,7 @@ from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
-from gradtwin.comparisons.scenarios.regression import REGRESSION
+from gradtwin.comparisons.scenarios.regression import REGRESSION, make_network
 from gradtwin.errors import unknown_name
 
 STEP = REGRESSION.name
@@ -24,7 +24,7 @@ FIGURES = "figures"
 BY_HAND = "by hand"
 
 #: The training step that is timed: L = Σ (X W − T)² / 2N, then W ← W − η dW.
-NETWORK = REGRESSION.network
+NETWORK = make_network((5, 3))
 LEARNING_RATE = REGRESSION.learning_rate
 
 Extents = tuple[int, int, int]

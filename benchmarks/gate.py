@@ -56,7 +56,7 @@ def _check_step(work: Work, mode: str, left: Stepped, right: Stepped) -> list[Ch
     rate, one = np.asarray(LEARNING_RATE, w.dtype), np.ones((), w.dtype)
     subject = Subject(STEP, work.dtype, mode)
     loss_bound, _ = bound_rule(lambda *inputs: (_compute_loss(*inputs)[0], ()), (x, target, w))
-    w_bound = bound_update(_step, (w, x, target, rate, one))
+    [w_bound] = bound_update(_step, (w, x, target, rate, one))
     left_loss, right_loss = (np.asarray(loss, w.dtype) for loss, _ in (left, right))
     return [
         compare_arrays(subject, "loss", "value", left_loss, right_loss, loss_bound),

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.lib.stride_tricks import sliding_window_view
 
 from gradtwin.backends.precision import Precision
 from gradtwin.errors import UnsupportedError
@@ -30,7 +31,9 @@ Reals = npt.NDArray[Any]
 UFUNCS: dict[np.ufunc, Callable[..., BoundedArray]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., BoundedArray]] = {}
 #: Functions that only move elements.
-STRUCTURAL = {np.reshape, np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to, np.ravel}
+STRUCTURAL = {
+    np.reshape, np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to, np.ravel, sliding_window_view,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,39 @@ class BoundedArray(NDArrayOperatorsMixin):
         """Swap two axes."""
         return self._structure(lambda part: part.swapaxes(first, second))
 
+    def transpose(self, *axes: Any) -> BoundedArray:
+        """Permute the axes, as an array does."""
+        return self._structure(lambda part: part.transpose(*axes))
+
+    def copy(self) -> BoundedArray:
+        """Return a copy."""
+        return self._structure(lambda part: part.copy())
+
     def sum(self, axis: Any = None, keepdims: bool = False) -> BoundedArray:
         """Sum over axes."""
         return FUNCTIONS[np.sum](self, axis, keepdims)
 
+    def mean(self, axis: Any = None, keepdims: bool = False) -> BoundedArray:
+        """Average over axes."""
+        return FUNCTIONS[np.mean](self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> BoundedArray:
+        """Return the largest element along an axis."""
+        return FUNCTIONS[np.max](self, axis, keepdims)
+
+    def argmax(self, axis: int) -> BoundedArray:
+        """Return the position of the first largest element along an axis."""
+        return FUNCTIONS[np.argmax](self, axis)
+
     def __getitem__(self, index: Any) -> BoundedArray:
         return self._structure(lambda part: part[index])
+
+    def __setitem__(self, index: Any, given: Any) -> None:
+        part = bounded(given, self.format)
+        for name in ("value", "error", "scale"):
+            getattr(self, name)[index] = getattr(part, name)
+        self.quantum = min(self.quantum, part.quantum)
+        self.cotangent = self.cotangent or part.cotangent
 
     def __len__(self) -> int:
         return len(self.value)

@@ -27,7 +27,8 @@ from gradtwin.comparisons.report.example import describe_example, write_script
 from gradtwin.comparisons.written import Written, is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
-#: Shrinking ends after so many seconds: each smaller point is judged and explained anew.
+#: Shrinking ends after so many seconds of this thread's own work, whatever else the machine does: each smaller point is
+#: judged and explained anew.
 SHRINKING_SECONDS = 10.0
 
 
@@ -157,10 +158,10 @@ def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool])
         nonlocal ends
         key = tuple((x.shape, x.strides, x.tobytes()) for x in inputs)
         if key not in known:  # a point is judged once, so that what failed in time fails again
-            known[key] = time.monotonic() < ends and fails(inputs)
+            known[key] = time.thread_time() < ends and fails(inputs)
         if known[key]:
             if not smallest:
-                ends = time.monotonic() + SHRINKING_SECONDS
+                ends = time.thread_time() + SHRINKING_SECONDS
             smallest.append(inputs)
             raise _FoundError
 

@@ -1,20 +1,21 @@
 """Faults to plant in the hand-derived rules: the negative controls of every check.
 
 Most fit every operation and are planted in each of its gradients by being listed once; the rest are one operation's
-own classic mistakes. A fault takes a rule and returns one that is wrong.
+own, in `classic_faults.py`. A fault takes a rule and returns one that is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gradtwin.backends.interface import Array, Operation, Pullback, Rule
 from gradtwin.backends.operations import OPERATIONS
+from gradtwin.comparisons.classic_faults import CLASSICS, Plant
 
-Plant = Callable[[Rule], Rule]
 #: (gradient, the rule's inputs, y_bar) → a wrong gradient
 Spoil = Callable[[Array, tuple[Array, ...], Array], Array]
 
@@ -33,13 +34,12 @@ def all_faults() -> Iterator[Fault]:
     """Yield every fault of every operation of the catalogue."""
     for operation in OPERATIONS.values():
         if operation.kind == "update":
-            for name, spoil, dtypes in _OF_UPDATES:
-                yield Fault(name, operation.name, _in_update(spoil), dtypes)
+            yield from _of_updates(operation)
         else:
             for name, spoil_value, dtypes in _OF_VALUES:
                 yield Fault(f"value: {name}", operation.name, _in_value(spoil_value), dtypes)
             yield from _of_gradients(operation)
-    for name, plant in _OF_ONE:
+    for name, plant in CLASSICS:
         operation_name, _, text = name.partition(": ")
         yield Fault(text, operation_name, plant)
 
@@ -47,7 +47,8 @@ def all_faults() -> Iterator[Fault]:
 def _of_gradients(operation: Operation) -> Iterator[Fault]:
     for i, input_name in enumerate(operation.inputs):
         for name, spoil, dtypes in _OF_GRADIENTS:
-            if spoil is _transpose and len(operation.shapes.inputs[i]) == 1 and operation.shapes.inputs[i] != ("...",):
+            core = operation.shapes.inputs[i]
+            if spoil is _transpose and core != ("...",) and sum(name != "1" for name in core) == 1:
                 continue  # the transpose of a vector is the vector
             yield Fault(f"{input_name}_bar: {name}", operation.name, _in_gradient(i, spoil), dtypes)
         yield Fault(f"{input_name}_bar: damages {input_name}", operation.name, _damaging_input(i))
@@ -56,13 +57,22 @@ def _of_gradients(operation: Operation) -> Iterator[Fault]:
         yield Fault("first two gradients swapped", operation.name, _swapped)
 
 
+def _of_updates(operation: Operation) -> Iterator[Fault]:
+    for i in operation.changed:
+        of = "" if i == 0 else f"{operation.inputs[i]}: "
+        counts = operation.shapes.inputs[i] == ()  # steps taken: whole, and the same in any format
+        for name, spoil, dtypes in _OF_UPDATES:
+            if not (counts and name in _NOT_OF_COUNTS):
+                yield Fault(f"{of}{name}", operation.name, _in_update(operation, i, spoil), dtypes)
+
+
 # Where a fault is planted.
 
 
 def _in_gradient(i: int, spoil: Spoil) -> Plant:
     def plant(rule: Rule) -> Rule:
-        def faulty(*inputs: Array) -> tuple[Array, tuple[Pullback, ...]]:
-            y, pullbacks = rule(*inputs)
+        def faulty(*inputs: Array, **options: Any) -> tuple[Array, tuple[Pullback, ...]]:
+            y, pullbacks = rule(*inputs, **options)
             wrong = list(pullbacks)
             wrong[i] = lambda y_bar: spoil(np.asarray(pullbacks[i](y_bar)), inputs, y_bar)
             return y, tuple(wrong)
@@ -74,8 +84,8 @@ def _in_gradient(i: int, spoil: Spoil) -> Plant:
 
 def _in_value(spoil: Callable[[Array], Array]) -> Plant:
     def plant(rule: Rule) -> Rule:
-        def faulty(*inputs: Array) -> tuple[Array, tuple[Pullback, ...]]:
-            y, pullbacks = rule(*inputs)
+        def faulty(*inputs: Array, **options: Any) -> tuple[Array, tuple[Pullback, ...]]:
+            y, pullbacks = rule(*inputs, **options)
             return spoil(np.asarray(y)), pullbacks
 
         return faulty
@@ -83,14 +93,15 @@ def _in_value(spoil: Callable[[Array], Array]) -> Plant:
     return plant
 
 
-def _in_update(spoil: Callable[[Array, Array, Array], Array]) -> Plant:
-    """Replace the step by `spoil(w, w after the right step, dw)`."""
+def _in_update(operation: Operation, i: int, spoil: Callable[[Array, Array, Array], Array]) -> Plant:
+    """Replace what the step leaves in the i-th input by `spoil(before, after the right step, dw)`."""
+    dw = operation.inputs.index("dw")
 
     def plant(rule: Rule) -> Rule:
-        def faulty(w: Array, dw: Array, *others: Array) -> None:
-            before = w.copy()
-            rule(w, dw, *others)
-            w[...] = spoil(before, w.copy(), dw)
+        def faulty(*inputs: Array, **options: Any) -> None:
+            before = inputs[i].copy()
+            rule(*inputs, **options)
+            inputs[i][...] = spoil(before, inputs[i].copy(), inputs[dw])
 
         return faulty
 
@@ -114,8 +125,8 @@ def _damaging_upstream(i: int) -> Plant:
 
 
 def _swapped(rule: Rule) -> Rule:
-    def faulty(*inputs: Array) -> tuple[Array, tuple[Pullback, ...]]:
-        y, (first, second, *rest) = rule(*inputs)
+    def faulty(*inputs: Array, **options: Any) -> tuple[Array, tuple[Pullback, ...]]:
+        y, (first, second, *rest) = rule(*inputs, **options)
         return y, (second, first, *rest)
 
     return faulty
@@ -200,74 +211,4 @@ _OF_UPDATES: tuple[tuple[str, Callable[[Array, Array, Array], Array], tuple[str,
     ("one entry off by 1e-10",       lambda w, after, dw: _one_entry(1e-10)(after),  _DOUBLE),
 )
 # fmt: on
-
-
-# Mistakes of one operation.
-
-
-def _dense_without_bias(rule: Rule) -> Rule:
-    return lambda x, w, b: (x @ w, rule(x, w, b)[1])
-
-
-def _dense_bias_unsummed(rule: Rule) -> Rule:
-    def faulty(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
-        y, (x_bar, w_bar, _) = rule(x, w, b)
-        return y, (x_bar, w_bar, lambda y_bar: y_bar[0].copy())
-
-    return faulty
-
-
-def _dense_bias_averaged(rule: Rule) -> Rule:
-    def faulty(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
-        y, (x_bar, w_bar, _) = rule(x, w, b)
-        return y, (x_bar, w_bar, lambda y_bar: y_bar.mean(axis=0))
-
-    return faulty
-
-
-def _rmse_gradient_of_mse(rule: Rule) -> Rule:
-    def faulty(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
-        r = p - t
-        return rule(p, t)[0], (lambda b: r * (2 * b / r.size), lambda b: r * (-2 * b / r.size))
-
-    return faulty
-
-
-def _root_of_sum(rule: Rule) -> Rule:
-    return lambda p, t: (np.sqrt(np.sum((p - t) ** 2)), rule(p, t)[1])
-
-
-def _half_forgotten(rule: Rule) -> Rule:
-    return lambda p, t: (np.mean((p - t) ** 2), rule(p, t)[1])
-
-
-def _mean_over_rows_only(rule: Rule) -> Rule:
-    return lambda p, t: (np.sum((p - t) ** 2) / len(p), rule(p, t)[1])
-
-
-def _sgd_out_of_place(_: Rule) -> Rule:
-    def faulty(w: Array, dw: Array, learning_rate: Array) -> None:
-        w = w - learning_rate * dw  # a new array, which the caller never sees
-
-    return faulty
-
-
-def _sgd_damages_gradient(_: Rule) -> Rule:
-    def faulty(w: Array, dw: Array, learning_rate: Array) -> None:
-        dw *= learning_rate
-        w -= dw
-
-    return faulty
-
-
-_OF_ONE: tuple[tuple[str, Plant], ...] = (
-    ("dense: bias left out", _dense_without_bias),
-    ("dense: b_bar of the first row alone", _dense_bias_unsummed),
-    ("dense: b_bar averaged over the batch", _dense_bias_averaged),
-    ("rmse: gradient of the mean square", _rmse_gradient_of_mse),
-    ("rmse: root of the sum, not the mean", _root_of_sum),
-    ("half-mse: 1/2 forgotten in the value", _half_forgotten),
-    ("mse: mean over the rows alone", _mean_over_rows_only),
-    ("sgd: a new array, not in place", _sgd_out_of_place),
-    ("sgd: damages the gradient", _sgd_damages_gradient),
-)
+_NOT_OF_COUNTS = ("learning rate ignored", "step transposed", "low-precision detour")

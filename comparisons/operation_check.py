@@ -11,23 +11,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradtwin.backends.interface import Array, Backend, Operation
-from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.report.data import Cause, Check
-from gradtwin.comparisons.running_error import bound_rule, bound_update
+from gradtwin.comparisons.running_error import bound_operation
 from gradtwin.errors import GradTwinError
 
 
 def check_operation(
-    name: str, inputs: Sequence[Array], y_bar: Array | None, left: Backend, right: Backend
+    name: str | Operation, inputs: Sequence[Array], y_bar: Array | None, left: Backend, right: Backend
 ) -> list[Check]:
     """Compare the value and every gradient, or the update, of an operation; one Check for each, with its side effects.
 
     `left` is judged against `right`; the allowed error is that of the catalogue's own rule at these inputs.
     """
     operation = find_operation(name)
-    subject = Subject(name, inputs[0].dtype.newbyteorder("=").name, right.mode)
+    subject = Subject(operation.name, inputs[0].dtype.newbyteorder("=").name, right.mode)
     with np.errstate(all="ignore"):  # an overflow or a NaN is judged, like any other value
         if y_bar is None:
             return _check_update(operation, subject, inputs, left, right)
@@ -45,7 +44,7 @@ def _check_gradients(
     given = [*inputs, y_bar]
     before = [x.copy() for x in given]
     try:
-        y, gradients = left.value_and_gradients(operation.name, *inputs, y_bar=y_bar)
+        y, gradients = left.value_and_gradients(operation, *inputs, y_bar=y_bar)
     except GradTwinError:
         raise
     except Exception as error:  # whatever a judged rule raises is its failure, not ours
@@ -56,8 +55,8 @@ def _check_gradients(
         return [contract, side_effects]
 
     inputs, y_bar = before[:-1], before[-1]
-    right_y, right_gradients = right.value_and_gradients(operation.name, *inputs, y_bar=y_bar)
-    y_bound, bounds = bound_rule(RULES[operation.name], inputs, y_bar)
+    right_y, right_gradients = right.value_and_gradients(operation, *inputs, y_bar=y_bar)
+    y_bound, *bounds = bound_operation(operation, inputs, y_bar)
     checks = [contract, compare_arrays(subject, "value", "value", y, right_y, y_bound)]
     for i, (mine, theirs, bound) in enumerate(zip(gradients, right_gradients, bounds, strict=True)):
         title = f"gradient of input {i} ({operation.inputs[i]})"
@@ -74,18 +73,29 @@ def _check_update(
     operation: Operation, subject: Subject, inputs: Sequence[Array], left: Backend, right: Backend
 ) -> list[Check]:
     before = [x.copy() for x in inputs]
-    weights, others = writable(inputs[0]), inputs[1:]
+    changed = operation.changed
+    given = [writable(x) if i in changed else x for i, x in enumerate(inputs)]
     try:
-        left.update(operation.name, weights, *others)
+        left.update(operation, *given)
     except GradTwinError:
         raise
     except Exception as error:  # as above
         return [subject.check("contract", "contract", "mismatch", _raised(error))]
-    side_effects = _check_side_effects(subject, operation.inputs[1:], others, before[1:])
-    expected = before[0].astype(before[0].dtype.newbyteorder("="))
-    right.update(operation.name, expected, *before[1:])
-    bound = bound_update(RULES[operation.name], before)
-    return [compare_arrays(subject, "update", "update", weights, expected, bound), side_effects]
+    kept = [i for i in range(len(inputs)) if i not in changed]
+    names, others, expected_others = (
+        [operation.inputs[i] for i in kept],
+        [given[i] for i in kept],
+        [before[i] for i in kept],
+    )
+    side_effects = _check_side_effects(subject, names, others, expected_others)
+    expected = [x.astype(x.dtype.newbyteorder("=")) for x in before]
+    right.update(operation, *expected)
+    bounds = bound_operation(operation, before)
+    checks = []
+    for i, bound in zip(changed, bounds, strict=True):
+        title = "update" if i == 0 else f"update of {operation.inputs[i]}"
+        checks.append(compare_arrays(subject, title, "update", given[i], expected[i], bound))
+    return [*checks, side_effects]
 
 
 def writable(array: Array) -> Array:

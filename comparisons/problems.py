@@ -19,6 +19,7 @@ from hypothesis.extra import numpy as hnp
 from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.precision import Precision, precision_of
 from gradtwin.backends.signature import Shape
+from gradtwin.comparisons.domains import DOMAINS
 
 # Hypothesis keeps tables of its own; left alone it would make a folder for them wherever the user happens to be.
 os.environ.setdefault(
@@ -27,24 +28,28 @@ os.environ.setdefault(
 )
 
 #: Examples drawn for each operation and dtype.
-PROFILES = {"quick": 20, "default": 100, "thorough": 2000}
+PROFILES = {"quick": 10, "default": 40, "thorough": 2000}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """An operation's inputs and, unless it is an update, the upstream gradient, with how they were made."""
+    """An operation's inputs and, unless it is an update, the upstream gradient, with how they were made.
 
+    `operation` has the options bound that were drawn with them.
+    """
+
+    operation: Operation
     inputs: tuple[Array, ...]
     y_bar: Array | None
     made_of: str
 
     def describe(self) -> str:
         """Return the arrays as NumPy would print them, short ones whole."""
-        lines = [f"values: {self.made_of}"]
+        lines = [f"{self.operation.title}; values: {self.made_of}"]
         arrays = [*self.inputs] + ([] if self.y_bar is None else [self.y_bar])
-        for array in arrays:
+        for name, array in zip((*self.operation.inputs, "y_bar"), arrays, strict=False):
             shown = np.array2string(np.asarray(array), threshold=12, edgeitems=2, separator=", ")
-            lines.append(f"{array.shape} {array.dtype}: {' '.join(shown.split())}")
+            lines.append(f"{name} {array.shape} {array.dtype}: {' '.join(shown.split())}")
         return "\n".join(lines)
 
 
@@ -140,9 +145,12 @@ def _cancelling(
             arrays[0],
             *(arrays[0] * nearly if s == shapes[0] else a for a, s in zip(arrays[1:], shapes[1:], strict=True)),
         ]
+    summed = cores[0][-1]
+    if len(cores) < 2 or summed not in cores[1]:
+        return arrays
     first, second = (np.array(array) for array in arrays[:2])
     half = first.shape[-1] // 2 if first.ndim else 0
-    axis = -2 if second.ndim > 1 else -1
+    axis = max(cores[1].index(summed) - len(cores[1]), -second.ndim)
     if half:
         first[..., half : 2 * half] = first[..., :half] * (1 + 8 * precision.u)
         rows = np.moveaxis(second, axis, 0)
@@ -168,18 +176,26 @@ def build_problem(operation: Operation, dtype: np.dtype[Any], shapes: list[Shape
     rng = np.random.default_rng(seed)
     precision = precision_of(dtype)
     made = VALUES[values](rng, shapes, operation, precision)
-    with np.errstate(all="ignore"):
-        inputs = [np.asarray(x, dtype=dtype) for x in made]
-    return _with_upstream(operation, inputs, lambda shape: _ordinary(rng, shape), values)
+    return _with_upstream(operation, dtype, made, lambda shape: _ordinary(rng, shape), values)
 
 
 def _with_upstream(
-    operation: Operation, inputs: list[Array], draw_values: Callable[[Shape], Array], made_of: str
+    operation: Operation,
+    dtype: np.dtype[Any],
+    made: Sequence[Array],
+    draw_values: Callable[[Shape], Array],
+    made_of: str,
 ) -> Problem:
+    """Return the problem of these values, each moved into its input's domain, and of an upstream gradient."""
+    inputs = []
+    for name, x in zip(operation.inputs, made, strict=True):
+        with np.errstate(all="ignore"):
+            admitted = DOMAINS[operation.domains[name]](x) if name in operation.domains else x
+            inputs.append(np.asarray(admitted, dtype=dtype))
     if operation.kind == "update":
-        return Problem(tuple(inputs), None, made_of)
-    y_bar = np.asarray(draw_values(operation.output_shape(inputs)), dtype=inputs[0].dtype)
-    return Problem(tuple(inputs), y_bar, made_of)
+        return Problem(operation, tuple(inputs), None, made_of)
+    y_bar = np.asarray(draw_values(operation.output_shape(inputs)), dtype=dtype)
+    return Problem(operation, tuple(inputs), y_bar, made_of)
 
 
 @st.composite
@@ -204,7 +220,9 @@ def shapes_of(draw: st.DrawFn, operation: Operation, largest: int) -> list[Shape
         kept = [name for name in core if name not in dropped]
         for name in kept:
             if name not in extents:
-                extents[name] = int(name) if name.isdigit() else draw(st.integers(smallest, largest))
+                low, high = operation.extents.get(name, (smallest, largest))
+                low = max(low, smallest)
+                extents[name] = int(name) if name.isdigit() else draw(st.integers(low, max(low, min(high, largest))))
         cores.append(tuple(extents[name] for name in kept))
     if operation.stacked and draw(st.integers(0, 3)) == 3:
         stacks = draw(
@@ -220,24 +238,34 @@ def shapes_of(draw: st.DrawFn, operation: Operation, largest: int) -> list[Shape
 
 @st.composite
 def problems(draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], largest: int = 64) -> Problem:
-    """Draw a problem: element by element, or large by seed; shrinks towards small shapes, zeros and C order."""
+    """Draw a problem: element by element, or large by seed; shrinks towards small shapes, zeros and C order.
+
+    The operation's options are drawn too; they shrink towards the defaults.
+    """
+    operation = draw(st.sampled_from(operation.variants()))
     if draw(st.booleans()):
         # Now and then a contraction over thousands, thin so that it stays quick.
         seed = draw(st.integers(0, 2**32 - 1))
         shapes = draw(shapes_of(operation, largest))
-        if draw(st.integers(0, 3)) == 3:
+        if not operation.derived and draw(st.integers(0, 3)) == 3:
             shapes = _lengthen(operation, shapes, draw(st.integers(largest, 8192)))
         problem = build_problem(operation, dtype, shapes, draw(st.sampled_from(list(VALUES))), seed)
     else:
-        elements = _elements(dtype)
-        inputs = [draw(hnp.arrays(dtype, shape, elements=elements)) for shape in draw(shapes_of(operation, 4))]
-        problem = _with_upstream(
-            operation,
-            inputs,
-            lambda shape: draw(hnp.arrays(dtype, shape, elements=elements)),
-            "element by element",
-        )
+        problem = draw(_by_element(operation, dtype, _elements(dtype), "element by element"))
     return with_layouts(problem, [draw(st.sampled_from(list(LAYOUTS))) for _ in range(len(problem.inputs) + 1)])
+
+
+@st.composite
+def _by_element(
+    draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], elements: st.SearchStrategy[Any], made_of: str
+) -> Problem:
+    """Draw a small problem element by element; shrinks towards few elements that are zero."""
+
+    def draw_values(shape: Shape) -> Array:
+        return draw(hnp.arrays(dtype, shape, elements=elements))
+
+    made = [draw_values(shape) for shape in draw(shapes_of(operation, 4))]
+    return _with_upstream(operation, dtype, made, draw_values, made_of)
 
 
 def with_layouts(problem: Problem, layouts: list[str]) -> Problem:
@@ -245,30 +273,25 @@ def with_layouts(problem: Problem, layouts: list[str]) -> Problem:
     inputs = tuple(LAYOUTS[name](x) for name, x in zip(layouts, problem.inputs, strict=False))
     y_bar = None if problem.y_bar is None else LAYOUTS[layouts[-1]](problem.y_bar)
     used = layouts[: len(inputs)] + ([] if y_bar is None else layouts[-1:])
-    return Problem(inputs, y_bar, f"{problem.made_of}; layouts: {', '.join(used)}")
+    return Problem(problem.operation, inputs, y_bar, f"{problem.made_of}; layouts: {', '.join(used)}")
 
 
 def special_problems(operation: Operation, dtype: np.dtype[Any]) -> st.SearchStrategy[Problem]:
     """Draw small problems with infinities and NaN among the elements; shrinks towards zeros."""
     elements = st.one_of(_elements(dtype), st.sampled_from([np.inf, -np.inf, np.nan]).map(dtype.type))
-
-    @st.composite
-    def draw_problem(draw: st.DrawFn) -> Problem:
-        inputs = [draw(hnp.arrays(dtype, shape, elements=elements)) for shape in draw(shapes_of(operation, 4))]
-        return _with_upstream(
-            operation,
-            inputs,
-            lambda shape: draw(hnp.arrays(dtype, shape, elements=elements)),
-            "with infinities and NaN",
-        )
-
-    return draw_problem()
+    return _by_element(operation, dtype, elements, "with infinities and NaN")
 
 
 def shapes_from(operation: Operation, sizes: Sequence[int]) -> list[Shape]:
-    """Return the shapes of an operation's inputs for extents in the order of the signature's dimensions."""
+    """Return the shapes of an operation's inputs for extents in the order of the signature's dimensions.
+
+    Beyond the last they start again; extents that the operation limits are kept within its limits.
+    """
     names = dict.fromkeys(name for core in operation.shapes.inputs for name in core)
-    extents = dict(zip(names, sizes, strict=False))
+    extents = {}
+    for k, name in enumerate(names):
+        low, high = operation.extents.get(name, (0, max(sizes)))
+        extents[name] = int(name) if name.isdigit() else min(max(sizes[k % len(sizes)], low), high)
     return [
         tuple(sizes[:2]) if core == ("...",) else tuple(extents[name] for name in core)
         for core in operation.shapes.inputs
@@ -276,11 +299,11 @@ def shapes_from(operation: Operation, sizes: Sequence[int]) -> list[Shape]:
 
 
 def _lengthen(operation: Operation, shapes: list[Shape], length: int) -> list[Shape]:
-    """Make one summed dimension long and keep the others short."""
+    """Make one summed dimension long, or a row of the only input, and keep the others short."""
     cores = operation.shapes.inputs
     if cores[0] == ("...",):
         return [(length,) if core == ("...",) else shape for core, shape in zip(cores, shapes, strict=True)]
-    shared = next(name for name in cores[0] if sum(name in core for core in cores) > 1)
+    shared = next((name for name in cores[0] if sum(name in core for core in cores) > 1), cores[0][-1])
     lengthened = []
     for core, shape in zip(cores, shapes, strict=True):
         kept = [name for name in core if not name.endswith("?")] if len(shape) < len(core) else list(core)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Rule
+from gradtwin.backends.interface import Array, Operation, Rule
+from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.precision import precision_of
-from gradtwin.comparisons import error_rules  # noqa: F401  (registers how errors pass through NumPy's functions)
 from gradtwin.comparisons.bounded_array import BoundedArray, Format, Reals, bounded
+from gradtwin.comparisons.error_rules import ELEMENTARY_ROUNDINGS  # registers NumPy's functions as well
 
 #: Below so many elements in all, values of float64 rules are held in longdouble, whose products are not BLAS.
 LONGDOUBLE_ELEMENTS = 4096
@@ -26,6 +28,18 @@ class Bound:
     scale: Reals
 
 
+def bound_operation(operation: Operation, inputs: Sequence[Array], y_bar: Array | None = None) -> tuple[Bound, ...]:
+    """Return the bounds of an operation's value and gradients, or of all that an update changes, by the NumPy rule."""
+    rule = partial(RULES[operation.name], **operation.keywords)
+    if operation.kind == "update":
+        return bound_update(rule, inputs, operation.changed)
+    value, gradients = bound_rule(rule, inputs, y_bar)
+    if operation.elementary:
+        one_kernel = ELEMENTARY_ROUNDINGS * _format_for(inputs).u * np.abs(value.value).astype(np.float64)
+        value = replace(value, error=np.maximum(value.error, one_kernel))
+    return value, *gradients
+
+
 def bound_rule(rule: Rule, inputs: Sequence[Array], y_bar: Array | None = None) -> tuple[Bound, tuple[Bound, ...]]:
     """Return the bounds of a rule's value and, with y_bar, of each of its gradients."""
     form = _format_for(inputs)
@@ -37,13 +51,13 @@ def bound_rule(rule: Rule, inputs: Sequence[Array], y_bar: Array | None = None) 
         return _as_bound(y, form), tuple(_as_bound(pullback(upstream), form) for pullback in pullbacks)
 
 
-def bound_update(rule: Rule, inputs: Sequence[Array]) -> Bound:
-    """Return the bound of the weights that an optimizer's rule leaves in its first input."""
+def bound_update(rule: Rule, inputs: Sequence[Array], changed: Sequence[int] = (0,)) -> tuple[Bound, ...]:
+    """Return the bounds of what an optimizer's rule leaves in the inputs that it changes in place."""
     form = _format_for(inputs)
     with np.errstate(all="ignore"):
-        weights, *others = [BoundedArray.of(x, form) for x in inputs]
-        rule(weights, *others)
-        return _as_bound(weights, form)
+        given = [BoundedArray.of(x, form) for x in inputs]
+        rule(*given)
+        return tuple(_as_bound(given[i], form) for i in changed)
 
 
 def _format_for(inputs: Sequence[Array]) -> Format:

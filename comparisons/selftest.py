@@ -49,7 +49,7 @@ def selftest(*, seed: int = 0, progress: Progress | None = None) -> Report:
     }
     checks: list[Check] = []
     for (name, dtype), drawn in problems.items():
-        judged = [check_operation(name, p.inputs, p.y_bar, NumpyBackend(), right) for p in drawn]
+        judged = [check_operation(p.operation, p.inputs, p.y_bar, NumpyBackend(), right) for p in drawn]
         verdict = worst_verdict(check.verdict for found in judged for check in found)
         checks.append(Check("correct rule", name, "gradient", dtype, "eager", verdict, examples=len(drawn)))
 
@@ -71,7 +71,7 @@ def _catch(operation: str, fault: str, dtype: str, left: NumpyBackend, problems:
     for problem in problems:
         inputs = [x.copy() for x in problem.inputs]
         y_bar = None if problem.y_bar is None else problem.y_bar.copy()
-        for check in check_operation(operation, inputs, y_bar, left, right):
+        for check in check_operation(problem.operation, inputs, y_bar, left, right):
             if check.verdict == "mismatch":
                 shapes = " ".join(_show(x.shape) for x in problem.inputs)
                 return Catch(operation, fault, dtype, f"{check.stage}: {check.name}", shapes)
@@ -87,7 +87,12 @@ def _as_check(catch: Catch) -> Check:
 
 
 def _problems(operation: Operation, dtype: str, seed: int) -> list[Problem]:
-    return [build_problem(operation, np.dtype(dtype), shapes_from(operation, sizes), "normal", seed) for sizes in SIZES]
+    """Return a problem of each size, and one of each option beside the defaults."""
+    cases = [(operation, sizes) for sizes in SIZES] + [(variant, SIZES[1]) for variant in operation.variants()[1:]]
+    return [
+        build_problem(variant, np.dtype(dtype), shapes_from(operation, sizes), "normal", seed)
+        for variant, sizes in cases
+    ]
 
 
 def _show(shape: Shape) -> str:

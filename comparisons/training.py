@@ -1,32 +1,32 @@
 """Training in lock step: each step, from the same weights and batch, every rule on both backends is compared.
 
-Beside it each backend trains freely from the same start; how far the two drift apart is a curve, not a verdict, for
-rounding errors grow along a trajectory.
+Beside it each backend trains freely from the same start; how far the two drift apart, and when they first decide
+differently, is a curve and a step, not a verdict, for rounding errors grow along a trajectory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradtwin.backends.interface import Array, Backend
-from gradtwin.backends.network import Network
-from gradtwin.backends.operations import find_operation
+from gradtwin.backends.network import Network, check_batch
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.comparator import merge_checks
 from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.report.files import read_arrays
 from gradtwin.comparisons.scenarios import find_scenario
-from gradtwin.comparisons.scenarios.interface import ScenarioData
+from gradtwin.comparisons.scenarios.interface import Decision, Request, Scenario, ScenarioData
 from gradtwin.comparisons.suite import Progress
-from gradtwin.errors import ArgumentValueError, InputFileError
+from gradtwin.comparisons.training_data import prepare_data, read_data
+from gradtwin.comparisons.training_pictures import make_picture
+from gradtwin.errors import ArgumentValueError, unknown_name
 
 
 def train(
@@ -34,160 +34,241 @@ def train(
     *,
     steps: int | None = None,
     learning_rate: float | None = None,
+    batch: int | None = None,
     loss: str | None = None,
+    activation: str | None = None,
+    init_mean: float | None = None,
     dtype: str = "float64",
-    mode: str = "eager",
+    mode: str = "graph",
     data: str | Path | Mapping[str, Array] | None = None,
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Train a scenario on both backends in lock step; what is not given is as published.
 
-    `data` is an `.npz` file, or a mapping, with x_train, y_train, x_test, y_test and, if wanted, start weights under
-    their names. The report's `extra` has the losses, taken before each step's update, the weights and the drift.
+    `data` is an `.npz` file, or a mapping, with x_train, y_train, x_test, y_test and, for `regression`, start weights
+    under their names; or `"mnist"`. `batch` samples make a step; `activation` and `init_mean` are the exercises of
+    scenarios that have them. The report's `extra` has the losses, taken before each step's update, the weights and the
+    drift.
 
     Raises ArgumentValueError for unknown names and impossible numbers, InputFileError for data that don't fit.
     """
     published = find_scenario(scenario)
-    steps = published.steps if steps is None else steps
-    learning_rate = published.learning_rate if learning_rate is None else learning_rate
     seed = published.seed if seed is None else seed
-    if steps < 1:
-        raise ArgumentValueError(f"steps: got {steps}; expected at least 1.")
+    learning_rate = published.learning_rate if learning_rate is None else learning_rate
     if not (np.isfinite(learning_rate) and learning_rate > 0):
         raise ArgumentValueError(f"learning_rate: got {learning_rate}; expected a finite number above 0.")
-    network = published.network
-    if loss is not None:
-        if find_operation(loss).kind != "loss":
-            raise ArgumentValueError(f"loss: {loss!r} is not a loss; expected one such as 'half-mse' or 'rmse'.")
-        network = replace(network, loss=loss)
+    if steps is not None and steps < 1:
+        raise ArgumentValueError(f"steps: got {steps}; expected at least 1.")
     if dtype == "bfloat16":
         raise ArgumentValueError(
             "dtype: bfloat16 is not NumPy's own, which widens its products; expected another to train in."
         )
-    prepared = _prepare(published.make_data(seed, _read_data(data)), find_dtype(dtype))
+    request = Request(seed, read_data(data), activation, init_mean)
+    _check_options(published, request)
+    network, given = published.prepare(request)
+    if loss is not None:
+        network = replace(network, loss=loss)
+    prepared = prepare_data(given, find_dtype(dtype), network)
+    count = prepared.x_train.shape[network.sample_axis]
+    check_batch(batch, count)
+    size = min(published.batch, count) if batch is None and published.batch else batch
+    per_epoch = 1 if size is None else -(-count // size)
+    wanted = published.count_steps(count, size) if steps is None else steps
+
     left, right = get_backend("numpy"), get_backend("tensorflow", mode)
-    run = _Run(network, prepared, learning_rate, left, right)
-    for step in range(steps):
-        if progress and step % 10 == 0:
-            progress(step, steps, f"{scenario} {dtype} {mode}")
-        run.step(step)
+    run = _Run(network, prepared, published.decision, learning_rate, left, right)
+    for number, (x, target) in enumerate(_batches(network, prepared, size, wanted)):
+        if progress and number % 10 == 0:
+            progress(number, wanted, f"{scenario} {dtype} {mode}")
+        run.step(number, x, target, test=number % per_epoch == 0)
         if run.stopped:
             break
-    words = [f"gradtwin train {scenario} --steps {steps} --learning-rate {learning_rate} --loss {network.loss}"]
-    words += [
-        f"--dtype {dtype} --mode {mode} --seed {seed}",
-        f"--data {data}" if isinstance(data, str | Path) else "",
-    ]
+    options = {
+        "steps": wanted, "learning-rate": learning_rate, "batch": size, "loss": network.loss, "activation": activation,
+        "init-mean": init_mean, "dtype": dtype, "mode": mode, "seed": seed,
+        "data": data if isinstance(data, str | Path) else None,
+    }  # fmt: skip
+    words = [f"--{name}={value}" for name, value in options.items() if value is not None]
     with np.errstate(all="ignore"):  # a run that has overflown is reported too
-        summary = run.summary(scenario)
-    return Report("train", run.checks(), seed, " ".join(words).strip(), describe_environment(), summary)
+        summary = run.summary(scenario, per_epoch)
+        summary["picture"] = make_picture(published.picture, network, prepared, run.trainers)
+    return Report(
+        "train", run.checks(), seed, f"gradtwin train {scenario} {' '.join(words)}", describe_environment(), summary
+    )
+
+
+def _check_options(scenario: Scenario, request: Request) -> None:
+    for name in ("activation", "init_mean"):
+        if getattr(request, name) is not None and name not in scenario.options:
+            raise ArgumentValueError(
+                f"{name}: {scenario.name} has no such option; it has {', '.join(scenario.options) or 'none'}."
+            )
+    if request.activation is not None and request.activation not in scenario.activations:
+        raise unknown_name("activation", request.activation, scenario.activations)
+    if request.init_mean is not None and not np.isfinite(request.init_mean):
+        raise ArgumentValueError(f"init_mean: got {request.init_mean}; expected a finite number.")
+
+
+def _batches(network: Network, data: ScenarioData, size: int | None, steps: int) -> Iterator[tuple[Array, Array]]:
+    """Yield so many batches, over the training data again and again, in their order."""
+    left = steps
+    while left > 0:
+        for x, target in network.batches(data.x_train, data.y_train, size):
+            yield x, target
+            left -= 1
+            if left == 0:
+                return
 
 
 @dataclass
-class _Losses:
-    train: list[float]
-    test: list[float]
+class _Curves:
+    """What one backend's free run leaves: a loss for each step, and for each epoch."""
+
+    train: list[float] = field(default_factory=list)
+    test: list[float] = field(default_factory=list)
 
 
 class _Run:
     """The two free runs, the comparison at the NumPy run's weights, and what came of them."""
 
     def __init__(
-        self, network: Network, data: ScenarioData, learning_rate: float, left: Backend, right: Backend
+        self,
+        network: Network,
+        data: ScenarioData,
+        decision: Decision,
+        learning_rate: float,
+        left: Backend,
+        right: Backend,
     ) -> None:
-        self.network, self.data = network, data
+        self.network, self.data, self.decision = network, data, decision
         self.backends = {"numpy": left, "tensorflow": right}
         self.trainers = {n: b.trainer(network, data.weights, learning_rate) for n, b in self.backends.items()}
-        self.losses = {name: _Losses([], []) for name in self.backends}
+        self.curves = {name: _Curves() for name in self.backends}
         self.drift: list[float] = []
+        self.differing: int | None = None
         self.stopped: str | None = None
         self._rate = np.asarray(learning_rate, dtype=data.x_train.dtype)
-        self._found: dict[str, list[Check]] = {}
+        self._found: dict[str, Check] = {}
 
-    def step(self, number: int) -> None:
+    def step(self, number: int, x: Array, target: Array, test: bool) -> None:
         """Compare every rule at the NumPy run's weights, then let both runs take their own step."""
         with np.errstate(all="ignore"):
-            self._compare(number)
+            self._compare(number, x, target)
+            if test:
+                self._test(number)
             for name, trainer in self.trainers.items():
-                self.losses[name].test.append(trainer.loss(self.data.x_test, self.data.y_test))
-                self.losses[name].train.append(trainer.step(self.data.x_train, self.data.y_train))
-                if not np.isfinite(self.losses[name].train[-1]):
-                    self.stopped = (
-                        f"the loss on {name} is {self.losses[name].train[-1]} at step {number}; training stopped."
-                    )
+                before = trainer.weights() if self.stopped is None else {}
+                loss = trainer.step(x, target)
+                self.curves[name].train.append(loss)
+                if self.stopped is None and not np.isfinite(loss):
+                    where = self._find_not_finite(self.backends[name], before, x)
+                    self.stopped = f"the loss on {name} is {loss} at step {number}, {where}; training stopped."
             left, right = (trainer.weights() for trainer in self.trainers.values())
             self.drift.append(max(_distance(left[name], right[name]) for name in left))
 
     def checks(self) -> tuple[Check, ...]:
         """Return one check for each rule and quantity, over all steps."""
-        checks = [merge_checks(found) for found in self._found.values()]
+        checks = list(self._found.values())
         if self.stopped:
             cause = Cause("nan", True, "", f"{self.stopped} Lower the learning rate.")
             dtype, mode = self.data.x_train.dtype.name, self.backends["tensorflow"].mode
             checks.append(Check("loss stays finite", "training", "value", dtype, mode, "inconclusive", causes=(cause,)))
         return tuple(checks)
 
-    def summary(self, scenario: str) -> dict[str, Any]:
+    def summary(self, scenario: str, per_epoch: int) -> dict[str, Any]:
         """Return the keys of the JSON report that only training has."""
         weights = {name: trainer.weights() for name, trainer in self.trainers.items()}
         return {
             "scenario": scenario,
             "steps": len(self.drift),
-            "loss": {name: losses.train for name, losses in self.losses.items()},
-            "test_loss": {name: losses.test for name, losses in self.losses.items()},
-            "metrics": {name: self._metrics(name, weights[name]) for name in self.backends},
+            "steps_per_epoch": per_epoch,
+            "loss": {name: curves.train for name, curves in self.curves.items()},
+            "test_loss": {name: curves.test for name, curves in self.curves.items()},
+            "metrics": {name: self._metrics(trainer) for name, trainer in self.trainers.items()},
             "weights": {side: {name: w.tolist() for name, w in arrays.items()} for side, arrays in weights.items()},
             "true_weights": {name: w.tolist() for name, w in (self.data.true_weights or {}).items()},
             "drift": self.drift,
+            "decisions_differ_at": self.differing,
         }
 
-    def _metrics(self, name: str, weights: Mapping[str, Array]) -> dict[str, float]:
-        backend, trainer = self.backends[name], self.trainers[name]
-        y = self.data.x_test
-        for layer in self.network.layers:
-            y = backend.value(layer.operation, y, *[weights[p] for p in layer.parameters])
+    def _test(self, number: int) -> None:
+        """Take the test loss, and see whether both runs decide alike."""
+        decisions = []
+        for name, trainer in self.trainers.items():
+            self.curves[name].test.append(trainer.loss(self.data.x_test, self.data.y_test))
+            if self.decision != "none" and self.differing is None:
+                decisions.append(self._decide(trainer.predict(self.data.x_test)))
+        if decisions and not np.array_equal(decisions[0], decisions[1]):
+            self.differing = number
+
+    def _decide(self, y: Array) -> Array:
+        return y.argmax(axis=-1) if self.decision == "largest" else y > 0.5
+
+    def _metrics(self, trainer: Any) -> dict[str, float]:
+        data = self.data
+        y = trainer.predict(data.x_test)
         metrics = {
-            "train_loss": trainer.loss(self.data.x_train, self.data.y_train),
-            "test_loss": trainer.loss(self.data.x_test, self.data.y_test),
-            "max_output_error": float(np.max(np.abs(y - self.data.y_test), initial=0.0)),
+            "train_loss": trainer.loss(data.x_train, data.y_train),
+            "test_loss": trainer.loss(data.x_test, data.y_test),
+            "train_mse": _mean_square(trainer.predict(data.x_train), data.y_train),
+            "test_mse": _mean_square(y, data.y_test),
+            "max_output_error": float(np.max(np.abs(y - data.y_test), initial=0.0)),
         }
-        if self.data.true_weights:
-            errors = [_distance(weights[p], true, 1.0) for p, true in self.data.true_weights.items()]
+        if self.decision != "none":
+            metrics["accuracy"] = float(np.mean(self._decide(y) == self._decide(data.y_test)))
+        if data.true_weights:
+            weights = trainer.weights()
+            errors = [_distance(weights[p], true, 1.0) for p, true in data.true_weights.items()]
             metrics["max_weight_error"] = max(errors)
         return metrics
 
-    def _compare(self, number: int) -> None:
+    def _compare(self, number: int, x: Array, target: Array) -> None:
+        """Compare each layer, from the loss backwards, on the same inputs and upstream gradient, then each update."""
         left, right = self.backends.values()
-        weights = self.trainers["numpy"].weights()
-        y = self.data.x_train
-        inputs = []
-        for layer in self.network.layers:
-            inputs.append((y, *[weights[p] for p in layer.parameters]))
-            y = left.value(layer.operation, *inputs[-1])
+        weights, states = self.trainers["numpy"].weights(), self.trainers["numpy"].state()
+        layers = [(layer.bound, list(layer.parameters)) for layer in self.network.layers]
+        y, inputs = x, []
+        for operation, parameters in layers:
+            inputs.append((y, *[weights[p] for p in parameters]))
+            y = left.value(operation, *inputs[-1])
+        loss, optimizer = self.network.bound_loss, self.network.bound_optimizer
         one = np.ones((), dtype=y.dtype)
-        loss_inputs = (y, self.data.y_train)
-        self._keep(number, "loss", check_operation(self.network.loss, loss_inputs, one, left, right))
-        y_bar = left.value_and_gradients(self.network.loss, *loss_inputs, y_bar=one)[1][0]
-        for depth in reversed(range(len(inputs))):
-            layer = self.network.layers[depth]
+        self._keep(number, "loss", check_operation(loss, (y, target), one, left, right))
+        y_bar: Array | None = left.value_and_gradients(loss, y, target, y_bar=one)[1][0]
+        for depth in reversed(range(len(layers))):
+            operation, parameters = layers[depth]
             assert y_bar is not None
-            where = f"layer {depth}"
-            self._keep(number, where, check_operation(layer.operation, inputs[depth], y_bar, left, right))
-            y_bar, *gradients = left.value_and_gradients(layer.operation, *inputs[depth], y_bar=y_bar)[1]
-            for name, gradient in zip(layer.parameters, gradients, strict=True):
+            where = f"layer {depth} ({operation.name})"
+            self._keep(number, where, check_operation(operation, inputs[depth], y_bar, left, right))
+            y_bar, *gradients = left.value_and_gradients(operation, *inputs[depth], y_bar=y_bar)[1]
+            for name, gradient in zip(parameters, gradients, strict=True):
                 assert gradient is not None
-                update = (weights[name], gradient, self._rate)
-                found = check_operation(self.network.optimizer, update, None, left, right)
-                self._keep(number, f"{where}, {name}", found)
+                update = (weights[name], *states[name], gradient, self._rate)
+                self._keep(number, f"{where}, {name}", check_operation(optimizer, update, None, left, right))
 
     def _keep(self, number: int, where: str, checks: list[Check]) -> None:
+        """Merge the checks with those of earlier steps; a mismatch says at which step it was first."""
         for check in checks:
-            if check.verdict == "mismatch" and not any(c.verdict == "mismatch" for c in self._found.get(where, ())):
+            name = f"{where}: {check.name}"
+            before = self._found.get(name)
+            if check.verdict == "mismatch" and not (before and before.verdict == "mismatch"):
                 first = Cause("unknown", False, str(number), f"first at step {number}.")
                 check = replace(check, causes=(*check.causes, first))
-            name = f"{where}: {check.name}"
-            self._found.setdefault(name, []).append(replace(check, name=name))
+            check = replace(check, name=name)
+            self._found[name] = merge_checks([before, check]) if before else check
+
+    def _find_not_finite(self, backend: Backend, weights: Mapping[str, Array], x: Array) -> str:
+        """Return the words for the first layer whose output is not finite."""
+        for depth, layer in enumerate(self.network.layers):
+            x = backend.value(layer.bound, x, *[weights[p] for p in layer.parameters])
+            if not np.isfinite(x).all():
+                return f"first not finite after layer {depth} ({layer.operation})"
+        return "all layers' outputs being finite"
+
+
+def _mean_square(y: Array, target: Array) -> float:
+    return float(np.mean((y.astype(np.float64) - target) ** 2))
 
 
 def _distance(left: Array, right: Array, unit: float | None = None) -> float:
@@ -197,47 +278,3 @@ def _distance(left: Array, right: Array, unit: float | None = None) -> float:
     scale = float(np.max(np.abs(left))) if unit is None else unit
     gap = float(np.max(np.abs(left.astype(np.float64) - right)))
     return gap / scale if scale > 0 else gap
-
-
-def _read_data(data: str | Path | Mapping[str, Array] | None) -> Mapping[str, Array] | None:
-    if data is None:
-        return None
-    arrays = read_arrays(data) if isinstance(data, str | Path) else data
-    for name in ("x_train", "y_train", "x_test", "y_test"):
-        if name not in arrays:
-            raise InputFileError(
-                f"data: there is no array {name!r} among {', '.join(sorted(arrays)) or 'none'}; "
-                f"expected x_train, y_train, x_test and y_test."
-            )
-    return arrays
-
-
-def _prepare(data: ScenarioData, dtype: np.dtype[Any]) -> ScenarioData:
-    """Return the data in the dtype asked for, or raise InputFileError for what is not finite numbers."""
-
-    def convert(name: str, array: Array) -> Array:
-        if array.dtype.kind != "f":
-            raise InputFileError(
-                f"data: {name} has dtype {array.dtype}; expected floating numbers. Convert it with .astype(np.float64)."
-            )
-        bad = int(np.count_nonzero(~np.isfinite(array)))
-        if bad:
-            raise InputFileError(
-                f"data: {name} has {bad} NaN or infinite elements; expected finite numbers. Remove them."
-            )
-        return np.ascontiguousarray(array, dtype=dtype)
-
-    for part in ("train", "test"):
-        x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
-        if len(x) != len(y) or len(x) == 0:
-            raise InputFileError(
-                f"data: x_{part} has shape {x.shape} and y_{part} {y.shape}; expected as many samples, at least one."
-            )
-    return ScenarioData(
-        convert("x_train", data.x_train),
-        convert("y_train", data.y_train),
-        convert("x_test", data.x_test),
-        convert("y_test", data.y_test),
-        {name: convert(name, array) for name, array in data.weights.items()},
-        None if data.true_weights is None else {n: convert(n, a) for n, a in data.true_weights.items()},
-    )

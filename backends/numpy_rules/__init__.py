@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradtwin.backends.interface import Rule
-from gradtwin.backends.numpy_rules import linear, losses, optimizers
+from gradtwin.backends.numpy_rules import activations, convolution, linear, losses, normalization, optimizers
 from gradtwin.backends.operations import rules_by_name
 
-RULES: dict[str, Rule] = rules_by_name(linear, losses, optimizers)
+RULES: dict[str, Rule] = rules_by_name(activations, convolution, linear, losses, normalization, optimizers)

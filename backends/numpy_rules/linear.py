@@ -23,6 +23,27 @@ def dense(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
     )
 
 
+def linear(x: Array, w: Array) -> tuple[Array, tuple[Pullback, ...]]:
+    """Y = X Wᵀ;  X̄ = Ȳ W,  W̄ = Ȳᵀ X: the weights as (outputs, inputs)."""
+    return x @ w.T, (lambda y_bar: y_bar @ w, lambda y_bar: y_bar.T @ x)
+
+
+def prepend_one(x: Array) -> tuple[Array, tuple[Pullback, ...]]:
+    """Y = [1 X], a first column of ones, whose weights are then the bias;  X̄ = Ȳ without its first column."""
+    return np.pad(x, ((0, 0), (1, 0)), constant_values=1), (lambda y_bar: y_bar[:, 1:].copy(),)
+
+
+def dense_columns(x: Array, w: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
+    """Y = W X + b, samples in columns;  X̄ = Wᵀ Ȳ,  W̄ = Ȳ Xᵀ,  b̄ = Σₙ Ȳ as a column."""
+    y = w @ x
+    y += b
+    return y, (
+        lambda y_bar: w.T @ y_bar,
+        lambda y_bar: y_bar @ x.T,
+        lambda y_bar: y_bar.sum(axis=1, keepdims=True),
+    )
+
+
 def matmul(a: Array, b: Array) -> tuple[Array, tuple[Pullback, ...]]:
     """Y = A B;  Ā = Ȳ Bᵀ,  B̄ = Aᵀ Ȳ.
 

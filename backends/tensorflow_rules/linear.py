@@ -14,6 +14,21 @@ def dense(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return x @ w + b
 
 
+def linear(x: Tensor, w: Tensor) -> Tensor:
+    """Y = X Wᵀ."""
+    return tf.matmul(x, w, transpose_b=True)
+
+
+def prepend_one(x: Tensor) -> Tensor:
+    """Y = [1 X], a first column of ones."""
+    return tf.pad(x, ((0, 0), (1, 0)), constant_values=1)
+
+
+def dense_columns(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    """Y = W X + b, samples in columns."""
+    return w @ x + b
+
+
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """Y = A B, with a 1-D a as a row and a 1-D b as a column, as in np.matmul."""
     rows = a if a.shape.rank > 1 else a[tf.newaxis, :]

@@ -53,9 +53,12 @@ def _operations() -> Table:
 
 
 def _scenarios() -> Table:
-    table = Table("scenario", "steps", "learning rate", "what", title="\nscenarios", title_justify="left", box=None)
+    table = Table(
+        "scenario", "epochs", "batch", "learning rate", "what", title="\nscenarios", title_justify="left", box=None
+    )
     for scenario in SCENARIOS.values():
-        table.add_row(scenario.name, str(scenario.steps), str(scenario.learning_rate), scenario.summary)
+        batch = "all" if scenario.batch is None else str(scenario.batch)
+        table.add_row(scenario.name, str(scenario.epochs), batch, str(scenario.learning_rate), scenario.summary)
     return table
 
 

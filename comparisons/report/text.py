@@ -86,22 +86,21 @@ def _summary_table(checks: tuple[Check, ...]) -> Table:
 
 def _losses_table(report: Report) -> Group:
     extra = report.extra
-    losses, test = extra["loss"], extra["test_loss"]
-    table = make_table(
-        "step",
-        "loss NumPy",
-        "loss TensorFlow",
-        "test loss",
-        right=("step", "loss NumPy", "loss TensorFlow", "test loss"),
-    )
+    losses, test, per_epoch = extra["loss"], extra["test_loss"], extra["steps_per_epoch"]
+    columns = ("step", "loss NumPy", "loss TensorFlow", "test loss")
+    table = make_table(*columns, right=columns)
     count = len(losses["numpy"])
-    shown = sorted({*range(0, count, max(1, count // 10)), count - 1} - {-1})
-    for step in shown:
-        values = (losses["numpy"][step], losses["tensorflow"][step], test["numpy"][step])
+    # Ten steps: those before which an epoch ended, where there are enough of them, for these have a test loss.
+    every = max(1, count // 10) if count < 10 * per_epoch else count // (10 * per_epoch) * per_epoch
+    for step in sorted({*range(0, count, every), count - 1} - {-1}):
+        epoch, rest = divmod(step, per_epoch)
+        values = (losses["numpy"][step], losses["tensorflow"][step], *([] if rest else [test["numpy"][epoch]]))
         table.add_row(str(step), *[f"{value:.10g}" for value in values])
     lines = [
         f"{extra['scenario']}: {extra['steps']} steps; free-running drift at most {max(extra['drift'], default=0):.2g}"
     ]
+    if extra["decisions_differ_at"] is not None:
+        lines.append(f"the two free runs first decide differently at step {extra['decisions_differ_at']}")
     for side, metrics in extra["metrics"].items():
         lines.append(f"{side}: " + ", ".join(f"{name} {value:.6g}" for name, value in metrics.items()))
     for name, true in extra["true_weights"].items():

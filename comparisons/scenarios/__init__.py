@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from gradtwin.comparisons.scenarios.digits_dense import DIGITS_DENSE
 from gradtwin.comparisons.scenarios.interface import Scenario
+from gradtwin.comparisons.scenarios.layer_library import LAYER_LIBRARY
 from gradtwin.comparisons.scenarios.regression import REGRESSION
+from gradtwin.comparisons.scenarios.sincos import SINCOS
+from gradtwin.comparisons.scenarios.xor_logloss import XOR_LOGLOSS
 from gradtwin.errors import unknown_name
 
-SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (REGRESSION,)}
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario for scenario in (REGRESSION, SINCOS, XOR_LOGLOSS, DIGITS_DENSE, *LAYER_LIBRARY)
+}
 
 
 def find_scenario(name: str) -> Scenario:

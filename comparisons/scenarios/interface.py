@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.network import Network
+
+#: How a network's outputs are read as decisions: the largest of a row, above a threshold, or not at all.
+Decision = Literal["largest", "above half", "none"]
+
+
+#: What a picture of the trained network shows: curves over one input, the surface over two, some digits, or nothing.
+Picture = Literal["curves", "surface", "digits", "none"]
 
 
 @dataclass(frozen=True)
@@ -22,13 +30,41 @@ class ScenarioData:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a run asks of a scenario: the seed, data of its own, and the options that the scenario has."""
+
+    seed: int
+    arrays: Mapping[str, Array] | None = None
+    activation: str | None = None
+    init_mean: float | None = None
+
+
+@dataclass(frozen=True)
 class Scenario:
-    """A published system. `make_data(seed, arrays)` makes its data, or takes those that a file has instead."""
+    """A published system. `prepare(request)` makes its network and data, or takes the data that a file has instead.
+
+    `epochs` passes over the training data in batches of `batch` samples (None: all at once) are as published; where the
+    published data are another number of samples, an epoch is `epoch_samples` of them.
+    `options` are those of a Request that it has; `activations` what may stand for the published one.
+    """
 
     name: str
     summary: str
-    network: Network
-    steps: int
+    prepare: Callable[[Request], tuple[Network, ScenarioData]]
+    epochs: int
     learning_rate: float
     seed: int
-    make_data: Callable[[int, Mapping[str, Array] | None], ScenarioData]
+    batch: int | None = None
+    epoch_samples: int | None = None
+    decision: Decision = "none"
+    picture: Picture = "none"
+    options: tuple[str, ...] = ()
+    activations: tuple[str, ...] = field(default=("relu", "leaky-relu", "sigmoid", "tanh", "softplus"))
+
+    def count_steps(self, samples: int, batch: int | None) -> int:
+        """Return the number of steps that the published epochs take."""
+        if batch is None:
+            return self.epochs
+        if self.epoch_samples is None:
+            return self.epochs * -(-samples // batch)
+        return -(-self.epochs * self.epoch_samples // batch)

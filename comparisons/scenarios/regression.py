@@ -8,8 +8,18 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.network import Layer, Network
-from gradtwin.comparisons.scenarios.interface import Scenario, ScenarioData
+from gradtwin.comparisons.scenarios.interface import Request, Scenario, ScenarioData
 from gradtwin.errors import InputFileError
+
+
+def _prepare(request: Request) -> tuple[Network, ScenarioData]:
+    data = _make_data(request.seed, request.arrays)
+    return make_network(data.weights["w"].shape), data
+
+
+def make_network(shape: tuple[int, ...]) -> Network:
+    """Return the network whose weights have this shape."""
+    return Network([Layer("matmul", {"w": shape})], loss="half-mse", optimizer="sgd")
 
 
 def _make_data(seed: int, arrays: Mapping[str, Array] | None) -> ScenarioData:
@@ -41,9 +51,8 @@ def _from_file(rng: np.random.RandomState, arrays: Mapping[str, Array]) -> Scena
 REGRESSION = Scenario(
     name="regression",
     summary="targets = inputs @ true weights; 10 samples, 5 features, 3 outputs; full-batch gradient descent",
-    network=Network((Layer("matmul", ("w",)),), loss="half-mse", optimizer="sgd"),
-    steps=400,
+    prepare=_prepare,
+    epochs=400,
     learning_rate=0.01,
     seed=123456,
-    make_data=_make_data,
 )

@@ -219,7 +219,8 @@ class Swap:
     def _enter_function(self, function: types.FunctionType) -> None:
         names = names_used(function.__code__)
         self._imports |= bool(names & _IMPORTABLE)
-        self._enter_names(function.__globals__, names, function.__builtins__)
+        untyped: Any = function  # type checkers differ about __builtins__
+        self._enter_names(function.__globals__, names, untyped.__builtins__)
         for cell in function.__closure__ or ():
             self._put(cell, 1)
         self._put(function, 1)

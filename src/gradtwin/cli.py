@@ -77,13 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     train = _command(commands, "train", _train, "train one scenario on both backends in lock step")
     train.add_argument("scenario", metavar="SCENARIO", help="its name; see: gradtwin list")
     train.add_argument(
-        "--data", metavar="FILE.npz", help="x_train, y_train, x_test, y_test and, if wanted, start weights"
+        "--data", metavar="FILE.npz|mnist", help="x_train, y_train, x_test, y_test and, if wanted, start weights"
     )
+    train.add_argument("--batch", type=int, help="samples to a step (default: as published)")
+    train.add_argument("--activation", help="of the hidden layers, for the scenarios that let you choose")
+    train.add_argument("--init-mean", type=float, metavar="MEAN", help="added to the start weights, likewise")
     train.add_argument("--steps", type=int, help="number of steps (default: as published)")
     train.add_argument("--learning-rate", type=float, help="(default: as published)")
     train.add_argument("--loss", help="another loss of the catalogue")
     train.add_argument("--dtype", default="float64", help="(default: float64)")
-    train.add_argument("--mode", default="eager", help="eager, graph or xla (default: eager)")
+    train.add_argument("--mode", default="graph", help="eager, graph or xla (default: graph)")
     train.add_argument("--seed", type=int, help="(default: as published)")
     train.add_argument("--plot", metavar="FILE.png", help="write the curves as a picture")
     _outputs(train)
@@ -158,7 +161,10 @@ def _train(options: argparse.Namespace) -> int:
             options.scenario,
             steps=options.steps,
             learning_rate=options.learning_rate,
+            batch=options.batch,
             loss=options.loss,
+            activation=options.activation,
+            init_mean=options.init_mean,
             dtype=options.dtype,
             mode=options.mode,
             data=options.data,

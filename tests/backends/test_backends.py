@@ -13,7 +13,7 @@ from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.problems import build_problem, shapes_from
 
 ROOT = Path(__file__).parents[2]
-NETWORK = Network((Layer("dense", ("w", "b")), Layer("matmul", ("v",))), "half-mse", "sgd")
+NETWORK = Network((Layer("dense", {"w": (4, 3), "b": (3,)}), Layer("matmul", {"v": (3, 2)})), "half-mse", "sgd")
 
 
 def make_weights(dtype=np.float64):
