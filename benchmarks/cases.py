@@ -12,6 +12,7 @@ from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
+from gradtwin.comparisons.domains import DOMAINS
 from gradtwin.comparisons.scenarios.regression import REGRESSION, make_network
 from gradtwin.errors import unknown_name
 
@@ -28,6 +29,9 @@ NETWORK = make_network((5, 3))
 LEARNING_RATE = REGRESSION.learning_rate
 
 Extents = tuple[int, int, int]
+
+#: Samples, rows and columns of images, and the kernel's.
+IMAGE = {"n": 8, "h": 16, "w": 16, "i": 3, "j": 3}
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,11 @@ class Work:
         # A scalar input is a learning rate.
         arrays = [rng.standard_normal(s) if s else np.full((), LEARNING_RATE) for s in self.shapes]
         operation = OPERATIONS.get(self.case)
-        if operation and operation.kind != "update":
-            arrays.append(np.asarray(rng.standard_normal(operation.output_shape(arrays))))
+        if operation:
+            domains = [DOMAINS.get(operation.domains.get(name, ""), _anywhere) for name in operation.inputs]
+            arrays = [np.asarray(admit(x)) for admit, x in zip(domains, arrays, strict=True)]
+            if operation.kind != "update":
+                arrays.append(np.asarray(rng.standard_normal(operation.output_shape(arrays))))
         dtype = find_dtype(self.dtype)
         return tuple(array.astype(dtype) for array in arrays)
 
@@ -100,6 +107,13 @@ def works_of(case: str, extents: Extents, dtype: str, seed: int) -> list[Work]:
 def _operation_shapes(operation: Operation, extents: Extents) -> list[Shape]:
     cores = operation.shapes.inputs
     names = dict.fromkeys(name for core in cores for name in core)
-    # Dimensions beyond the third have the last extent.
+    # Dimensions beyond the third have the last extent; images grow in their channels alone.
     bound = {name: int(name) if name.isdigit() else extents[min(i, 2)] for i, name in enumerate(names)}
+    if "h" in bound:
+        channels = max(1, extents[0] // 4)
+        bound |= IMAGE | {name: channels for name in ("c", "o")}
     return [extents[:2] if core == ("...",) else tuple(bound[name] for name in core) for core in cores]
+
+
+def _anywhere(x: Array) -> Array:
+    return x

@@ -33,5 +33,9 @@ def count_flops(function: Callable[..., Any], *inputs: Array) -> int:
                 total += result.size
             return out[0] if out else result.view(Counting)
 
+        def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+            result = super().__array_function__(function, types, args, kwargs)  # padding gives a plain array
+            return result.view(Counting) if isinstance(result, np.ndarray) else result
+
     function(*[x.copy().view(Counting) for x in inputs])
     return total

@@ -63,20 +63,19 @@ def conv2d(
     pads = [same_padding(*extents, stride, padding) for extents in zip(x.shape[1:3], kernel, strict=True)]
     padded = np.pad(x, ((0, 0), *pads, (0, 0))) if padding == "same" else x
     columns = _columns(padded, kernel, stride)
-    y = columns @ w.transpose(2, 0, 1, 3).reshape(-1, w.shape[3])
+    y = columns @ w.reshape(-1, w.shape[3])
     y += b
 
     def x_pullback(y_bar: Array) -> Array:
         spread = _spread(y_bar, padded.shape[1:3], kernel, stride)
-        flipped = w[::-1, ::-1].transpose(3, 0, 1, 2).reshape(-1, w.shape[2])
+        flipped = w[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, w.shape[2])
         x_bar = _columns(spread, kernel, 1) @ flipped
         (top, _), (left, _) = pads
         return x_bar[:, top : top + x.shape[1], left : left + x.shape[2]]
 
     def w_pullback(y_bar: Array) -> Array:
         flat = columns.reshape(-1, columns.shape[-1])
-        w_bar = flat.T @ y_bar.reshape(-1, w.shape[3])
-        return w_bar.reshape(w.shape[2], *kernel, w.shape[3]).transpose(1, 2, 0, 3)
+        return (flat.T @ y_bar.reshape(-1, w.shape[3])).reshape(w.shape)
 
     return y, (x_pullback, w_pullback, lambda y_bar: y_bar.sum(axis=(0, 1, 2)))
 
@@ -87,9 +86,9 @@ def _windows(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
 
 
 def _columns(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
-    """Return the windows as rows (n,p,q,c·i·j), copied, for one product of matrices."""
-    windows = _windows(x, kernel, stride)
-    return windows.reshape(*windows.shape[:3], x.shape[3] * kernel[0] * kernel[1])
+    """Return the windows as rows (n,p,q,i·j·c), copied, for one product of matrices; channels last, as in memory."""
+    windows = _windows(x, kernel, stride).transpose(0, 1, 2, 4, 5, 3)
+    return windows.reshape(*windows.shape[:3], kernel[0] * kernel[1] * x.shape[3])
 
 
 def _spread(y_bar: Array, image: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> Array:
