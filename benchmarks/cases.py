@@ -111,7 +111,7 @@ def _operation_shapes(operation: Operation, extents: Extents) -> list[Shape]:
     bound = {name: int(name) if name.isdigit() else extents[min(i, 2)] for i, name in enumerate(names)}
     if "h" in bound:
         channels = max(1, extents[0] // 4)
-        bound |= IMAGE | {name: channels for name in ("c", "o")}
+        bound |= IMAGE | dict.fromkeys(("c", "o"), channels)
     return [extents[:2] if core == ("...",) else tuple(bound[name] for name in core) for core in cores]
 
 

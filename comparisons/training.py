@@ -233,6 +233,8 @@ class _Run:
             inputs.append((y, *[weights[p] for p in parameters]))
             y = left.value(operation, *inputs[-1])
         loss, optimizer = self.network.bound_loss, self.network.bound_optimizer
+        if not np.isfinite(left.value(loss, y, target)):
+            return  # the run stops at this step, and says where; patterns of infinities are no evidence
         one = np.ones((), dtype=y.dtype)
         self._keep(number, "loss", check_operation(loss, (y, target), one, left, right))
         y_bar: Array | None = left.value_and_gradients(loss, y, target, y_bar=one)[1][0]

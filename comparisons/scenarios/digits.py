@@ -76,6 +76,8 @@ def _pictures(name: str, x: Array) -> Array:
         raise InputFileError(
             f"data: {name} has shape {x.shape}; expected pictures, (samples, height, width), or squares as flat rows."
         )
+    if x.size == 0:
+        raise InputFileError(f"data: {name} has shape {x.shape}, no pictures; expected at least one.")
     return x / 255 if x.dtype.kind in "iu" else x.astype(np.float64)
 
 
