@@ -35,6 +35,9 @@ class Network:
     `samples` says where the samples stand in the data: in `rows` (n, …) or in `columns` (…, n).
 
     Raises ArgumentValueError for unknown operations and options, and for a parameter that two layers share.
+
+    >>> Network([Layer("dense", {"w1": (2, 8), "b1": (8,)}), Layer("tanh")], "mse", "adam").shapes
+    {'w1': (2, 8), 'b1': (8,)}
     """
 
     layers: Sequence[Layer]
@@ -84,8 +87,8 @@ class Network:
         """The axis of the data along which the samples stand."""
         return 0 if self.samples == "rows" else -1
 
-    def validate(self, x: Array, target: Array) -> None:
-        """Raise ShapeError unless the data fit the layers, one after the other, and the loss."""
+    def output_shape(self, x: Array) -> Shape:
+        """Return the shape of the output; raise ShapeError unless the data fit the layers, one after the other."""
         shape = np.shape(x)
         for depth, layer in enumerate(self.layers):
             shapes = [shape, *[tuple(s) for s in layer.parameters.values()]]
@@ -97,6 +100,11 @@ class Network:
                     f"layer {depth} ({layer.operation}) can't take what comes to it: its input has shape {shape}"
                     f"{f', its parameters {given}' if given else ''}. {error}"
                 ) from None
+        return shape
+
+    def validate(self, x: Array, target: Array) -> None:
+        """Raise ShapeError unless the data fit the layers, one after the other, and the loss."""
+        shape = self.output_shape(x)
         try:
             output_shape(self.bound_loss, [shape, np.shape(target)])
         except ShapeError as error:

@@ -20,11 +20,14 @@ from gradtwin.errors import (
 )
 
 if TYPE_CHECKING:
+    from gradtwin.backends.model import Model
+    from gradtwin.backends.network import Layer, Network
     from gradtwin.backends.registry import get_backend
     from gradtwin.comparisons import styles
     from gradtwin.comparisons.check import assert_gradient, check_gradient
     from gradtwin.comparisons.layer_check import check_layer
     from gradtwin.comparisons.model_check import check_model
+    from gradtwin.comparisons.network_check import compare_network
     from gradtwin.comparisons.selftest import selftest
     from gradtwin.comparisons.suite import compare
     from gradtwin.comparisons.training import train
@@ -38,6 +41,9 @@ __all__ = [
     "GradTwinError",
     "GradientMismatch",
     "InputFileError",
+    "Layer",
+    "Model",
+    "Network",
     "OutputFileError",
     "ShapeError",
     "UnsupportedError",
@@ -47,6 +53,7 @@ __all__ = [
     "check_model",
     "check_update",
     "compare",
+    "compare_network",
     "get_backend",
     "selftest",
     "styles",
@@ -54,12 +61,16 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Layer": "gradtwin.backends.network",
+    "Model": "gradtwin.backends.model",
+    "Network": "gradtwin.backends.network",
     "assert_gradient": "gradtwin.comparisons.check",
     "check_gradient": "gradtwin.comparisons.check",
     "check_layer": "gradtwin.comparisons.layer_check",
     "check_model": "gradtwin.comparisons.model_check",
     "check_update": "gradtwin.comparisons.update_check",
     "compare": "gradtwin.comparisons.suite",
+    "compare_network": "gradtwin.comparisons.network_check",
     "get_backend": "gradtwin.backends.registry",
     "selftest": "gradtwin.comparisons.selftest",
     "styles": "gradtwin.comparisons.styles",
