@@ -30,6 +30,13 @@ _ACTIVATIONS: dict[Any, str] = {
 }
 
 
+#: Layers that do nothing in inference.
+_IDLE = tuple(
+    getattr(keras.layers, name)
+    for name in ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout")
+)
+
+
 @dataclass(frozen=True)
 class Part:
     """One operation of a Keras layer: the catalogue's, and the Keras layer's own computation of it.
@@ -144,11 +151,11 @@ class _Reader:
     parts: list[Part] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     regularized: list[str] = field(default_factory=list)
-    dtype: np.dtype[Any] = np.dtype(np.float32)
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
 
     def read(self, depth: int, layer: Any) -> None:
         """Add the parts of a layer."""
-        if isinstance(layer, keras.layers.Dropout | _LIKE_DROPOUT) and _is_kerass_own(layer):
+        if isinstance(layer, _IDLE) and _is_kerass_own(layer):
             self.passed_over.append(layer.name)
             return
         if not layer.built and isinstance(layer, keras.layers.Dense | keras.layers.Conv2D):
@@ -204,8 +211,8 @@ def _read_weighted(
 ) -> Iterator[Part]:
     """Yield a layer's product and, if it has one, its fused activation."""
     if [id(variable) for variable in layer.weights] != [id(variable) for variable in variables]:
-        names = ", ".join(variable.name for variable in layer.weights)
-        raise _unsupported(layer, f"has the weights {names}; expected its kernel, then its bias, and no more")
+        given = ", ".join(variable.name for variable in layer.weights)
+        raise _unsupported(layer, f"has the weights {given}; expected its kernel, then its bias, and no more")
     names = [f"{layer.name}.{what}" for what, _ in zip(("kernel", "bias"), variables, strict=False)]
     parameters = {name: tuple(v.shape) for name, v in zip(names, variables, strict=True)}
     activation = list(_read_activation(depth, layer, layer.activation, partial(_apply, layer.activation)))
@@ -324,9 +331,6 @@ def _unsupported(layer: Any, detail: str) -> UnsupportedError:
         f"of the model before it."
     )
 
-
-_LIKE_DROPOUT = (keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.GaussianDropout,
-                 keras.layers.GaussianNoise, keras.layers.AlphaDropout)  # fmt: skip
 
 _READERS: dict[Any, Callable[[int, Any], Iterator[Part]]] = {
     keras.layers.Dense: _read_dense,

@@ -73,12 +73,9 @@ def _mean(losses: Callable[[Tensor, Tensor], Tensor], p: Tensor, t: Tensor, **_:
 
 
 def _match_function(function: Any) -> Operation | None:
-    names = {
-        keras.losses.mean_squared_error: "mse",
-        keras.losses.binary_crossentropy: "log-loss",
-        keras.losses.huber: "huber",
-    }
-    return find_operation(names[function]) if function in names else None
+    known = {"mean_squared_error": "mse", "binary_crossentropy": "log-loss", "huber": "huber"}
+    names = [name for keras_name, name in known.items() if keras.losses.get(keras_name) is function]
+    return find_operation(names[0]) if names else None
 
 
 def _match_object(loss: Any) -> Operation | None:

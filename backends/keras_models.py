@@ -20,8 +20,8 @@ def from_keras(model: Any, *, loss: str | None = None) -> tuple[Network, dict[st
     `model` is a keras.Sequential or a functional model that is a chain of Dense, Conv2D, pooling, Flatten and
     activation layers. A fused activation becomes a layer of its own, Dense without bias the operation `matmul`. Dropout
     is left out, as in inference. The loss is the catalogue's `loss`, or else that which the model is compiled with, or
-    `mse` where it is not compiled; the optimizer is `sgd`. A float64 leaky relu gets the slope that Keras computes with,
-    which it holds in float32.
+    `mse` where it is not compiled; the optimizer is `sgd`. A float64 leaky relu gets the slope that Keras computes
+    with, which it holds in float32.
 
     Raises UnsupportedError, which names the layer, for what the catalogue has no operation for; ArgumentValueError
     for a model that is not built.
@@ -81,7 +81,7 @@ def _input_shape(network: Network, given: Sequence[int] | None) -> tuple[int, ..
     first = network.layers[0] if network.layers else None
     if first is None or first.operation not in ("dense", "matmul"):
         raise ArgumentValueError(
-            "input_shape: it does not follow from the first layer; expected the shape of one sample, such as (28, 28, 1)."
+            "input_shape: it does not follow from the first layer; expected the shape of one sample, such as (8, 8, 1)."
         )
     return (next(iter(first.parameters.values()))[0],)
 

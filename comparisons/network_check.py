@@ -20,12 +20,14 @@ from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype, precision_of
+from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.error_rules import ELEMENTARY_ROUNDINGS
 from gradtwin.comparisons.operation_check import check_operation
-from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.running_error import Bound, bound_rule
+from gradtwin.comparisons.written import ContractError
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -142,8 +144,12 @@ class _Comparison:
         y_bar = self._y_bar
         for part, inputs in zip(reversed(self._parts), reversed(self._inputs), strict=True):
             operation = part.layer.bound
-            right = TensorFlowBackend(rules={operation.name: part.rule})
-            checks = check_operation(operation, inputs, y_bar, self._left, right)
+            rule = partial(_run_checked, part.rule, operation.output_shape(inputs), y_bar.dtype)
+            right = TensorFlowBackend(rules={operation.name: rule})
+            try:
+                checks = check_operation(operation, inputs, y_bar, self._left, right)
+            except ContractError as error:
+                checks = [_subject(part, inputs).check("contract", "contract", "mismatch", error.cause)]
             by_part.append([replace(check, name=f"{part.title}: {check.name}") for check in checks])
             y_bar = _first(self._left.value_and_gradients(operation, *inputs, y_bar=y_bar)[1])
         checks = [check for found in reversed(by_part) for check in found]
@@ -167,10 +173,33 @@ class _Comparison:
         left = x
         for part in parts:
             left = self._left.value(part.layer.bound, left, *part.weights.values())
-        right = to_array(parts[0].source(to_tensor(x)))
-        subject = Subject(parts[0].layer.operation, x.dtype.name, "eager")
+        subject = _subject(parts[0], inputs)
         name = f"{parts[0].title}: value of the whole layer"
+        try:
+            right = to_array(_run_checked(parts[0].source, left.shape, left.dtype, to_tensor(x)))
+        except ContractError as error:
+            return subject.check(name, "contract", "mismatch", error.cause)
         return compare_arrays(subject, name, "value", left, right, _bound_chain(parts, inputs))
+
+
+def _subject(part: Part, inputs: tuple[Array, ...]) -> Subject:
+    return Subject(part.layer.operation, inputs[0].dtype.name, "eager")
+
+
+def _run_checked(rule: Any, shape: Shape, dtype: np.dtype[Any], *tensors: Any, **options: Any) -> Any:
+    """Return what a Keras layer computes; raise ContractError if it raises, or gives another shape or dtype."""
+    try:
+        y = rule(*tensors, **options)
+    except Exception as error:  # whatever a layer's own code raises is its failure, not ours
+        text = f"Keras's layer raised {type(error).__name__}: {error}"
+        raise ContractError(Cause("raises", True, type(error).__name__, text)) from error
+    if tuple(y.shape) != shape:
+        text = f"the value of Keras's layer has shape {tuple(y.shape)}; expected {shape}."
+        raise ContractError(Cause("shape", True, str(tuple(y.shape)), text))
+    if y.dtype.name != dtype.name:
+        text = f"the value of Keras's layer has dtype {y.dtype.name}; expected {dtype}."
+        raise ContractError(Cause("dtype", True, y.dtype.name, text))
+    return y
 
 
 def _bound_chain(parts: Sequence[Part], inputs: tuple[Array, ...]) -> Bound:

@@ -44,6 +44,7 @@ def _render(report: Report) -> RenderableType:
         parts.append(_losses_table(report))
     parts.extend(_failures([check for check in report.checks if check.verdict == "mismatch"]))
     parts.extend(_undecided(report.checks))
+    parts.extend(Text(f"\nnote: {note}.", style="dim") for note in report.extra.get("notes", ()))
     if report.example:
         parts.append(Text(f"\nExample: {report.example}"))
     return Group(*parts)
