@@ -12,6 +12,7 @@ import numpy as np
 from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.keras_layers import keras
 from gradtwin.backends.operations import find_operation
+from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.tensorflow_backend import tf, to_array, to_tensor
 from gradtwin.errors import UnsupportedError
 
@@ -25,7 +26,11 @@ class KerasLoss:
     title: str
     operation: Operation | None
     rule: Callable[..., Tensor]
-    dtype: str | None = None
+
+    def narrower_than(self, dtype: np.dtype[Any]) -> str:
+        """Return the dtype that Keras's own training computes every loss in, if it is narrower; else nothing."""
+        floatx: str = keras.backend.floatx()
+        return floatx if find_dtype(floatx).itemsize < dtype.itemsize else ""
 
     def differs_at(self, p: Array, t: Array) -> str:
         """Return why Keras's definition is not the catalogue's at these arrays, in words; empty where it is."""
@@ -65,7 +70,7 @@ def find_loss(model: Any) -> KerasLoss | None:
             f"model: its loss {loss.name!r} has the reduction {loss.reduction!r}; expected 'sum_over_batch_size'."
         )
     # `call`, not the object itself, which would first round everything to its own dtype.
-    return KerasLoss(loss.name, _match_object(loss), partial(_mean, loss.call), loss.dtype)
+    return KerasLoss(loss.name, _match_object(loss), partial(_mean, loss.call))
 
 
 def _mean(losses: Callable[[Tensor, Tensor], Tensor], p: Tensor, t: Tensor, **_: Any) -> Tensor:

@@ -43,6 +43,8 @@ class Model:
     ) -> None:
         if not isinstance(network, Network):
             raise ArgumentTypeError(f"network: got {type(network).__name__}; expected a gt.Network.")
+        if not network.shapes:
+            raise ArgumentValueError("network: it has no parameters; expected at least one layer that has, to train.")
         if dtype == "bfloat16":
             raise ArgumentValueError("dtype: bfloat16 is not NumPy's own; expected float16, float32 or float64.")
         self.network = network

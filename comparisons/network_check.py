@@ -126,10 +126,11 @@ class _Comparison:
                 self._notes.append(f"{why}: the loss is judged by the catalogue's own TensorFlow rule")
             else:
                 right = TensorFlowBackend(rules={operation.name: compiled.rule})
-            if compiled.dtype not in (None, p.dtype.name):
+            narrower = compiled.narrower_than(p.dtype)
+            if narrower:
                 self._notes.append(
-                    f"the loss {compiled.title} is judged in {p.dtype}; called as it is, Keras rounds its input to "
-                    f"{compiled.dtype} first"
+                    f"the loss {compiled.title} is judged in {p.dtype}; Keras's own training computes it in "
+                    f"{narrower}, unless keras.config.set_floatx says otherwise"
                 )
         one = np.ones((), dtype=p.dtype)
         checks = check_operation(operation, (p, target), one, self._left, right)

@@ -284,19 +284,17 @@ def _float_of(dtype: np.dtype[Any]) -> Iterator[Any]:
 
 
 def _renewed(optimizer: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fresh copy of a Keras optimizer whose numbers are as precise as the weights.
+    """Return a fresh copy of a Keras optimizer whose numbers are of the weights' dtype.
 
-    Keras keeps 0.1 as the float32 nearest to it, in the learning rate and, on its way into a tensor, in some numbers.
-    Narrower weights keep Python's numbers: 1 - β of a β rounded to float32 is no float32 of 1 - β.
+    Keras keeps 0.1 as the float32 nearest to it, in the learning rate and, on its way into a tensor, in every number.
     """
     settings = optimizer.get_config()
     if isinstance(settings.get("learning_rate"), float):
         settings["learning_rate"] = _rate(optimizer)
     fresh = type(optimizer).from_config(settings)
-    if dtype == np.float64:
-        for name, value in list(vars(fresh).items()):
-            if type(value) is float:
-                setattr(fresh, name, np.float64(value))
+    for name, value in list(vars(fresh).items()):
+        if type(value) is float:
+            setattr(fresh, name, dtype.type(value))
     return fresh
 
 
