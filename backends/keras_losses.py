@@ -14,7 +14,7 @@ from gradtwin.backends.keras_layers import keras
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.tensorflow_backend import tf, to_array, to_tensor
-from gradtwin.errors import UnsupportedError
+from gradtwin.errors import ArgumentValueError, UnsupportedError
 
 Tensor = Any
 
@@ -44,12 +44,21 @@ class KerasLoss:
         return ""
 
     def gradient(self, p: Array, t: Array) -> Array:
-        """Return ∂L/∂p by the tape."""
+        """Return ∂L/∂p by the tape; raise ArgumentValueError where Keras can't give it."""
         prediction = to_tensor(p)
-        with tf.GradientTape() as tape:
-            tape.watch(prediction)
-            loss = self.rule(prediction, to_tensor(t))
-        return to_array(tape.gradient(loss, prediction))
+        try:
+            with tf.GradientTape() as tape:
+                tape.watch(prediction)
+                loss = self.rule(prediction, to_tensor(t))
+            gradient = tape.gradient(loss, prediction)
+        except Exception as error:  # a loss of the user's own may raise anything
+            raise ArgumentValueError(
+                f"y: the loss {self.title} raised {type(error).__name__} for outputs of shape {p.shape} and targets of "
+                f"shape {t.shape}: {error}"
+            ) from error
+        if gradient is None:
+            raise ArgumentValueError(f"loss: {self.title} does not depend on the model's output; name one with loss=.")
+        return to_array(gradient)
 
 
 def find_loss(model: Any) -> KerasLoss | None:

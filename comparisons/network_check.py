@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, is_floating
+from gradtwin.backends.interface import Array, Operation, is_floating
 from gradtwin.backends.network import Network
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.numpy_rules import RULES
@@ -28,7 +28,7 @@ from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.running_error import Bound, bound_rule
 from gradtwin.comparisons.written import ContractError
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 if TYPE_CHECKING:
     from gradtwin.backends.keras_layers import Part
@@ -95,47 +95,64 @@ class _Comparison:
 
     def judge_loss(self, y: Array | None, name: str | None, compiled: KerasLoss | None, seed: int) -> list[Check]:
         """Return the checks of the loss, if it is judged, and set the gradient that the last layer gets."""
-        from gradtwin.backends.keras_losses import as_target
-        from gradtwin.backends.tensorflow_backend import TensorFlowBackend
-
-        p = self._output
+        checks: list[Check] = []
+        if name is not None and y is None:
+            raise ArgumentValueError(f"y: got None; expected the targets of the loss {name!r}.")
         if y is None or (name is None and compiled is None):
-            if name is not None:
-                raise ArgumentValueError(f"y: got None; expected the targets of the loss {name!r}.")
-            rng = np.random.default_rng([seed, 0x6AD])  # not the stream of a user's default_rng(0)
-            self._y_bar = np.asarray(rng.uniform(-1, 1, p.shape), dtype=p.dtype)
             self._notes.append("no loss was judged: the upstream gradient is drawn")
-            return []
-        target = as_target(_read_y(y), p)
+            self._y_bar = self._draw(seed)
+            return checks
         operation = find_operation(name) if name is not None else compiled.operation if compiled else None
-        if operation is None:
-            assert compiled is not None
-            self._y_bar = compiled.gradient(p, target)
+        target = self._read_target(y, operation)
+        if operation is not None:
+            checks = self._compare_loss(operation, target, compiled)
+        elif compiled is not None:
+            self._y_bar = compiled.gradient(self._output, target)
             self._notes.append(
                 f"the loss {compiled.title} is not in the catalogue and was not judged: the layers got its gradient "
                 f"by Keras"
             )
-            return []
-        if operation.kind != "loss":
-            raise ArgumentValueError(f"loss: {operation.name!r} is a {operation.kind}; expected a loss.")
-        operation.validate((p, target))
+        if not np.isfinite(self._y_bar).all():
+            self._notes.append("the gradient of the loss is not finite: the layers got a drawn one")
+            self._y_bar = self._draw(seed)
+        return checks
+
+    def _read_target(self, y: Any, operation: Operation | None) -> Array:
+        from gradtwin.backends.keras_losses import as_target
+
+        target = as_target(_read_y(y), self._output)
+        if operation is not None:
+            if operation.kind != "loss":
+                raise ArgumentValueError(f"loss: {operation.name!r} is a {operation.kind}; expected a loss.")
+            operation.validate((self._output, target))
+        elif len(target) != len(self._output):
+            raise ShapeError(f"y has shape {target.shape}; expected {len(self._output)} samples, as x has.")
+        return target
+
+    def _compare_loss(self, operation: Operation, target: Array, compiled: KerasLoss | None) -> list[Check]:
+        from gradtwin.backends.tensorflow_backend import TensorFlowBackend
+
+        p = self._output
         right = TensorFlowBackend()
-        if compiled is not None:
-            why = compiled.differs_at(p, target)
-            if why:
-                self._notes.append(f"{why}: the loss is judged by the catalogue's own TensorFlow rule")
-            else:
-                right = TensorFlowBackend(rules={operation.name: compiled.rule})
-            narrower = compiled.narrower_than(p.dtype)
-            if narrower:
-                self._notes.append(
-                    f"the loss {compiled.title} is judged in {p.dtype}; Keras's own training computes it in "
-                    f"{narrower}, unless keras.config.set_floatx says otherwise"
-                )
+        why = compiled.differs_at(p, target) if compiled is not None else ""
+        if why:
+            self._notes.append(f"{why}: the loss is judged by the catalogue's own TensorFlow rule")
+        elif compiled is not None:
+            right = TensorFlowBackend(rules={operation.name: compiled.rule})
+        narrower = compiled.narrower_than(p.dtype) if compiled is not None else ""
+        if narrower:
+            self._notes.append(
+                f"the loss is judged in {p.dtype}; Keras's own training computes it in {narrower}, unless "
+                f"keras.config.set_floatx says otherwise"
+            )
         one = np.ones((), dtype=p.dtype)
         checks = check_operation(operation, (p, target), one, self._left, right)
         self._y_bar = _first(self._left.value_and_gradients(operation, p, target, y_bar=one)[1])
         return [replace(check, name=f"loss ({operation.name}): {check.name}") for check in checks]
+
+    def _draw(self, seed: int) -> Array:
+        rng = np.random.default_rng([seed, 0x6AD])  # not the stream of a user's default_rng(0)
+        return np.asarray(rng.uniform(-1, 1, self._output.shape), dtype=self._output.dtype)
 
     def judge_layers(self) -> list[Check]:
         """Return the checks of every layer, the first layer's first; the gradient runs from the last one back."""

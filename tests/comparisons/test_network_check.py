@@ -109,6 +109,14 @@ def test_clipped_probabilities_are_said():
     assert any("Keras clips probabilities" in note for note in report.extra["notes"])
 
 
+def test_a_loss_without_a_finite_gradient_leaves_the_layers_judged():
+    model = keras.Sequential([keras.Input((1,)), L.Dense(1, activation="sigmoid", kernel_initializer="ones")])
+    report = gt.compare_network(model, np.array([[-1.0], [200.0]]), np.array([[0.0], [0.0]]), loss="log-loss")
+    assert any("not finite" in note for note in report.extra["notes"])
+    layers = [check for check in report.checks if check.name.startswith("layer")]
+    assert {check.verdict for check in layers} == {"match"}
+
+
 def test_targets_that_are_no_probabilities_are_said():
     model = image_model()
     model.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
@@ -281,3 +289,15 @@ def test_arguments_that_make_no_sense(name):
 def test_what_is_no_keras_model():
     with pytest.raises(gt.ArgumentTypeError, match="got int"):
         gt.compare_network(3, X, Y)
+
+
+def test_targets_that_keras_can_t_take():
+    model = image_model(last="softmax")
+    model.compile(loss="categorical_crossentropy")
+    with pytest.raises(gt.ShapeError, match="expected 5 samples"):
+        gt.compare_network(model, X, Y[:2])
+    with pytest.raises(gt.ArgumentValueError, match="categorical_crossentropy raised"):
+        gt.compare_network(model, X, Y[:, :2])
+    model.compile(loss=lambda y_true, y_pred: keras.ops.mean(y_true))
+    with pytest.raises(gt.ArgumentValueError, match="does not depend"):
+        gt.compare_network(model, X, Y)
