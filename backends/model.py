@@ -50,7 +50,7 @@ class Model:
         self.network = network
         self.dtype = find_dtype(dtype)
         self.learning_rate = _check_rate(learning_rate)
-        self._backend = get_backend(backend, mode)
+        self._backend = (backend, mode)
         self._trainer: Trainer
         self.set_weights(network.draw_weights(seed) if weights is None else weights)
 
@@ -65,7 +65,8 @@ class Model:
         Raises ArgumentValueError for names that are missing or too many and for NaN, ShapeError for another shape.
         """
         accepted = _check_weights(self.network, weights, self.dtype)
-        self._trainer = self._backend.trainer(self.network, accepted, self.learning_rate)
+        backend = get_backend(*self._backend)  # a new one, which keeps nothing that was traced with other weights
+        self._trainer = backend.trainer(self.network, accepted, self.learning_rate)
 
     def save(self, path: str | Path) -> None:
         """Write the weights to an `.npz` file, whole or not at all, in the order that Keras' `set_weights` takes.

@@ -1,5 +1,8 @@
 """Networks to Keras models and back: the same outputs within the derived bound, the same order of weights."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -223,3 +226,11 @@ def test_networks_with_names_of_their_own():
     assert [layer.name for layer in model.layers] == ["dense_0", "tanh_1"]
     assert model.get_weights()[0].dtype == np.float64
     assert (model.get_weights()[0] == weights["w"]).all()
+
+
+def test_what_stands_outside_of_tensorflows_side_does_not_import_it():
+    code = (
+        "import sys, gradtwin as gt; gt.Model, gt.Network, gt.Layer, gt.compare_network;"
+        "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

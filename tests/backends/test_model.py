@@ -113,6 +113,15 @@ def test_weights_are_copies():
     assert (model.weights["w1"] == 0).all()
 
 
+@pytest.mark.parametrize(("backend", "mode"), BACKENDS)
+def test_new_weights_are_used_in_every_mode(backend, mode):
+    x, _ = data()
+    model = gt.Model(network(), backend, mode)
+    for number in range(4):  # what was traced with former weights must not be found again
+        model.set_weights({**model.weights, "w2": np.zeros((8, 1)), "b2": np.full(1, float(number))})
+        assert (model.predict(x) == number).all()
+
+
 # --- Files.
 
 

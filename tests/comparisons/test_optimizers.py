@@ -97,9 +97,9 @@ def keras_steps(case, dtype, exact, steps=4):
 
 
 def judge(case, dtype, backend, exact=True, bound=bound_operation):
-    """Return the verdict of a backend's steps against Keras's, and the largest difference as a part of the step."""
+    """Return the verdict of a backend's steps against Keras's."""
     operation = operation_of(case)
-    verdicts, parts = [], []
+    verdicts = []
     for before, expected in keras_steps(case, dtype, exact):
         bounds = bound(operation, [x.copy() for x in before])
         given = [x.copy() for x in before]
@@ -108,8 +108,7 @@ def judge(case, dtype, backend, exact=True, bound=bound_operation):
         for mine, theirs, allowed in zip(changed, expected, bounds, strict=True):
             subject = Subject(case, dtype, backend.mode)
             verdicts.append(compare_arrays(subject, "update", "update", mine, theirs, allowed).verdict)
-        parts.append(np.max(np.abs(changed[0] - expected[0]) / np.abs(expected[0] - before[0])))
-    return worst_verdict(verdicts), max(parts)
+    return worst_verdict(verdicts)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
@@ -117,7 +116,7 @@ def judge(case, dtype, backend, exact=True, bound=bound_operation):
 @pytest.mark.parametrize("case", CASES)
 def test_the_catalogues_optimizers_are_keras_s(case, dtype, backend, floatx):
     floatx(dtype)
-    assert judge(case, dtype, get_backend(backend))[0] == "match"
+    assert judge(case, dtype, get_backend(backend)) == "match"
 
 
 # --- Negative controls: definitions that are not Keras's.
@@ -184,7 +183,7 @@ def test_other_definitions_are_told_apart(wrong, dtype, floatx):
     floatx(dtype)
     case, rule = WRONG[wrong]
     backend = NumpyBackend(rules={operation_of(case).name: rule})
-    assert judge(case, dtype, backend)[0] == "mismatch"
+    assert judge(case, dtype, backend) == "mismatch"
 
 
 # --- Known disagreement: Keras's float64 optimizers are only float32-accurate in some of their numbers.
@@ -219,25 +218,23 @@ def as_keras_holds_it(name):
 def test_keras_rounds_some_numbers_to_float32_in_float64(case, floatx):
     """Keras's float64 step with Python's numbers is not the float64 one, and is the one with rounded numbers."""
     floatx("float64")
-    verdict, part = judge(case, "float64", get_backend("numpy"), exact=False)
-    inexact = case in ROUNDED  # momentum 0.5 and β = 0.5 are float32 numbers
-    assert verdict == ("mismatch" if inexact else "match")
-    assert (part > 1e-9) == inexact
+    verdict = judge(case, "float64", get_backend("numpy"), exact=False)
+    assert verdict == ("mismatch" if case in ROUNDED else "match")  # 0.5 is a float32 number
     rule = as_keras_holds_it(operation_of(case).name)
 
     def bound(operation, inputs):
         return bound_update(partial(rule, **operation.keywords), inputs, operation.changed)
 
     backend = NumpyBackend(rules={operation_of(case).name: rule})
-    assert judge(case, "float64", backend, exact=False, bound=bound)[0] == "match"
+    assert judge(case, "float64", backend, exact=False, bound=bound) == "match"
 
 
 def test_keras_holds_the_learning_rate_in_its_own_default_dtype(floatx):
     floatx("float32")
-    assert judge("sgd", "float64", get_backend("numpy"))[0] == "mismatch"
+    assert judge("sgd", "float64", get_backend("numpy")) == "mismatch"
     backend = NumpyBackend(rules={"sgd": lambda w, dw, rate: RULES["sgd"](w, dw, rounded(rate))})
 
     def bound(operation, inputs):
         return bound_operation(operation, [*inputs[:-1], np.asarray(rounded(inputs[-1]))])
 
-    assert judge("sgd", "float64", backend, bound=bound)[0] == "match"
+    assert judge("sgd", "float64", backend, bound=bound) == "match"
