@@ -234,8 +234,8 @@ def _pad(x: BoundedArray, width: Any, *, constant_values: float = 0) -> BoundedA
     return BoundedArray(value, error, scale, form, quantum, x.cotangent)
 
 
-def _zeros_like(x: BoundedArray) -> BoundedArray:
-    return BoundedArray.of(np.zeros(x.shape), x.format)
+def _zeros_like(x: BoundedArray, *, shape: tuple[int, ...]) -> BoundedArray:
+    return BoundedArray.of(np.zeros(shape), x.format)
 
 
 def _matmul(a: BoundedArray, b: BoundedArray) -> BoundedArray:

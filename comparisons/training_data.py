@@ -10,10 +10,10 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.network import Network
-from gradtwin.comparisons.report.files import read_arrays
 from gradtwin.comparisons.scenarios.digits import load_mnist
 from gradtwin.comparisons.scenarios.interface import ScenarioData
 from gradtwin.errors import InputFileError
+from gradtwin.files import read_arrays
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 

@@ -39,11 +39,12 @@ def max_pool(x: Array, size: int = 2, stride: int = 2) -> tuple[Array, tuple[Pul
     first = flat.argmax(axis=-1)
 
     def x_pullback(y_bar: Array) -> Array:
-        x_bar = np.zeros_like(x)
-        for place in range(size * size):  # of the window; each adds to other elements of x
+        places = np.zeros_like(x, shape=(size * size, *x.shape))
+        for place in range(size * size):  # of the window: what each brings to x, then their sum
             i, j = divmod(place, size)
             reached = (slice(None), slice(i, i + stride * rows, stride), slice(j, j + stride * columns, stride))
-            x_bar[reached] += np.where(first == place, y_bar, 0)
+            places[(place, *reached)] = np.where(first == place, y_bar, 0)
+        x_bar: Array = places.sum(axis=0)
         return x_bar
 
     return flat.max(axis=-1), (x_pullback,)

@@ -207,7 +207,7 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
 def _read_inputs(forward: Callable[..., Any], name: str, path: str) -> tuple[Any, ...]:
     """Return the arrays of an archive in the order of forward's parameters: by name, else by number or as saved."""
     from gradtwin.comparisons.pairing import parameters, required
-    from gradtwin.comparisons.report.files import read_arrays
+    from gradtwin.files import read_arrays
 
     arrays = read_arrays(path)
     wanted, needed = [p.name for p in parameters(forward)], required(forward)

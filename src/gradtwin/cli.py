@@ -173,7 +173,7 @@ def _train(options: argparse.Namespace) -> int:
         )
     image = plot_training(report) if options.plot or options.html else None
     if options.plot and image:
-        from gradtwin.comparisons.report.files import write_whole
+        from gradtwin.files import write_whole
 
         write_whole(options.plot, image)
     return _finish(report, options, image)
@@ -191,7 +191,7 @@ def _selftest(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from gradtwin.benchmarks.chart import plot_timings
     from gradtwin.benchmarks.runner import bench
-    from gradtwin.comparisons.report.files import write_whole
+    from gradtwin.files import write_whole
 
     _check_outputs(options, options.plot)
     with _progress(options) as progress:
@@ -224,7 +224,7 @@ def _env(_: argparse.Namespace) -> int:
 
 
 def _check_outputs(options: argparse.Namespace, *others: str | None) -> None:
-    from gradtwin.comparisons.report.files import check_writable
+    from gradtwin.files import check_writable
 
     for path in (options.json, options.html, options.junit, *others):
         if path:
@@ -235,7 +235,7 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
     """Print the report, write it where it was asked for, and return the exit status."""
     import json
 
-    from gradtwin.comparisons.report.files import write_whole
+    from gradtwin.files import write_whole
 
     if options.json:
         write_whole(options.json, json.dumps(report.to_dict(), indent=1) + "\n")

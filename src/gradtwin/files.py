@@ -48,9 +48,16 @@ def check_writable(path: str | Path) -> None:
         raise OutputFileError(f"{path}: no permission to write there. Choose another place.")
 
 
+def _is_npy(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(6) == b"\x93NUMPY"
+
+
 def read_arrays(path: str | Path) -> dict[str, Any]:
     """Return the arrays of an `.npz` file; pickled objects are refused."""
     try:
+        if not zipfile.is_zipfile(path) and Path(path).is_file() and not _is_npy(path):
+            raise InputFileError(f"{path}: it is no .npz archive. Make one with np.savez.")
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             raise InputFileError(f"{path}: it holds a single array; expected an .npz archive of named arrays.")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from gradtwin.comparisons.report.data import Cause, Check, Report, Worst, worst_verdict
-from gradtwin.comparisons.report.files import check_writable, read_arrays, write_whole
 from gradtwin.comparisons.report.html import to_page
 from gradtwin.comparisons.report.junit import to_junit
 from gradtwin.comparisons.report.text import to_text
 from gradtwin.errors import InputFileError, OutputFileError
+from gradtwin.files import check_writable, read_arrays, write_whole
 
 WORST = Worst((1, 2), 1.0, 2.0, 1.5, 1.0, 0.25)
 CAUSE = Cause("sign", True, "-1", "<b>the sign</b> is wrong.")
