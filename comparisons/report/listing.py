@@ -9,6 +9,8 @@ from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.registry import BACKENDS
 from gradtwin.comparisons.scenarios import SCENARIOS
 
+_COLUMNS = ("operation", "kind", "inputs", "shapes", "equation", "options tried, conventions")
+
 
 def listing(what: str | None = None) -> RenderableType:
     """Return the tables asked for: operations, scenarios, backends, faults, or all."""
@@ -18,7 +20,7 @@ def listing(what: str | None = None) -> RenderableType:
 
 def coverage_markdown() -> str:
     """Return the catalogue as a Markdown table, for the README."""
-    rows = ["| operation | kind | inputs | shapes | equation |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| " + " | ".join(_COLUMNS) + " |", "| --- " * len(_COLUMNS) + "|"]
     rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in _rows()]
     return "\n".join(rows) + "\n"
 
@@ -31,22 +33,20 @@ def _rows() -> list[tuple[str, ...]]:
             ", ".join(o.inputs),
             f"`{o.signature}`" + (" stacked" if o.stacked else ""),
             o.equation,
+            "; ".join(
+                [*[f"{name} {_values(values)}" for name, values in o.options.items()], *filter(None, [o.convention])]
+            ),
         )
         for o in OPERATIONS.values()
     ]
 
 
+def _values(values: tuple[object, ...]) -> str:
+    return ", ".join(str(value).lower() if isinstance(value, bool) else f"{value}" for value in values)
+
+
 def _operations() -> Table:
-    table = Table(
-        "operation",
-        "kind",
-        "inputs",
-        "shapes",
-        "equation",
-        title="operations",
-        title_justify="left",
-        box=None,
-    )
+    table = Table(*_COLUMNS, title="operations", title_justify="left", box=None)
     for row in _rows():
         table.add_row(*[cell.replace("`", "") for cell in row])
     return table
