@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,13 +81,12 @@ class BoundedArray(NDArrayOperatorsMixin):
     def of(cls, array: npt.ArrayLike, form: Format, cotangent: bool = False) -> BoundedArray:
         """Wrap what is given exactly, but for rounding to the judged format and for subnormals that may be flushed."""
         given = np.asarray(array)
-        if given.dtype == bool:
-            given = given.astype(form.wide)
         value = given.astype(form.wide)
         magnitude = np.abs(value).astype(np.float64)
-        judged = given.astype(form.judged.dtype).astype(form.wide)
-        error = np.where(np.isfinite(value), np.abs(judged - value), 0).astype(np.float64)
-        error += np.where(magnitude < form.judged.smallest_normal, magnitude, 0)
+        error = np.where(magnitude < form.judged.smallest_normal, magnitude, 0.0)
+        if given.dtype not in (form.judged.dtype, np.bool_):
+            judged = given.astype(form.judged.dtype).astype(form.wide)
+            error = error + np.where(np.isfinite(value), np.abs(judged - value), 0).astype(np.float64)
         return cls(value, error, magnitude, form, _quantum(value, form.judged), cotangent)
 
     # What NumPy code asks of an array.
@@ -208,7 +208,14 @@ class BoundedArray(NDArrayOperatorsMixin):
 
 def bounded(x: Any, form: Format) -> BoundedArray:
     """Return x itself, or what is given exactly, wrapped."""
-    return x if isinstance(x, BoundedArray) else BoundedArray.of(x, form)
+    if isinstance(x, BoundedArray):
+        return x
+    return _constant(x, form) if isinstance(x, int | float) else BoundedArray.of(x, form)
+
+
+@lru_cache(maxsize=1024)
+def _constant(x: float, form: Format) -> BoundedArray:
+    return BoundedArray.of(x, form)  # nothing is ever assigned to a number of a rule's
 
 
 def _quantum(value: Reals, judged: Precision) -> float:

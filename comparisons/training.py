@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gradtwin.backends.interface import Array, Backend
 from gradtwin.backends.network import Network, check_batch
@@ -78,12 +79,15 @@ def train(
 
     left, right = get_backend("numpy"), get_backend("tensorflow", mode)
     run = _Run(network, prepared, published.decision, learning_rate, left, right)
-    for number, (x, target) in enumerate(_batches(network, prepared, size, wanted)):
-        if progress and number % 10 == 0:
-            progress(number, wanted, f"{scenario} {dtype} {mode}")
-        run.step(number, x, target, test=number % per_epoch == 0)
-        if run.stopped:
-            break
+    with threadpool_limits(
+        1, "blas"
+    ):  # the matrices are small: threads would wait for each other longer than they work
+        for number, (x, target) in enumerate(_batches(network, prepared, size, wanted)):
+            if progress and number % 10 == 0:
+                progress(number, wanted, f"{scenario} {dtype} {mode}")
+            run.step(number, x, target, test=number % per_epoch == 0)
+            if run.stopped:
+                break
     options = {
         "steps": wanted, "learning-rate": learning_rate, "batch": size, "loss": network.loss, "activation": activation,
         "init-mean": init_mean, "dtype": dtype, "mode": mode, "seed": seed,
