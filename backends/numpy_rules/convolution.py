@@ -60,25 +60,27 @@ def conv2d(
     so many around that every element of x is met by every element of w.
     Source: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning* (2016), §4.
     """
-    kernel = w.shape[:2]
+    n, height, width, _ = x.shape
+    kernel, outputs = w.shape[:2], w.shape[3]
     pads = [same_padding(*extents, stride, padding) for extents in zip(x.shape[1:3], kernel, strict=True)]
     padded = np.pad(x, ((0, 0), *pads, (0, 0))) if padding == "same" else x
     columns = _columns(padded, kernel, stride)
-    y = columns @ w.reshape(-1, w.shape[3])
+    p, q = ((extent - k) // stride + 1 for extent, k in zip(padded.shape[1:3], kernel, strict=True))
+    y = (columns @ w.reshape(-1, outputs)).reshape(n, p, q, outputs)
     y += b
 
     def x_pullback(y_bar: Array) -> Array:
         spread = _spread(y_bar, padded.shape[1:3], kernel, stride)
         flipped = w[::-1, ::-1].transpose(0, 1, 3, 2).reshape(-1, w.shape[2])
-        x_bar = _columns(spread, kernel, 1) @ flipped
+        x_bar = (_columns(spread, kernel, 1) @ flipped).reshape(padded.shape)
         (top, _), (left, _) = pads
-        return x_bar[:, top : top + x.shape[1], left : left + x.shape[2]]
+        return x_bar[:, top : top + height, left : left + width]
 
-    def w_pullback(y_bar: Array) -> Array:
-        flat = columns.reshape(-1, columns.shape[-1])
-        return (flat.T @ y_bar.reshape(-1, w.shape[3])).reshape(w.shape)
-
-    return y, (x_pullback, w_pullback, lambda y_bar: y_bar.sum(axis=(0, 1, 2)))
+    return y, (
+        x_pullback,
+        lambda y_bar: (columns.T @ y_bar.reshape(-1, outputs)).reshape(w.shape),
+        lambda y_bar: y_bar.sum(axis=(0, 1, 2)),
+    )
 
 
 def _windows(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
@@ -87,9 +89,12 @@ def _windows(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
 
 
 def _columns(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
-    """Return the windows as rows (n,p,q,i·j·c), copied, for one product of matrices; channels last, as in memory."""
-    windows = _windows(x, kernel, stride).transpose(0, 1, 2, 4, 5, 3)
-    return windows.reshape(*windows.shape[:3], kernel[0] * kernel[1] * x.shape[3])
+    """Return the windows as rows (n·p·q, i·j·c), copied, for one product of matrices."""
+    windows = _windows(x, kernel, stride)
+    n, p, q, c, i, j = windows.shape
+    if c * j < q:  # few channels: copied with images' rows last, which are longer
+        return windows.transpose(4, 5, 3, 0, 1, 2).reshape(i * j * c, n * p * q).T
+    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * p * q, i * j * c)
 
 
 def _spread(y_bar: Array, image: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> Array:
