@@ -19,6 +19,7 @@ from gradtwin.comparisons.oracles import (
     UntrustedError,
 )
 from gradtwin.comparisons.problems import LAYOUTS
+from gradtwin.comparisons.reference_precision import is_within_float32, narrow_operation
 from gradtwin.comparisons.report.data import Cause
 from gradtwin.comparisons.rounding import nudge, scaled_error, wider_error
 from gradtwin.comparisons.written import ContractError, Evaluation, Written, is_floating, resolve_wrt
@@ -76,13 +77,38 @@ class Looker:
     def __init__(self, written: Written, wrt: Sequence[int] | int | None, reference: Callable[..., Any] | None) -> None:
         self.written = written
         self.wrt = wrt
-        self.has_reference = reference is not None
+        self._reference = reference
+        self._narrow: str | None = None
         self.oracle: Oracle = TracedOracle(written) if reference is None else ReferenceOracle(reference)
         self._distrusted: Oracle | None = None
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether a reference judges, and not the forward itself."""
+        return self.oracle.name == "reference"
 
     def trust_again(self) -> None:
         """Go back to the oracle that was distrusted at one point."""
         self.oracle, self._distrusted = self._distrusted or self.oracle, None
+
+    def narrow_reference(self, inputs: Sequence[Any]) -> str | None:
+        """Return what holds less than float64 inside a reference that is given float64, None if nothing does."""
+        if self._reference is not None and self._narrow is None:
+            self._narrow = narrow_operation(self._reference, inputs)
+        return self._narrow
+
+    def is_narrow_value(self, base: Look, inputs: Sequence[Any]) -> bool:
+        """Return whether the two values differ by no more than a forward in float32 loses."""
+
+        def value(at: Sequence[Any]) -> Array | None:
+            try:
+                return self.written.value(at)
+            except (ContractError, GradTwinError):
+                return None
+
+        with np.errstate(all="ignore"):
+            apart = np.abs(base.evaluation.y.astype(np.float64) - base.answer.y)
+        return is_within_float32(value, inputs, apart)
 
     def look(self, inputs: Sequence[Any], seed: int, notes: Notes) -> Look:
         """Look at a point, with y_bar of a stream of gradtwin's own; ContractError where the user's side breaks."""
@@ -116,9 +142,19 @@ class Looker:
 
     def distrust(self, base: Look, inputs: Sequence[Any], notes: Notes) -> Look:
         """Look again with differences, where TensorFlow did not compute the value that NumPy did."""
-        self._distrusted = self.oracle
         notes["the traced forward computes another value than NumPy; judged by differences instead"] = None
-        self.oracle = DifferencesOracle(self.written)
+        return self._look_by(DifferencesOracle(self.written), base, inputs, notes)
+
+    def trace_instead(self, base: Look, inputs: Sequence[Any], notes: Notes) -> Look:
+        """Look again with the forward traced, where the reference is right to float32's precision only."""
+        notes[
+            f"the reference has {self._narrow} of less than float64 inside; judged by autodiff of the forward itself"
+        ] = None
+        return self._look_by(TracedOracle(self.written), base, inputs, notes)
+
+    def _look_by(self, oracle: Oracle, base: Look, inputs: Sequence[Any], notes: Notes) -> Look:
+        self._distrusted = self._distrusted or self.oracle
+        self.oracle = oracle
         answer = self.ask(inputs, base.wrt, base.upstream, notes)
         return replace(base, answer=answer, right=self._right(answer, base.evaluation.y, base.wrt, inputs))
 

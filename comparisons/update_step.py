@@ -164,6 +164,14 @@ class WrittenStep:
         kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         return [p for p in self._parameters if p.kind not in kinds and p.default is p.empty]
 
+    def _optional_states(self) -> list[str]:
+        """Return the parameters that hold state and may be left out: by their names, then those that begin as None."""
+        optional = [p for p in self._parameters if p.default is not p.empty and p.name not in self._numbers]
+        named = [p.name for p in optional if MEMORY.match(p.name)]
+        known = (COUNTER, *HYPERPARAMETERS.values())
+        begun = [p.name for p in optional if p.default is None and not any(k.match(p.name) for k in known)]
+        return list(dict.fromkeys(named + begun))
+
     def _take(self, call: Any, weights: list[Array], given: list[Array], memory: dict[str, Any], t: int) -> list[Array]:
         holder = self._pack(weights, "W", "b")
         values: list[Any] = [holder, self._pack(given, "W", "b")]
@@ -180,12 +188,14 @@ class WrittenStep:
                 arguments[p.name] = waiting.pop(0)
             else:
                 arguments[p.name] = self._argument(p.name, weights, memory, t, kept)
+        states = self._optional_states()
         for p in self._parameters:
-            if p.default is not p.empty and MEMORY.match(p.name):
-                arguments[p.name] = memory.setdefault(p.name, copy.deepcopy(self._config) or None)
-                kept.append(p.name)
+            if p.name in states:
+                first = copy.deepcopy(self._config) if p.name == states[0] else None
+                arguments[p.name] = memory.setdefault(p.name, first or None)
             elif p.default is not p.empty and (COUNTER.match(p.name) or p.name in self._numbers):
                 arguments[p.name] = self._numbers.get(p.name, t)
+        kept += states
         returned = call(**arguments)
         if isinstance(returned, tuple) and len(returned) > 1 and kept:
             memory.update(zip(kept, returned[1:], strict=False))

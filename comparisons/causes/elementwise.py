@@ -31,6 +31,8 @@ class Function:
     words: str
     of: Callable[[Array], Array]
     two_valued: bool = False
+    #: Where it is 0, and so is any gradient that has it as a factor.
+    root: float | None = None
 
 
 def _sigmoid(s: Array) -> Array:
@@ -46,23 +48,24 @@ def _softmax(s: Array) -> Array:
 
 # fmt: off
 FUNCTIONS = (
-    Function("{}",                       lambda s: s),
+    Function("{}",                       lambda s: s, root=0.0),
     Function("the relu mask of {}",      lambda s: (s > 0) * 1.0, two_valued=True),
     Function("tanh' of {}",              lambda s: 1 / np.cosh(s) ** 2),
-    Function("1 − {}²",                  lambda s: 1 - s * s),
-    Function("1 − {}",                   lambda s: 1 - s),
-    Function("1 + {}",                   lambda s: 1 + s),
+    Function("1 − {}²",                  lambda s: 1 - s * s, root=1.0),
+    Function("1 − {}",                   lambda s: 1 - s, root=1.0),
+    Function("1 + {}",                   lambda s: 1 + s, root=-1.0),
     Function("sigmoid' of {}",           lambda s: _sigmoid(s) * _sigmoid(-s)),
-    Function("{0}(1 − {0})",             lambda s: s * (1 - s)),
+    Function("{0}(1 − {0})",             lambda s: s * (1 - s), root=0.0),
     Function("sigmoid of {}",            _sigmoid),
-    Function("tanh of {}",               np.tanh),
-    Function("{}²",                      lambda s: s * s),
+    Function("tanh of {}",               np.tanh, root=0.0),
+    Function("{}²",                      lambda s: s * s, root=0.0),
     Function("exp of {}",                np.exp),
-    Function("log of {}",                np.log),
+    Function("log of {}",                np.log, root=1.0),
     Function("cos of {}",                np.cos),
-    Function("sin of {}",                np.sin),
+    Function("sin of {}",                np.sin, root=0.0),
+    Function("1 + |{}|",                 lambda s: 1 + np.abs(s)),
     Function("1/(1 + {}²)",              lambda s: 1 / (1 + s * s)),
-    Function("√{}",                      np.sqrt),
+    Function("√{}",                      np.sqrt, root=0.0),
 )
 # fmt: on
 
@@ -275,7 +278,27 @@ def _at_other(view: View, function: Function, used: str, due: str) -> Trial | No
     left, left_allowed = times(view, there, view.left, view.allowed)
     right, right_allowed = times(view, here, view.right, view.allowed)
     rounding = _factor_error(view, there, view.left) + _factor_error(view, here, view.right)
-    return _beyond_a_mask(view, view.trial(left, right, left_allowed + right_allowed + rounding))
+    trial = _beyond_a_mask(view, view.trial(left, right, left_allowed + right_allowed + rounding))
+    if trial is None or not trial.passes():
+        return trial
+    is_product = _vanishes(view, used, function, view.rerun) and _vanishes(view, due, function, view.oracle)
+    return trial if is_product else None
+
+
+def _vanishes(
+    view: View, name: str, function: Function, gradient: Callable[[tuple[object, ...]], Array | None]
+) -> bool:
+    """Return whether a gradient is 0 where a function of an input is, as it must be if it has that as a factor.
+
+    y = x h(x) has h in the ratio of y to x as well, where neither of them is a factor. True where it can't be told.
+    """
+    positions = [p for p, array in view.floating_inputs() if view.name(p) == name and array.shape == view.right.shape]
+    if function.root is None or not positions:
+        return True
+    inputs = list(view.point.inputs)
+    inputs[positions[0]] = np.full_like(inputs[positions[0]], function.root)
+    found = gradient(tuple(inputs))
+    return found is None or not np.isfinite(found).any() or not np.nan_to_num(found).any()
 
 
 def _is_turned_over(view: View) -> bool:

@@ -346,6 +346,73 @@ def test_code_that_cant_be_traced_is_judged_by_differences():
     assert wrong.verdict == "mismatch"
 
 
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def leaky(x):
+    return np.where(x > 0, x, 0.2 * x)
+
+
+def slope(x):
+    return np.where(x > 0, 1, 0.2)
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def gelu_prime(x):
+    t = np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * x * x)
+
+
+@pytest.mark.parametrize(("forward", "derivative", "name"), [(leaky, slope, "leaky_relu"), (gelu, gelu_prime, "gelu")])
+def test_a_reference_of_float32_precision_is_at_fault_itself(forward, derivative, name):
+    import tensorflow as tf
+
+    reference = {"leaky_relu": tf.nn.leaky_relu, "gelu": lambda x: tf.nn.gelu(x, approximate=True)}[name]
+    right = gt.check_gradient(forward, derivative=derivative, inputs=(X,), reference=reference)
+    assert causes(right) == ["reference"]
+    assert all(check.verdict == "match" for check in right.checks if check.stage == "gradient")
+    for factor, cause in ((-1, "sign"), (0.5, "factor")):
+        wrong = gt.check_gradient(
+            forward, derivative=lambda x, c=factor: c * derivative(x), inputs=(X,), reference=reference
+        )
+        assert causes(wrong) == ["reference", cause]
+
+
+def test_a_forward_that_is_not_the_reference_is_no_matter_of_precision():
+    import tensorflow as tf
+
+    for slope_ in (0.3, 0.20001):
+        report = gt.check_gradient(
+            lambda x, s=slope_: np.where(x > 0, x, s * x),
+            derivative=lambda x, s=slope_: np.where(x > 0, 1, s),
+            inputs=(X,),
+            reference=tf.nn.leaky_relu,
+        )
+        assert causes(report) == ["forward"]
+    narrowed = gt.check_gradient(
+        lambda x: np.tanh(x.astype(np.float32)).astype(float),
+        derivative=lambda x: 1 - np.tanh(x) ** 2,
+        inputs=(X,),
+        reference=tf.tanh,
+    )
+    assert causes(narrowed)[0] == "forward"
+
+
+def test_a_sign_is_found_though_the_gradient_of_the_reference_is_of_float32_precision():
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def square(x):
+        return x * x, lambda u: tf.cast(tf.cast(2 * u * x, tf.float32), tf.float64)
+
+    report = gt.check_gradient(lambda x: x * x, derivative=lambda x: -2 * x, inputs=(X,), reference=square)
+    assert causes(report) == ["sign"]
+
+
 def test_a_reference():
     import tensorflow as tf
 
@@ -506,3 +573,21 @@ def test_one_input_named_twice_and_examples_that_are_no_number():
         gt.check_gradient(affine, vjp=affine_vjp, inputs=(X, W, B), wrt=(0, 1, -2))
     with pytest.raises(gt.ArgumentValueError, match="examples: got 'a'"):
         gt.check_gradient(relu, vjp=relu_vjp, signature="(n)->(n)", examples="a")
+
+
+@pytest.mark.parametrize(
+    ("forward", "derivative"),
+    [
+        (lambda x: x / (1 + np.abs(x)), lambda x: 1 / (1 + np.abs(x))),
+        (lambda x: x / (2 + x**4), lambda x: (2 - 3 * x**4) / (2 + x**4)),
+        (lambda x: x * logistic(x), lambda x: (1 + x * (1 - logistic(x))) * logistic(x) ** 2),
+    ],
+)
+def test_a_ratio_of_output_and_input_makes_neither_a_stale_value(forward, derivative):
+    """Y = x h(x): a gradient without a power of h is right up to y/x."""
+    assert "stale-value" not in causes(gt.check_gradient(forward, derivative=derivative, inputs=(X,)))
+
+
+def test_an_input_for_an_output_is_a_stale_value():
+    for forward, derivative in ((np.exp, lambda x: x), (np.tanh, lambda x: 1 - x**2)):
+        assert causes(gt.check_gradient(forward, derivative=derivative, inputs=(X,))) == ["stale-value"]

@@ -416,3 +416,32 @@ def test_weight_decay_of_the_steps_own_is_named(step, number):
     (cause,) = [cause for check in report.checks for cause in check.causes]
     assert (cause.cause, cause.confirmed) == ("missing-term", True)
     assert number in cause.text
+
+
+def rmsprop_begun(w, g, c=None):
+    c = c or {"learning_rate": 1e-2, "rho": 0.9, "epsilon": 1e-7, "mean": np.zeros_like(w)}
+    c["mean"] = c["rho"] * c["mean"] + (1 - c["rho"]) * g * g
+    return w - c["learning_rate"] * g / np.sqrt(c["mean"] + c["epsilon"]), c
+
+
+def momentum_begun(w, g, lr=None, v=None, t=None):
+    v = 0.9 * (np.zeros_like(w) if v is None else v) - (lr or 0.1) * g
+    return w + v, v
+
+
+@pytest.mark.parametrize(
+    ("step", "optimizer"),
+    [
+        (rmsprop_begun, keras.optimizers.RMSprop(1e-2, rho=0.9)),
+        (momentum_begun, keras.optimizers.SGD(0.1, momentum=0.9)),
+    ],
+)
+def test_a_state_that_begins_as_none_is_kept_whatever_its_name(step, optimizer):
+    assert check_update(step, optimizer).ok
+
+
+def test_a_state_that_begins_as_none_and_is_not_kept_is_wrong():
+    def forgets(w, g, c=None):
+        return rmsprop_begun(w, g)
+
+    assert not check_update(forgets, keras.optimizers.RMSprop(1e-2, rho=0.9)).ok
