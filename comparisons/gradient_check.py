@@ -16,7 +16,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes import diagnose
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.disputes import exceeds, settle, unresolved
-from gradtwin.comparisons.look import UPSTREAM_STREAM, Look, Looker, Notes
+from gradtwin.comparisons.look import UPSTREAM_STREAM, Draws, Look, Looker, Notes
 from gradtwin.comparisons.oracles import Answer
 from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.problems import LAYOUTS
@@ -78,29 +78,25 @@ class GradientJudge:
         explain: bool,
     ) -> None:
         found.checks.append(self._contract(subject, base, inputs, found))
-        others = self._nudged(inputs, base, seed, range(1, FIRST_DRAWS + 1), found)
-        value = self._value(subject, base, others)
-        if value.verdict == "mismatch":
-            others += self._nudged(inputs, base, seed, range(FIRST_DRAWS + 1, FIRST_DRAWS + MORE_DRAWS + 1), found)
-            value = self._value(subject, base, others)
+        draws = self._draws(inputs, base, seed, found)
+        value = self._value(subject, base, draws)
         blamed = self._blame_reference(value, base, inputs)
         if blamed is not None:
             base = self._looker.trace_instead(base, inputs, found.notes)
-            others = self._nudged(inputs, base, seed, range(1, FIRST_DRAWS + 1), found)
-            value = self._value(subject, base, others)
+            draws = self._draws(inputs, base, seed, found)
+            value = self._value(subject, base, draws)
         if value.verdict == "mismatch" and self._looker.oracle.name == "traced":
             base = self._looker.distrust(base, inputs, found.notes)
-            others = self._nudged(inputs, base, seed, range(1, FIRST_DRAWS + 1), found)
-            value = self._value(subject, base, others)
+            draws = self._draws(inputs, base, seed, found)
+            value = self._value(subject, base, draws)
         found.checks.append(blamed or value)
         if all(g.size == np.prod(s, dtype=int) for g, s in zip(base.left, self._expected(base, inputs), strict=True)):
-            self._judge_gradients(subject, base, others, inputs, seed, found)
+            self._judge_gradients(subject, base, draws, inputs, seed, found)
             if self._looker.has_reference and _accused(found) and self._looker.narrow_reference(inputs):
                 # The reference's few digits would hide what is wrong.
                 found.checks = [check for check in found.checks if check.stage != "gradient"]
                 base = self._looker.trace_instead(base, inputs, found.notes)
-                others = self._nudged(inputs, base, seed, range(1, FIRST_DRAWS + 1), found)
-                self._judge_gradients(subject, base, others, inputs, seed, found)
+                self._judge_gradients(subject, base, self._draws(inputs, base, seed, found), inputs, seed, found)
         elif explain:
             # Of another shape, it can't be compared as it came: a repair may be off by the oracle's rounding.
             zeros = [np.zeros(np.shape(inputs[i])) for i in base.wrt]
@@ -118,13 +114,13 @@ class GradientJudge:
         self,
         subject: Subject,
         base: Look,
-        others: list[Look],
+        draws: Draws,
         inputs: Sequence[Any],
         seed: int,
         found: Judgement,
     ) -> None:
-        allowed = self._allowed(base, others, inputs, seed, found)
-        point = self._point(base, inputs, allowed, others)
+        allowed = self._allowed(base, draws, inputs)
+        point = self._point(base, inputs, allowed, draws.looks)
         values_differ = any(cause.cause.startswith("forward") for check in found.checks for cause in check.causes)
         rights = []
         for k in range(len(base.wrt)):
@@ -179,17 +175,15 @@ class GradientJudge:
             tuple(scales),
         )
 
-    def _allowed(
-        self, base: Look, others: list[Look], inputs: Sequence[Any], seed: int, found: Judgement
-    ) -> list[Array]:
-        """Return the allowed differences; where something exceeds them, rounding is first measured more closely."""
-        allowed = self._measured(base, others, inputs)
-        if not self._exceeded(base, allowed, inputs):
-            return allowed
+    def _allowed(self, base: Look, draws: Draws, inputs: Sequence[Any]) -> list[Array]:
+        """Return the allowed differences; where something exceeds them, rounding is measured, ever more closely."""
+        allowed = self._measured(base, draws.looks, inputs)
         elements = sum(limit.size for limit in allowed)
-        wanted = FIRST_DRAWS + max(MORE_DRAWS, DRAWN_ELEMENTS // max(1, elements))
-        more = self._nudged(inputs, base, seed, range(FIRST_DRAWS + 1, wanted + 1), found)
-        allowed = self._measured(base, others + more, inputs)
+        for count in (FIRST_DRAWS, FIRST_DRAWS + max(MORE_DRAWS, DRAWN_ELEMENTS // max(1, elements))):
+            if not self._exceeded(base, allowed, inputs):
+                return allowed
+            draws.measure(count)
+            allowed = self._measured(base, draws.looks, inputs)
         if self._exceeded(base, allowed, inputs) and base.answer.error is None:
             scaled = self._looker.scaled_errors(inputs, base)
             if scaled is not None:
@@ -213,11 +207,8 @@ class GradientJudge:
             allowed = allowed + base.answer.error[k]
         return allowed
 
-    def _nudged(
-        self, inputs: Sequence[Any], base: Look, seed: int, draws: Sequence[int], found: Judgement
-    ) -> list[Look]:
-        looks = [self._looker.nudged(inputs, base, seed, k, found.notes) for k in draws]
-        return [look for look in looks if look is not None]
+    def _draws(self, inputs: Sequence[Any], base: Look, seed: int, found: Judgement) -> Draws:
+        return Draws(self._looker, inputs, base, seed, found.notes, FIRST_DRAWS)
 
     def _expected(self, base: Look, inputs: Sequence[Any]) -> list[tuple[int, ...]]:
         """Return the shape that each gradient must have."""
@@ -242,14 +233,22 @@ class GradientJudge:
                 found.notes[f"{what} has dtype {gradient.dtype}, wider than the input's {x.dtype}"] = None
         return subject.check("contract", "contract", "mismatch" if causes else "match", *causes)
 
-    def _value(self, subject: Subject, base: Look, others: list[Look]) -> Check:
-        """Compare forward's value with the oracle's."""
+    def _value(self, subject: Subject, base: Look, draws: Draws) -> Check:
+        """Compare forward's value with the oracle's; rounding is measured where a few roundings don't explain it."""
+        check = self._compared_value(subject, base, draws)
+        for count in (FIRST_DRAWS, FIRST_DRAWS + MORE_DRAWS):
+            if check.verdict == "mismatch" and base.evaluation.y.shape == base.answer.y.shape:
+                draws.measure(count)
+                check = self._compared_value(subject, base, draws)
+        return check
+
+    def _compared_value(self, subject: Subject, base: Look, draws: Draws) -> Check:
         y, right = base.evaluation.y, base.answer.y
         if y.shape != right.shape:
             text = f"forward returned shape {y.shape}; the {self._looker.oracle.name} oracle {right.shape}."
             slug = "forward-broadcast" if right.size < y.size else "forward"
             return subject.check("value", "value", "mismatch", Cause(slug, True, str(y.shape), text))
-        allowed = allowed_difference((y, right), [(o.evaluation.y, o.answer.y) for o in others])
+        allowed = allowed_difference((y, right), [(o.evaluation.y, o.answer.y) for o in draws.looks])
         size = np.fmax(np.abs(y.astype(np.float64)), np.abs(right.astype(np.float64)))
         known = np.where(np.isnan(right), 0.0, right)  # NaN on both sides is not a match by silence
         check = compare_arrays(

@@ -71,6 +71,39 @@ class Look:
         return f"input {self.wrt[k]} ({self.names[self.wrt[k]]})"
 
 
+@dataclass(frozen=True)
+class Moved:
+    """The user's side at a nudged point, whose inputs are these."""
+
+    evaluation: Evaluation
+    y_bar: Array | None
+    left: tuple[Array, ...]
+    inputs: list[Any]
+
+
+class Draws:
+    """Looks at nudged points. The oracle is asked there only where rounding must be measured: it costs most.
+
+    The user's side is run at the first ones at once, for what it makes of their layout.
+    """
+
+    def __init__(self, looker: Looker, inputs: Sequence[Any], base: Look, seed: int, notes: Notes, first: int) -> None:
+        self._looker, self._inputs, self._base, self._seed, self._notes = looker, inputs, base, seed, notes
+        self._waiting = [looker.move(inputs, base, seed, k) for k in range(1, first + 1)]
+        self._next = first + 1
+        #: The looks there are so far, none before `measure`.
+        self.looks: list[Look] = []
+
+    def measure(self, count: int) -> None:
+        """Have looks at so many points."""
+        while self._next <= count:
+            self._waiting.append(self._looker.move(self._inputs, self._base, self._seed, self._next))
+            self._next += 1
+        looks = [self._looker.nudged(at, self._base, self._notes) for at in self._waiting if at is not None]
+        self.looks += [look for look in looks if look is not None]
+        self._waiting = []
+
+
 class Looker:
     """Looks at points with one pair of forward and gradient, and one oracle."""
 
@@ -171,8 +204,8 @@ class Looker:
                 f"function of one array. For others give vjp= or jacobian=."
             )
 
-    def nudged(self, inputs: Sequence[Any], base: Look, seed: int, k: int, notes: Notes) -> Look | None:
-        """Look again at a nudged point; at the first one the inputs are not contiguous."""
+    def move(self, inputs: Sequence[Any], base: Look, seed: int, k: int) -> Moved | None:
+        """Run the user's side at a nudged point, None where it does not compare; at the first one not contiguous."""
         moved = [nudge(x, seed + k) if i in base.wrt and isinstance(x, np.ndarray) else x for i, x in enumerate(inputs)]
         moved = [
             float(nudge(np.asarray(x), seed + k)) if isinstance(x, float) and i in base.wrt else x
@@ -193,16 +226,21 @@ class Looker:
             return None
         if evaluation.y.shape != base.evaluation.y.shape or wrt != base.wrt:
             return None
-        upstream = np.ones_like(evaluation.y) if y_bar is None else y_bar
+        return Moved(evaluation, y_bar, left, moved)
+
+    def nudged(self, at: Moved, base: Look, notes: Notes) -> Look | None:
+        """Look at a nudged point with the oracle too, None where its gradients do not compare."""
+        evaluation, left = at.evaluation, at.left
+        upstream = np.ones_like(evaluation.y) if at.y_bar is None else at.y_bar
         if self.written.style == "jacobian" and evaluation.y.size > JACOBIAN_ROWS:
             upstream = base.upstream
         if base.answer.error is not None:  # differences know their own error, and cost too much to repeat
             return replace(base, evaluation=evaluation, left=left)
-        answer = self.ask(moved, base.wrt, upstream, notes)
+        answer = self.ask(at.inputs, base.wrt, upstream, notes)
         if [g.shape for g in left] != [g.shape for g in base.left]:
             return None
-        right = self._right(answer, evaluation.y, base.wrt, moved)
-        return Look(evaluation, y_bar, upstream, base.names, wrt, left, right, answer)
+        right = self._right(answer, evaluation.y, base.wrt, at.inputs)
+        return Look(evaluation, at.y_bar, upstream, base.names, base.wrt, left, right, answer)
 
     def scaled_errors(self, inputs: Sequence[Any], base: Look) -> list[Array] | None:
         """Return each gradient's rounding error on both sides together, from float32 and float64 at one point.

@@ -6,6 +6,8 @@ values compare is judged elsewhere.
 
 from __future__ import annotations
 
+import copy
+import inspect
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +54,7 @@ class Written:
         self.forward = forward
         self.style = style
         self.gradient = gradient
+        self._parameters: list[str] | None = None
 
     @property
     def has_upstream(self) -> bool:
@@ -68,13 +71,9 @@ class Written:
 
     def names(self, count: int) -> tuple[str, ...]:
         """Return the names of forward's parameters, for messages."""
-        import inspect
-
-        try:
-            parameters = list(inspect.signature(self.forward).parameters.values())
-        except (TypeError, ValueError):
-            parameters = []
-        named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        if self._parameters is None:
+            self._parameters = _positional(self.forward)
+        named = self._parameters
         return tuple(named[i] if i < len(named) else f"argument {i}" for i in range(count))
 
     def run(self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array]) -> tuple[Evaluation, Array | None]:
@@ -141,6 +140,15 @@ class Written:
                 return function(*arguments)
         except (Exception, SystemExit) as error:  # whatever a user's function raises is judged, not passed on
             raise ContractError(raised(name, error)) from error
+
+
+def _positional(function: Callable[..., Any]) -> list[str]:
+    """Return the names of what a function takes by position."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def as_value(result: Any) -> Array:
@@ -252,8 +260,6 @@ def _copy(x: Any) -> Any:
         copied.setflags(write=x.flags.writeable)
         return copied
     if isinstance(x, list | dict | set):
-        import copy
-
         return copy.deepcopy(x)
     return x
 
