@@ -29,6 +29,9 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 #: Nudged points that rounding is measured at: one at first, more where something stands out, for small arrays most.
 FIRST_DRAWS, MORE_DRAWS, DRAWN_ELEMENTS = 1, 8, 24
 
+#: Those at a point that only a cause is tried at.
+OTHER_DRAWS = 3
+
 
 @dataclass
 class Judgement:
@@ -68,6 +71,27 @@ class GradientJudge:
         self._looker.trust_again()
         return found
 
+    def look_only(self, inputs: Sequence[Any], seed: int) -> Point | None:
+        """Return a point that a cause must hold at too, without a verdict; None where nothing can be compared there.
+
+        The oracle is the one that judges now, and rounding is measured at few points: what is sought there is whether
+        a repair fits, not who is at fault.
+        """
+        notes: Notes = {}
+        try:
+            base = self._looker.look(inputs, seed, notes)
+            draws = Draws(self._looker, inputs, base, seed, notes, FIRST_DRAWS)
+            draws.measure(OTHER_DRAWS)
+        except ContractError:
+            return None
+        if base.evaluation.y.shape != base.answer.y.shape:
+            return None
+        if not self._is_comparable(base, inputs):
+            return self._point(base, inputs, self._allowed_alone(base, inputs))
+        if self._compared_value(Subject("", "", ""), base, draws).verdict == "mismatch":
+            return None
+        return self._point(base, inputs, self._measured(base, draws.looks, inputs), draws.looks)
+
     def _judge_values(
         self,
         subject: Subject,
@@ -90,7 +114,7 @@ class GradientJudge:
             draws = self._draws(inputs, base, seed, found)
             value = self._value(subject, base, draws)
         found.checks.append(blamed or value)
-        if all(g.size == np.prod(s, dtype=int) for g, s in zip(base.left, self._expected(base, inputs), strict=True)):
+        if self._is_comparable(base, inputs):
             self._judge_gradients(subject, base, draws, inputs, seed, found)
             if self._looker.has_reference and _accused(found) and self._looker.narrow_reference(inputs):
                 # The reference's few digits would hide what is wrong.
@@ -98,13 +122,7 @@ class GradientJudge:
                 base = self._looker.trace_instead(base, inputs, found.notes)
                 self._judge_gradients(subject, base, self._draws(inputs, base, seed, found), inputs, seed, found)
         elif explain:
-            # Of another shape, it can't be compared as it came: a repair may be off by the oracle's rounding.
-            zeros = [np.zeros(np.shape(inputs[i])) for i in base.wrt]
-            rights = [zero if g is None else g for zero, g in zip(zeros, base.right, strict=True)]
-            allowed = [
-                allowed_difference((g, g), [], base.operands(inputs[i])) for i, g in zip(base.wrt, rights, strict=True)
-            ]
-            found.point = self._point(base, inputs, allowed)
+            found.point = self._point(base, inputs, self._allowed_alone(base, inputs))
         found.checks.append(self._side_effects(subject, base, inputs, found))
         found.oracle = self._looker.oracle.name
         if found.point is not None and explain and any(c.verdict == "mismatch" for c in found.checks):
@@ -193,6 +211,17 @@ class GradientJudge:
             if wider is not None:
                 allowed = [limit + error for limit, error in zip(allowed, wider, strict=True)]
         return allowed
+
+    def _is_comparable(self, base: Look, inputs: Sequence[Any]) -> bool:
+        """Return whether every gradient has as many elements as it must."""
+        shapes = self._expected(base, inputs)
+        return all(g.size == np.prod(shape, dtype=int) for g, shape in zip(base.left, shapes, strict=True))
+
+    def _allowed_alone(self, base: Look, inputs: Sequence[Any]) -> list[Array]:
+        """Return what a repair of a gradient of another shape may be off by: the oracle's own rounding."""
+        zeros = [np.zeros(np.shape(inputs[i])) for i in base.wrt]
+        rights = [zero if g is None else g for zero, g in zip(zeros, base.right, strict=True)]
+        return [allowed_difference((g, g), [], base.operands(inputs[i])) for i, g in zip(base.wrt, rights, strict=True)]
 
     def _exceeded(self, base: Look, allowed: list[Array], inputs: Sequence[Any]) -> bool:
         return any(np.any(exceeds(*self._looker.sides(base, k, inputs), limit)) for k, limit in enumerate(allowed))
@@ -319,12 +348,12 @@ class GradientJudge:
             rng = np.random.default_rng([seed, UPSTREAM_STREAM, 1])
             moved = [_redrawn(x, rng) if i in point.wrt else x for i, x in enumerate(inputs)]
             try:
-                return self.judge(moved, seed, explain=False).point
+                return self.look_only(moved, seed)
             except (ArgumentTypeError, ArgumentValueError):
                 return None
 
         answers: dict[Any, Answer] = {}
-        oracle = self._looker.oracle  # judging other points may change it
+        oracle = self._looker.oracle
 
         def rerun(at: Sequence[Any], y_bar: Array | None) -> tuple[Array, ...]:
             evaluation, _ = self.written.run(at, lambda y: y_bar if y_bar is not None else np.ones_like(y))

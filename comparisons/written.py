@@ -283,7 +283,8 @@ def _changed(names: Sequence[str], before: Sequence[Any], after: Sequence[Any], 
 
 
 def _equal(x: Array, y: Array) -> bool:
-    return bool(np.all((x == y) | ((x != x) & (y != y))))
+    same = x == y
+    return bool(np.all(same)) or bool(np.all(same | ((x != x) & (y != y))))
 
 
 def _shared(names: Sequence[str], given: Sequence[Any], result: Array) -> list[str]:

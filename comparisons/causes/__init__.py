@@ -6,12 +6,12 @@ every element right here and at other points; what fits here alone is worded as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes import arrangement, elementwise, regions, scaling, sums, terms
-from gradtwin.comparisons.causes.trial import Finding, Gradients, Propose, Repair, Tools, Trial, View
+from gradtwin.comparisons.causes.trial import OTHER_POINTS, Finding, Gradients, Propose, Repair, Tools, Trial, View
 from gradtwin.comparisons.point import AnotherPoint, Point
 from gradtwin.comparisons.report.data import Cause
 
@@ -38,8 +38,8 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (regions.partial, False),
 )
 
-#: Other points at which a repair must hold too.
-OTHER_POINTS = 5
+#: Other points at which a costly repair must hold too; others must at OTHER_POINTS.
+FEW_POINTS = 2
 
 #: Bits of evidence that make a repair's success no chance: some hundreds of repairs are tried, so that one in a
 #: hundred mismatches of another kind could pass for it.
@@ -65,15 +65,21 @@ def diagnose(
     """
     tools = Tools(oracle_vjp, rerun)
 
+    elsewhere = cache(another)  # judged when the first repair is tried there
+
     @cache
-    def others() -> list[Point]:
-        return [other for seed in range(1, OTHER_POINTS + 1) if (other := another(seed)) is not None]
+    def view_at(seed: int, k: int) -> View | None:
+        other = elsewhere(seed)
+        return None if other is None else View(other, k, tools)
+
+    def others(k: int, count: int) -> tuple[View, ...]:
+        return tuple(view for seed in range(1, count + 1) if (view := view_at(seed, k)) is not None)
 
     found: dict[tuple[Finding, bool], list[str]] = {}
     wrong = 0
     for k, position in enumerate(point.wrt):
         view = View(point, k, tools, intermediates)
-        view.find_others = partial(_views, others, k, tools)
+        view.find_others = partial(others, k)
         if not view.differs() and regions.not_a_number(view) is None:
             continue
         wrong += 1
@@ -85,10 +91,6 @@ def diagnose(
         for (finding, confirmed), of in found.items()
     ]
     return tuple(sorted(causes, key=lambda cause: not cause.confirmed))
-
-
-def _views(points: Callable[[], list[Point]], k: int, tools: Tools) -> tuple[View, ...]:
-    return tuple(View(point, k, tools) for point in points())
 
 
 def _explain(view: View) -> list[tuple[Finding, bool]]:
@@ -125,7 +127,8 @@ def _repairs(view: View) -> Iterator[Repair]:
 def _passed_elsewhere(repair: Repair, view: View) -> list[tuple[View, Trial]] | None:
     """Return the other points at which a repair could be tried, and how it went; None if one contradicts it."""
     passed: list[tuple[View, Trial]] = []
-    for other in () if repair.guess else view.others:
+    count = FEW_POINTS if repair.costly else OTHER_POINTS
+    for other in () if repair.guess else view.find_others(count):
         trial = repair.attempt(other)
         if trial is not None and trial.is_telling():
             if not trial.passes():

@@ -100,11 +100,11 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
     doubt = error + FACTOR_ROUNDINGS * view.u * abs(multiplier)
     if abs(abs(multiplier) - 1) <= doubt:
         if flip < 0:
-            yield Repair(before, lambda v: _divided(v, first.attempt(v), -1), first.fitted)
+            yield Repair(before, lambda v: _divided(v, first.attempt(v), -1), first.fitted, costly=first.costly)
         return
     near = [quantity for quantity in quantities(view) if abs(1 / quantity.ratio - abs(multiplier)) <= doubt]
     names = [quantity for quantity in near if quantity.plain] or near
-    for group in dict.fromkeys([tuple(names), *((quantity,) for quantity in names)]) if names else ():
+    for group in dict.fromkeys([tuple(names), *((quantity,) for quantity in names)]) if names else ():  # all, then each
 
         def by_name(v: View, group: tuple[Quantity, ...] = group) -> Trial | None:
             keys = {(quantity.words, quantity.power) for quantity in group}
@@ -113,7 +113,7 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
             trials = [_divided(v, made, flip * ratio) for ratio in there]
             return _weakest(trials) if len(there) == len(group) else None
 
-        yield Repair((*before, *_named(view, group)), by_name, first.fitted)  # all names at once, then one by one
+        yield Repair((*before, *_named(view, group)), by_name, first.fitted, costly=first.costly)
 
     def by_number(v: View) -> Trial | None:
         made = first.attempt(v)
@@ -123,7 +123,7 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
         return replace(divided, allowed=divided.allowed + error * np.abs(made.left))
 
     text = f"{{gradient}} is {_times(1 / abs(multiplier))}, by the same factor everywhere."
-    yield Repair((*before, Finding("factor", number(1 / abs(multiplier)), text)), by_number, True)
+    yield Repair((*before, Finding("factor", number(1 / abs(multiplier)), text)), by_number, True, costly=first.costly)
 
 
 def quantities(view: View) -> list[Quantity]:

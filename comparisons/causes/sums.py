@@ -30,7 +30,7 @@ def missing_sum(view: View) -> Iterator[Repair]:
         text = f"{{gradient}} is y_bar summed over {_axes(axes)} of y, which is not where the input was broadcast."
         yield Repair((Finding("missing-sum", f"summed over {_axes(axes)}", text),), partial(_sum_elsewhere, axes=axes))
     for axes, count in groupings(view):
-        for g in range(count - 1):
+        for g in range(count - 1 if len(axes) == 1 else 1):  # of several axes the first item, each time a run of oracle
             index = np.unravel_index(g, [view.y.shape[axis] for axis in axes])
             where = f"index {', '.join(map(str, index))} of {_axes(axes)} of y"
             text = f"{{gradient}} is the contribution of {where} alone: sum over {_axes(axes)}."
@@ -77,7 +77,7 @@ def not_accumulated(view: View) -> Iterator[Repair]:
             f"accumulate with `+=` where it says `=`."
         )
         finding = Finding("not-accumulated", f"{_axes(axes)} of y", text)
-        yield Repair((finding,), partial(_last_of, axes=axes))
+        yield Repair((finding,), partial(_last_of, axes=axes), costly=True)
 
 
 def groupings(view: View) -> Iterator[tuple[tuple[int, ...], int]]:
@@ -107,13 +107,33 @@ def _one_of(view: View, axes: tuple[int, ...], g: int) -> Trial | None:
 
 
 def _last_of(view: View, axes: tuple[int, ...]) -> Trial | None:
+    """Compare with the last contribution to each element, going backwards; with itself where they can't be equal."""
     kept = np.zeros_like(view.right)
-    for g in range(math.prod(view.y.shape[axis] for axis in axes)):
+    is_open = np.ones(view.right.shape, bool)
+    for g in reversed(range(math.prod(view.y.shape[axis] for axis in axes))):
         found = contribution(view, axes, g)
         if found is None:
             return None
-        kept = np.where(found != 0, found, kept)
+        last = is_open & (found != 0)
+        kept[last], is_open = found[last], is_open & ~last
+        if not _is_multiple(view, kept, ~is_open):
+            break
     return view.trial(view.left, kept)
+
+
+def _is_multiple(view: View, part: Array, where: Array) -> bool:
+    """Return whether left could be a multiple of another array where that is known, to what is allowed."""
+    left, other, allowed = view.left[where], part[where], view.allowed[where]
+    size = np.abs(other)
+    telling = np.isfinite(left) & np.isfinite(size) & (size > 0)
+    if not telling.any():
+        return True
+    left, other, allowed, size = left[telling], other[telling], allowed[telling], size[telling]
+    with np.errstate(all="ignore"):
+        best = np.argmin(allowed / size)
+        ratio = left[best] / other[best]
+        doubt = max(1.0, abs(ratio)) * (allowed + allowed[best] / size[best] * size) + 4 * view.u * np.abs(left)
+        return bool(np.all(np.abs(left - ratio * other) <= 2 * doubt))
 
 
 def _last_of_index(view: View, position: int) -> Trial | None:

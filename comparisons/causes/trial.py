@@ -22,6 +22,9 @@ OUTPUT = "the output y"
 #: Bits that an element's fit is not credited: differences of noise alone lie within a factor of eight of each other.
 NOISE_BITS = 3
 
+#: Other points at which a repair must hold too.
+OTHER_POINTS = 5
+
 #: What the oracle is asked at most for one repair: so many gradients.
 PROBES = 32
 
@@ -56,8 +59,8 @@ class View:
         self.scale = np.broadcast_to(widen(point.scale[k]), self.right.shape)
         self.y = widen(point.y)
         self.y_bar = np.ones_like(self.y) if point.y_bar is None else widen(point.y_bar)
-        #: Gives the same input at other points: asked only where a repair works here, for each point is judged anew.
-        self.find_others: Callable[[], tuple[View, ...]] = tuple
+        #: Gives the same input at so many other points: each is looked at anew, where a repair works here.
+        self.find_others: Callable[[int], tuple[View, ...]] = lambda count: ()
         self.intermediates = {name: widen(array) for name, array in (intermediates or {}).items()}
         judged = [np.asarray(part).dtype for part in (point.inputs[self.position], point.y)]
         #: Unit roundoff of the arithmetic that is judged.
@@ -83,8 +86,8 @@ class View:
 
     @cached_property
     def others(self) -> tuple[View, ...]:
-        """The same input at other points."""
-        return self.find_others()
+        """The same input at all other points."""
+        return self.find_others(OTHER_POINTS)
 
     @cached_property
     def wrong(self) -> Array:
@@ -207,13 +210,15 @@ class Repair:
     """How a gradient would become right, with its parameters fixed, so that it can be tried at any point.
 
     `attempt` returns None where the repair can't be tried. `fitted` says that parameters were taken from the data: one
-    point proves nothing then. A `guess` is shown without being tried.
+    point proves nothing then. A `guess` is shown without being tried. A `costly` one asks the oracle many times, and is
+    tried at few points.
     """
 
     findings: tuple[Finding, ...]
     attempt: Callable[[View], Trial | None]
     fitted: bool = False
     guess: bool = False
+    costly: bool = False
 
 
 #: Looks at a mismatch and yields the repairs of one cause that are worth trying there.
