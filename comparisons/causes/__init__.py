@@ -29,11 +29,13 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (sums.forward_broadcast, False),
     (arrangement.permuted, True),
     (elementwise.one_side, False),
+    (elementwise.other_side, False),
     (elementwise.elementwise_factor, True),
     (sums.missing_sum, True),
     (elementwise.jacobian_diagonal, True),
     (sums.not_accumulated, True),
     (elementwise.stale_value, True),
+    (arrangement.other_way_round, False),
     (terms.missing_term, False),
     (regions.partial, False),
 )

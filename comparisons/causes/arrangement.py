@@ -17,6 +17,9 @@ MOST_AXES = 4
 #: A difference that float32 explains is that part of its unit roundoff at least.
 LEAST_OF_ROUNDING = 64
 
+#: Axes of a kernel, by how many it has: those of space come first or last.
+_REVERSED = {1: ((0,),), 2: ((0, 1),), 3: ((2,), (0,)), 4: ((2, 3), (0, 1))}
+
 #: Shifts that are tried along an axis.
 SHIFTS = (1, -1, 2, -2)
 
@@ -118,11 +121,14 @@ def swapped(view: View) -> Iterator[Repair]:
             order = {k: k for k in range(count)} | {i: j, j: i}
             names = " and ".join(f"input {p} ({view.name(p)})" for p in (view.point.wrt[i], view.point.wrt[j]))
             text = f"the gradients of {names} are exchanged: return them in the order of the inputs."
-            yield _reordered(Finding("swapped", f"{view.point.wrt[i]}, {view.point.wrt[j]}", text), (i, j), order)
+            exchanged = Finding("swapped", f"{view.point.wrt[i]}, {view.point.wrt[j]}", text)
+            yield _reordered((exchanged,), (i, j), order)
+            turned = Finding("transpose", "", "each of the exchanged gradients is transposed.")
+            yield _reordered((exchanged, turned), (i, j), order, np.transpose)
     for step in (1, -1) if count > 2 else ():
         order = {k: (k + step) % count for k in range(count)}
         text = "the gradients are all there, in another order: return them in the order of the inputs."
-        yield _reordered(Finding("swapped", "rotated", text), tuple(range(count)), order)
+        yield _reordered((Finding("swapped", "rotated", text),), tuple(range(count)), order)
 
 
 def permuted(view: View) -> Iterator[Repair]:
@@ -151,6 +157,33 @@ def permuted(view: View) -> Iterator[Repair]:
         yield Repair((Finding("permuted", "elements", text),), _sorted)
 
 
+def other_way_round(view: View) -> Iterator[Repair]:
+    """x_bar is right for another input reversed, as a convolution's kernel must be, or transposed, as weights must."""
+    if view.left.shape != view.right.shape:
+        return
+    for position, array in view.floating_inputs():
+        if position == view.position or array.size < 2:
+            continue
+        name = view.name(position)
+        for axes in _REVERSED.get(array.ndim, ()) if array.ndim == view.right.ndim == view.y.ndim else ():
+            words = f"{name} reversed along {_axes(axes)}"
+            text = f"{{gradient}} is the right one for {words}: reverse it there, once."
+            flip = partial(np.flip, axis=axes)
+            finding = Finding("permuted", words, text)
+            yield Repair((finding,), partial(_right_for_moved, position=position, move=flip), costly=True)
+        if array.ndim == 2 and array.shape[0] == array.shape[1]:
+            text = f"{{gradient}} is the right one for {name} transposed: transpose {name} in it, once."
+            finding = Finding("transpose", name, text)
+            yield Repair((finding,), partial(_right_for_moved, position=position, move=np.transpose), costly=True)
+
+
+def _right_for_moved(view: View, position: int, move: Callable[[Array], Array]) -> Trial | None:
+    inputs = list(view.point.inputs)
+    inputs[position] = np.ascontiguousarray(move(np.asarray(inputs[position])))
+    found = view.oracle(inputs=tuple(inputs))
+    return None if found is None or found.shape != view.left.shape else view.trial(view.left, found)
+
+
 def _moved(words: str, move: Callable[[Array], Array]) -> Repair:
     return Repair((Finding("permuted", words, f"{{gradient}} {words}."),), lambda v: _placed(v, move(v.left)))
 
@@ -171,16 +204,22 @@ def _sorted(view: View) -> Trial | None:
     return view.trial(np.sort(view.left, axis=None), right, allowed, bits=float(bits.sum()))
 
 
-def _reordered(finding: Finding, chosen: tuple[int, ...], order: dict[int, int]) -> Repair:
+def _reordered(
+    findings: tuple[Finding, ...],
+    chosen: tuple[int, ...],
+    order: dict[int, int],
+    move: Callable[[Array], Array] = np.asarray,
+) -> Repair:
     def attempt(v: View) -> Trial | None:
         views = {k: v.of(k) for k in chosen}
-        if any(views[order[k]].left.shape != views[k].right.shape for k in chosen):
+        lefts = {k: move(views[order[k]].left) for k in chosen}
+        if any(lefts[k].shape != views[k].right.shape for k in chosen):
             return None
-        left = np.concatenate([views[order[k]].left.ravel() for k in chosen])
+        left = np.concatenate([lefts[k].ravel() for k in chosen])
         right = np.concatenate([views[k].right.ravel() for k in chosen])
         return Trial(left, right, np.concatenate([views[k].allowed.ravel() for k in chosen]))
 
-    return Repair((finding,), attempt)
+    return Repair(findings, attempt)
 
 
 def _summed(view: View, axes: tuple[int, ...], keep: bool) -> Trial:

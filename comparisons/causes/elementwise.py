@@ -120,6 +120,30 @@ def one_side(view: View) -> Iterator[Repair]:
         yield Repair((region, extra), partial(_spoilt, name=name, function=mask))
 
 
+def other_side(view: View) -> Iterator[Repair]:
+    """x_bar is 0 where something is positive, and only there, and in truth it is 0 elsewhere: a mask turned round.
+
+    A guess: what it ought to be beside the zeros can't be told from what is there.
+    """
+    for name in view.sources(view.right.shape) if view.left.shape == view.right.shape else ():
+        trial = None if name == "y_bar" else _turned_mask(view, name)
+        if trial is not None and trial.passes() and trial.left.any() and not trial.left.all():
+            words = f"the relu mask of {name}"
+            text = f"{{gradient}} has {words} the wrong way round."
+            yield Repair((Finding("elementwise-factor", words, text),), partial(_turned_mask, name=name), guess=True)
+
+
+def _turned_mask(view: View, name: str) -> Trial | None:
+    """Compare where both sides are 0 with where a mask says so."""
+    source = view.sources().get(name)
+    if source is None or not view.left.shape == view.right.shape == source.shape:
+        return None
+    known = view.as_given().known()
+    mask = (source > 0)[known].astype(float)
+    both = np.concatenate([(view.left == 0)[known], (view.right != 0)[known]]).astype(float)
+    return Trial(both, np.concatenate([mask, mask]), np.zeros(both.shape))
+
+
 def jacobian_diagonal(view: View) -> Iterator[Repair]:
     """x_bar = y_bar · diag(J), where y_bar · J was needed: every output depends on several inputs."""
     if view.point.style == "jacobian" and view.left.shape == view.right.shape == 2 * view.y.shape and view.y.ndim:

@@ -112,7 +112,7 @@ def _last_of(view: View, axes: tuple[int, ...]) -> Trial | None:
     is_open = np.ones(view.right.shape, bool)
     for g in reversed(range(math.prod(view.y.shape[axis] for axis in axes))):
         found = contribution(view, axes, g)
-        if found is None:
+        if found is None or found.shape != view.right.shape:  # of a Jacobian it is a row
             return None
         last = is_open & (found != 0)
         kept[last], is_open = found[last], is_open & ~last

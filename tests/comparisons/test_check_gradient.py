@@ -591,3 +591,42 @@ def test_a_ratio_of_output_and_input_makes_neither_a_stale_value(forward, deriva
 def test_an_input_for_an_output_is_a_stale_value():
     for forward, derivative in ((np.exp, lambda x: x), (np.tanh, lambda x: 1 - x**2)):
         assert causes(gt.check_gradient(forward, derivative=derivative, inputs=(X,))) == ["stale-value"]
+
+
+def product_trace(a, b):
+    return np.trace(a @ b)
+
+
+def convolve(x, k):
+    return np.convolve(x, k, "valid")
+
+
+def convolve_unflipped(y_bar, x, k):
+    return np.convolve(y_bar, k, "full"), np.correlate(x, y_bar, "valid")[::-1]
+
+
+@pytest.mark.parametrize(
+    ("forward", "arguments", "inputs", "expected"),
+    [
+        (product_trace, {"grad": lambda a, b: (a, b)}, (X, X[::-1].T.copy()), {"swapped", "transpose"}),
+        (
+            lambda x, w: x @ w,
+            {"vjp": lambda y_bar, x, w: (y_bar @ w, x.T @ y_bar)},
+            (X, X.T @ X + np.triu(X.T @ X)),
+            {"transpose"},
+        ),
+        (convolve, {"vjp": convolve_unflipped}, (X.ravel(), np.array([0.3, -1.2, 0.7])), {"permuted"}),
+    ],
+)
+def test_what_was_turned_round(forward, arguments, inputs, expected):
+    report = gt.check_gradient(forward, **arguments, inputs=inputs)
+    found = {cause for check in report.checks for cause in check.causes}
+    assert {cause.cause for cause in found} == expected
+    assert all(cause.confirmed for cause in found)
+
+
+def test_a_mask_the_wrong_way_round_is_a_guess():
+    report = gt.check_gradient(relu, derivative=lambda x: (x < 0) * 1.0, inputs=(X,))
+    found = [cause for check in report.checks for cause in check.causes]
+    assert not any(cause.confirmed for cause in found)
+    assert any(cause.cause == "elementwise-factor" and "wrong way round" in cause.text for cause in found)
