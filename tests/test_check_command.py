@@ -211,7 +211,7 @@ GOOD = ("--derivative", "tanh_prime", "--inputs", "x.npz")
         (("xor.py", *GOOD), ["--derivative: it is for one function"]),
         (("xor.py:tanh", *GOOD[:3], "absent.npz"), ["absent.npz: there is no such file"]),
         (("xor.py:tanh", *GOOD[:3], "xor.py"), ["xor.py", "np.savez"]),
-        (("xor.py:tanh", *GOOD[:3], "text.npz"), ["text.npz: it is no .npz archive", "np.savez"]),
+        (("xor.py:tanh", *GOOD[:3], "text.npz"), ["text.npz: it is not a readable .npz archive", "np.savez"]),
         (("xor.py:tanh", *GOOD[:3], "two.npz"), ["two.npz: it holds x, y; tanh takes x", "arr_0"]),
         (("xor.py:tanh", *GOOD, "--wrt", "3"), ["wrt: got 3"]),
         (("xor.py:tanh", *GOOD, "--wrt", "first"), ["--wrt", "first"]),

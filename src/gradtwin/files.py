@@ -57,7 +57,7 @@ def read_arrays(path: str | Path) -> dict[str, Any]:
     """Return the arrays of an `.npz` file; pickled objects are refused."""
     try:
         if not zipfile.is_zipfile(path) and Path(path).is_file() and not _is_npy(path):
-            raise InputFileError(f"{path}: it is no .npz archive. Make one with np.savez.")
+            raise InputFileError(f"{path}: it is not a readable .npz archive. Save it again with np.savez.")
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             raise InputFileError(f"{path}: it holds a single array; expected an .npz archive of named arrays.")
