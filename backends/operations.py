@@ -40,7 +40,7 @@ _ROWS = (
     Operation("tanh",     "map",    ("x",),          "(...)->(...)",             "Y = tanh X"),
     Operation("softplus", "map",    ("x",),          "(...)->(...)",             "Y = ln(1 + eˣ)", elementary=True),
     Operation("softmax",  "map",    ("x",),          "(n,c)->(n,c)",             "Y = eˣ / Σ eˣ in each row",
-              extents={"c": (1, 64)}),
+              extents={"c": (1, 64)}, domains={"x": "logit"}),
     # images
     Operation("conv2d",   "map",    ("x", "w", "b"), "(n,h,w,c),(i,j,c,o),(o)->(n,p,q,o)", "Y = X ⋆ W + b", exact=True,
               options={"stride": (1, 2, 3), "padding": ("valid", "same")}, derived=_CONVOLVED,
@@ -83,7 +83,7 @@ _ROWS = (
     # With a single class its gradient is zero, by cancellation.
     Operation("softmax-cross-entropy", "loss", ("z", "t"), "(n,c),(n,c)->()",    "L = −Σ t ln softmax(z) / n",
               mean=True,
-              domains={"t": "probability"}, extents={"c": (2, 64)},
+              domains={"z": "logit", "t": "probability"}, extents={"c": (2, 64)},
               nonfinite="with an infinite L̄ TensorFlow subtracts infinities"),
     # optimizers
     Operation("sgd",      "update", ("w", "dw", "learning_rate"), "(...),(...),()->(...)", "W ← W − η dW", exact=True),

@@ -11,10 +11,15 @@ from gradtwin.backends.interface import Array
 #: Steps an optimizer may have taken before.
 MOST_STEPS = 1000
 
+#: e⁻³⁰ is 1e-13: still a part of a sum in float64.
+LARGEST_LOGIT = 15.0
+
 #: name → the map of any numbers into the domain; NaN stays NaN, and what is drawn towards 0 stays simple.
 DOMAINS: dict[str, Callable[[Array], Array]] = {
     # within (0, 1), away from its ends, where the log loss is infinite
     "probability": lambda x: 0.5 + 0.49 * x / (1 + np.abs(x)),
+    # of a size at which a row of softmax is not yet a one and zeros, whose gradient is lost in rounding
+    "logit": lambda x: np.clip(x, -LARGEST_LOGIT, LARGEST_LOGIT),
     # zeros and ones
     "mask": lambda x: np.where(np.isnan(x), x, x > 0),
     # a mean of squares

@@ -28,7 +28,7 @@ os.environ.setdefault(
 )
 
 #: Examples drawn for each operation and dtype.
-PROFILES = {"quick": 10, "default": 40, "thorough": 2000}
+PROFILES = {"quick": 8, "default": 20, "thorough": 2000}
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ def compare(
 
     In the mode eager, problems are drawn with Hypothesis, `examples` of them (default: as the profile says: quick,
     default or thorough) for each operation and dtype, and a failure is shrunk to a small one. The modes graph and xla
-    compile each shape, so there a few fixed shapes are tried. `rules` replaces hand-derived NumPy rules by name, to
+    compile each shape, so there a few fixed shapes are tried, and the other options if the profile is thorough.
+    `rules` replaces hand-derived NumPy rules by name, to
     judge one's own: `{"mse": my_mse}`, each `rule(*inputs) -> (y, pullbacks)`.
 
     Raises ArgumentValueError for an unknown name, BackendMissingError without TensorFlow.
@@ -68,7 +69,7 @@ def compare(
     for done, (operation, dtype, right) in enumerate(cells):
         if progress:
             progress(done, len(cells), f"{operation.name} {dtype.name} {right.mode}")
-        found, failing = _compare_cell(operation, dtype, left, right, count, seed)
+        found, failing = _compare_cell(operation, dtype, left, right, count, seed, profile == "thorough")
         checks += found
         if failing and example is None:
             example = f"{operation.name}, {dtype.name}, {right.mode}, the smallest found:\n{failing.describe()}"
@@ -88,7 +89,13 @@ def compare(
 
 
 def _compare_cell(
-    operation: Operation, dtype: np.dtype[Any], left: Backend, right: Backend, count: int, random_seed: int
+    operation: Operation,
+    dtype: np.dtype[Any],
+    left: Backend,
+    right: Backend,
+    count: int,
+    random_seed: int,
+    thorough: bool,
 ) -> tuple[list[Check], Problem | None]:
     """Return the merged checks of one operation, dtype and mode, and the problem that failed, if one did."""
 
@@ -98,20 +105,22 @@ def _compare_cell(
     if right.mode == "eager":
         return draw_and_check(operation, dtype, check, count, random_seed)
     found: list[list[Check]] = []
-    for problem in fixed_problems(operation, dtype, random_seed):
+    for problem in fixed_problems(operation, dtype, random_seed, thorough):
         found.append(check(problem))
         if _failed(found[-1]):
             return _merge([found[-1]]), problem
     return _merge(found), None
 
 
-def fixed_problems(operation: Operation, dtype: np.dtype[Any], random_seed: int) -> Iterable[Problem]:
+def fixed_problems(
+    operation: Operation, dtype: np.dtype[Any], random_seed: int, variants: bool = True
+) -> Iterable[Problem]:
     """Yield problems on the few shapes that compiled modes are tried on, with every kind of values.
 
-    The options beside the defaults are tried on the first shape with ordinary values.
+    With `variants` the options beside the defaults are tried on the first shape, with ordinary values.
     """
     cases = [(operation, sizes, values) for sizes in FIXED_SIZES for values in VALUES]
-    cases += [(variant, FIXED_SIZES[0], "normal") for variant in operation.variants()[1:]]
+    cases += [(variant, FIXED_SIZES[0], "normal") for variant in operation.variants()[1:] if variants]
     for variant, sizes, values in cases:
         yield build_problem(variant, dtype, shapes_from(operation, sizes), values, random_seed)
 
