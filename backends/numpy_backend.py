@@ -74,14 +74,22 @@ class NumpyTrainer:
             (backend.bind_rule(layer.bound), tuple([self._weights[name] for name in layer.parameters]))
             for layer in network.layers
         ]
-        # Each layer from the last, by its depth, with its parameters, their state, and where the rule has them.
+        update = backend.bind_rule(network.bound_optimizer)
+        # Each layer from the last, by its depth, with where the rule has its parameters, and what updates each.
         self._backwards = [
-            (depth, tuple([(i, self._weights[name], self._states[name]) for i, name in enumerate(layer.parameters, 1)]))
+            (
+                depth,
+                tuple(
+                    [
+                        (i, partial(update, self._weights[name], *self._states[name]))
+                        for i, name in enumerate(layer.parameters, 1)
+                    ]
+                ),
+            )
             for depth, layer in enumerate(network.layers)
         ][::-1]
         self._first = min((depth for depth, layer in enumerate(network.layers) if layer.parameters), default=0)
         self._loss_rule = backend.bind_rule(network.bound_loss)
-        self._update_rule = backend.bind_rule(network.bound_optimizer)
         dtype = next(iter(self._weights.values())).dtype
         self._learning_rate = float(dtype.type(learning_rate))  # a number costs less than a 0-d array
         self._x: Array | None = None  # the arrays accepted last
@@ -100,12 +108,12 @@ class NumpyTrainer:
         steps = []  # taken last: a pullback reads the weights as they were
         for depth, trained in self._backwards:
             pullbacks = tape[depth]
-            for i, w, state in trained:
-                steps.append((w, state, pullbacks[i](y_bar)))
+            for i, update in trained:
+                steps.append((update, pullbacks[i](y_bar)))
             if depth > self._first:  # nothing needs the gradient of the data
                 y_bar = pullbacks[0](y_bar)
-        for w, state, dw in steps:
-            self._update_rule(w, *state, dw, self._learning_rate)
+        for update, dw in steps:
+            update(dw, self._learning_rate)
         return float(loss)
 
     def loss(self, x: Array, target: Array) -> float:
