@@ -44,7 +44,7 @@ def compare(
 
     In the mode eager, problems are drawn with Hypothesis, `examples` of them (default: as the profile says: quick,
     default or thorough) for each operation and dtype, and a failure is shrunk to a small one. The modes graph and xla
-    compile each shape, so there a few fixed shapes are tried, and the other options if the profile is thorough.
+    compile each shape, so there one fixed shape is tried, if the profile is thorough a few and the other options.
     `rules` replaces hand-derived NumPy rules by name, to
     judge one's own: `{"mse": my_mse}`, each `rule(*inputs) -> (y, pullbacks)`.
 
@@ -113,14 +113,14 @@ def _compare_cell(
 
 
 def fixed_problems(
-    operation: Operation, dtype: np.dtype[Any], random_seed: int, variants: bool = True
+    operation: Operation, dtype: np.dtype[Any], random_seed: int, thorough: bool = True
 ) -> Iterable[Problem]:
-    """Yield problems on the few shapes that compiled modes are tried on, with every kind of values.
+    """Yield problems of every kind of values on the few shapes that compiled modes are tried on.
 
-    With `variants` the options beside the defaults are tried on the first shape, with ordinary values.
+    Unless `thorough`, the first shape alone is tried, and no options beside the defaults.
     """
-    cases = [(operation, sizes, values) for sizes in FIXED_SIZES for values in VALUES]
-    cases += [(variant, FIXED_SIZES[0], "normal") for variant in operation.variants()[1:] if variants]
+    cases = [(operation, sizes, values) for sizes in FIXED_SIZES[: None if thorough else 1] for values in VALUES]
+    cases += [(variant, FIXED_SIZES[0], "normal") for variant in operation.variants()[1:] if thorough]
     for variant, sizes, values in cases:
         yield build_problem(variant, dtype, shapes_from(operation, sizes), values, random_seed)
 
