@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -76,7 +76,7 @@ class Operation:
         """The parsed signature."""
         return parse(self.signature, tuple(self.derived))
 
-    @property
+    @cached_property
     def changed(self) -> tuple[int, ...]:
         """The positions of the inputs that an update changes in place."""
         if self.kind != "update":
@@ -197,6 +197,20 @@ def is_floating(dtype: np.dtype[Any]) -> bool:
     return dtype.newbyteorder("=").name in ("float16", "bfloat16", "float32", "float64")
 
 
+@dataclass(frozen=True)
+class Call:
+    """One evaluation of an operation: value and gradients for the upstream gradient `y_bar`; an update has none."""
+
+    operation: Operation
+    inputs: tuple[Array, ...]
+    y_bar: Array | None = None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The inputs, and the upstream gradient if there is one."""
+        return self.inputs if self.y_bar is None else (*self.inputs, self.y_bar)
+
+
 class Trainer(Protocol):
     """A network's weights and its optimizer's state on one backend, and the step that trains them."""
 
@@ -232,6 +246,9 @@ class Backend(Protocol):
 
     def update(self, operation: str | Operation, *inputs: Array) -> None:
         """Change the weights, the first input, and the optimizer's state in place by one step."""
+
+    def answer(self, calls: Sequence[Call]) -> list[tuple[Array | None, ...]]:
+        """Return for each call the value and the gradients, or copies of what the update makes of what it changes."""
 
     def trainer(self, network: Network, weights: Mapping[str, Array], learning_rate: float) -> Trainer:
         """Return a trainer of the network that starts from a copy of these weights."""

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Operation, Rule
+from gradtwin.backends.interface import Array, Call, Operation, Rule
 from gradtwin.backends.network import Network
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
@@ -39,6 +39,20 @@ class NumpyBackend:
     def update(self, operation: str | Operation, *inputs: Array) -> None:
         """Change the weights, the first input, and the optimizer's state in place by one step."""
         self._find_rule(operation, inputs)(*inputs)
+
+    def answer(self, calls: Sequence[Call]) -> list[tuple[Array | None, ...]]:
+        """Return for each call the value and the gradients, or what the update makes of copies of what it changes."""
+        answers: list[tuple[Array | None, ...]] = []
+        for call in calls:
+            if call.y_bar is not None:
+                y, gradients = self.value_and_gradients(call.operation, *call.inputs, y_bar=call.y_bar)
+                answers.append((y, *gradients))
+            else:
+                changed = call.operation.changed
+                given = [x.copy(order="K") if i in changed else x for i, x in enumerate(call.inputs)]
+                self.update(call.operation, *given)
+                answers.append(tuple([given[i] for i in changed]))
+        return answers
 
     def bind_rule(self, operation: Operation) -> Rule:
         """Return the operation's rule with its options."""

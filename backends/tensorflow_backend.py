@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Operation, Rule
+from gradtwin.backends.interface import Array, Call, Operation, Rule
 from gradtwin.backends.network import Network
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.quiet_import import import_tensorflow
+from gradtwin.backends.signature import Shape
 
 tf = import_tensorflow()
 
 from gradtwin.backends.tensorflow_rules import RULES  # noqa: E402  (needs the silenced import above)
 
 Tensor = Any
+#: The shapes of the arrays of each of several calls; None stands for no array.
+Shapes = Sequence[Sequence[Shape | None]]
 
 
 class TensorFlowBackend:
@@ -34,6 +38,7 @@ class TensorFlowBackend:
         self.trace_count = 0
         self._traced: dict[Any, Callable[..., Any]] = {}
         self._variables: dict[Any, Tensor] = {}
+        self._answered: dict[Any, Shapes] = {}
 
     def value(self, operation: str | Operation, *inputs: Array) -> Array:
         """Y = f(x, …)."""
@@ -46,35 +51,69 @@ class TensorFlowBackend:
         self, operation: str | Operation, *inputs: Array, y_bar: Array
     ) -> tuple[Array, tuple[Array | None, ...]]:
         """Y = f(x, …) and x_bar = y_bar · ∂y/∂x for each input, by the tape; None where it finds no connection."""
-        operation = find_operation(operation)
-        operation.validate(inputs, y_bar)
-        rule = self.bind_rule(operation)
-
-        def body(upstream: Tensor, *tensors: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-            with tf.GradientTape() as tape:
-                tape.watch(tensors)
-                y = rule(*tensors)
-            return y, tape.gradient(y, tensors, output_gradients=upstream)
-
-        purpose = (operation.name, operation.settings, "gradients")
-        y, gradients = self.run(purpose, body, *map(to_tensor, (y_bar, *inputs)))
-        return to_array(y), tuple(None if g is None else to_array(g) for g in gradients)
+        [(y, *gradients)] = self.answer([Call(find_operation(operation), inputs, y_bar)])
+        assert y is not None
+        return y, tuple(gradients)
 
     def update(self, operation: str | Operation, *inputs: Array) -> None:
         """Change the weights and the optimizer's state in place by one step on variables of their values."""
-        operation = find_operation(operation)
-        operation.validate(inputs)
-        changed = len(operation.changed)  # these inputs come first
-        tensors = [to_tensor(x) for x in inputs]
-        key = (operation.name, operation.settings, *[(t.shape, t.dtype) for t in tensors[:changed]])
+        [changed] = self.answer([Call(find_operation(operation), inputs)])
+        for x, new in zip(inputs, changed, strict=False):  # these inputs come first
+            x[...] = new
+
+    def answer(self, calls: Sequence[Call]) -> list[tuple[Array | None, ...]]:
+        """Return for each call the value and the gradients, or what the update makes of what it changes.
+
+        In the modes graph and xla all of them are one graph of one vector: for small arrays, handing over each of many
+        costs more than what is done with it. The calls are of one dtype.
+        """
+        if not calls:
+            return []
+        purposes = tuple([(call.operation.name, call.operation.settings, call.y_bar is None) for call in calls])
+        for call in calls:
+            call.operation.validate(call.inputs, call.y_bar)
+        bodies = [self._bind_update(call) if call.y_bar is None else self._bind_tape(call) for call in calls]
+        if self.mode == "eager":
+            answers = [body(*map(to_tensor, call.arrays)) for body, call in zip(bodies, calls, strict=True)]
+            return [tuple([None if t is None else to_array(t) for t in answer]) for answer in answers]
+
+        shapes = [[x.shape for x in call.arrays] for call in calls]
+        key = (purposes, str(shapes))
+
+        def body(vector: Tensor) -> Tensor:
+            answers = [run(*given) for run, given in zip(bodies, _unpack(vector, shapes, tf.reshape), strict=True)]
+            self._answered[key] = [[None if t is None else tuple(t.shape) for t in answer] for answer in answers]
+            return tf.concat([tf.reshape(t, [-1]) for answer in answers for t in answer if t is not None], 0)
+
+        vector = self.run(key, body, to_tensor(np.concatenate([x.ravel() for call in calls for x in call.arrays])))
+        return [tuple(answer) for answer in _unpack(to_array(vector), self._answered[key], np.reshape)]
+
+    def _bind_tape(self, call: Call) -> Callable[..., list[Tensor]]:
+        rule = self.bind_rule(call.operation)
+
+        def body(*tensors: Tensor) -> list[Tensor]:
+            inputs, upstream = tensors[:-1], tensors[-1]
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                y = rule(*inputs)
+            return [y, *tape.gradient(y, inputs, output_gradients=upstream)]
+
+        return body
+
+    def _bind_update(self, call: Call) -> Callable[..., list[Tensor]]:
+        operation, count = call.operation, len(call.operation.changed)  # these inputs come first
+        key = (operation.name, operation.settings, *[(x.shape, x.dtype) for x in call.inputs[:count]])
         if key not in self._variables:
-            self._variables[key] = [tf.Variable(t) for t in tensors[:changed]]
-        variables = self._variables[key]
-        for variable, tensor in zip(variables, tensors, strict=False):
-            variable.assign(tensor)
-        self.run(key, partial(self.bind_rule(operation), *variables), *tensors[changed:])
-        for x, variable in zip(inputs, variables, strict=False):
-            x[...] = variable.numpy()
+            self._variables[key] = [tf.Variable(to_tensor(x)) for x in call.inputs[:count]]
+        variables, rule = self._variables[key], self.bind_rule(operation)
+
+        def body(*tensors: Tensor) -> list[Tensor]:
+            for variable, tensor in zip(variables, tensors, strict=False):
+                variable.assign(tensor)
+            rule(*variables, *tensors[count:])
+            return [variable.read_value() for variable in variables]
+
+        return body
 
     def bind_rule(self, operation: Operation) -> Rule:
         """Return the operation's forward function with its options."""
@@ -136,11 +175,16 @@ class TensorFlowTrainer:
 
     def weights(self) -> dict[str, Array]:
         """Return a copy of the weights, by name."""
-        return {name: variable.numpy().copy() for name, variable in self._variables.items()}
+        vector = self._backend.run((id(self), "weights"), self._pack_weights)
+        [arrays] = _unpack(to_array(vector).copy(), [[tuple(v.shape) for v in self._variables.values()]], np.reshape)
+        return dict(zip(self._variables, arrays, strict=True))
 
     def state(self) -> dict[str, tuple[Array, ...]]:
         """Return a copy of the optimizer's state for each weight, in the order of the operation's inputs."""
         return {name: tuple([to_array(v).copy() for v in state]) for name, state in self._states.items()}
+
+    def _pack_weights(self) -> Tensor:
+        return tf.concat([tf.reshape(variable, [-1]) for variable in self._variables.values()], 0)
 
     def _step(self, x: Tensor, target: Tensor) -> Tensor:
         with tf.GradientTape() as tape:
@@ -158,6 +202,22 @@ class TensorFlowTrainer:
         for rule, variables in self._layers:
             x = rule(x, *variables)
         return x
+
+
+def _unpack(vector: Any, shapes: Shapes, reshape: Callable[[Any, Shape], Any]) -> list[list[Any]]:
+    """Return the arrays of these shapes of which a vector, of either library, was packed."""
+    start, unpacked = 0, []
+    for group in shapes:
+        parts: list[Any] = []
+        for shape in group:
+            if shape is None:
+                parts.append(None)
+            else:
+                size = math.prod(shape)
+                parts.append(reshape(vector[start : start + size], shape))
+                start += size
+        unpacked.append(parts)
+    return unpacked
 
 
 def to_tensor(array: Array) -> Tensor:

@@ -13,6 +13,7 @@ sums in any order, with or without fused multiply-add, lies within `error` of `v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -83,7 +84,8 @@ class BoundedArray(NDArrayOperatorsMixin):
         given = np.asarray(array)
         value = given.astype(form.wide)
         magnitude = np.abs(value).astype(np.float64)
-        error = np.where(magnitude < form.judged.smallest_normal, magnitude, 0.0)
+        subnormal = magnitude < form.judged.smallest_normal
+        error = np.where(subnormal, magnitude, 0.0) if subnormal.any() else np.zeros_like(magnitude)
         if given.dtype not in (form.judged.dtype, np.bool_):
             judged = given.astype(form.judged.dtype).astype(form.wide)
             error = error + np.where(np.isfinite(value), np.abs(judged - value), 0).astype(np.float64)
@@ -220,17 +222,22 @@ def _constant(x: float, form: Format) -> BoundedArray:
 
 def _quantum(value: Reals, judged: Precision) -> float:
     """Return the largest power of two of which all elements are multiples, if products of it could be exact, else 0."""
+    for x in map(float, value.flat[:8]):  # most arrays are told by one of these, without looking at the others
+        if not math.isfinite(x):
+            return 0.0
+        numerator, denominator = x.as_integer_ratio()
+        if numerator and (numerator & -numerator) / denominator * (0.5 / judged.u) < abs(x):
+            return 0.0
     magnitudes = np.abs(value[value != 0]).astype(np.float64)
     if magnitudes.size == 0:
         return 1.0
     if not np.isfinite(magnitudes).all():
         return 0.0
-    for part in (magnitudes[:8], magnitudes):  # most arrays are told apart by a few elements
-        mantissa, exponent = np.frexp(part)
-        whole = np.ldexp(mantissa, 53).astype(np.int64)
-        quantum = float(np.ldexp((whole & -whole).astype(np.float64), exponent - 53).min())
-        if quantum * (0.5 / judged.u) < float(part.max()) or quantum < safe_from_underflow(judged):
-            return 0.0
+    mantissa, exponent = np.frexp(magnitudes)
+    whole = np.ldexp(mantissa, 53).astype(np.int64)
+    quantum = float(np.ldexp((whole & -whole).astype(np.float64), exponent - 53).min())
+    if quantum * (0.5 / judged.u) < float(magnitudes.max()) or quantum < safe_from_underflow(judged):
+        return 0.0
     return quantum
 
 

@@ -62,14 +62,17 @@ def _result(
     else:
         error = carried + roundings * form.u * (terms + carried)
         if underflow is True:
-            near_zero = (magnitude - error < judged.smallest_normal / judged.u) & ((value != 0) | (error > 0))
-            error = error + np.where(near_zero, judged.smallest_normal * np.maximum(roundings, 1), 0)
+            near_zero = magnitude - error < judged.smallest_normal / judged.u
+            if near_zero.any():
+                near_zero &= (value != 0) | (error > 0)
+                error = error + np.where(near_zero, judged.smallest_normal * np.maximum(roundings, 1), 0)
         else:
             error = error + underflow * judged.smallest_normal
-    error = np.where(np.isnan(error), np.inf, error)
-    error = np.where(magnitude + error >= judged.largest, np.inf, error)  # may overflow, or not: nothing is known
-    if not np.isfinite(value).all():
-        error = np.where(_certainly_not_finite(value, operands, infinite), 0.0, error)
+    if not (magnitude + error < judged.largest).all():
+        error = np.where(np.isnan(error), np.inf, error)
+        error = np.where(magnitude + error >= judged.largest, np.inf, error)  # may overflow, or not: nothing is known
+        if not np.isfinite(value).all():
+            error = np.where(_certainly_not_finite(value, operands, infinite), 0.0, error)
     cotangent = any(x.cotangent for x in operands)
     return BoundedArray(
         value,

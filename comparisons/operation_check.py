@@ -7,15 +7,29 @@ Stages in order: contract, value, gradient (or update), side effects; a broken c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Backend, Operation
+from gradtwin.backends.interface import Array, Backend, Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.comparisons.comparator import Subject, compare_arrays
-from gradtwin.comparisons.report.data import Cause, Check
+from gradtwin.comparisons.report.data import Cause, Check, Stage
 from gradtwin.comparisons.running_error import bound_operation
 from gradtwin.errors import GradTwinError
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judged side made of a call: its answer, and what is wrong with it before any value is compared.
+
+    `call` has copies of the arrays, which the judged side can't have changed.
+    """
+
+    call: Call
+    answer: tuple[Array | None, ...]
+    contract: tuple[Cause, ...]
+    side_effects: tuple[Cause, ...]
 
 
 def check_operation(
@@ -25,77 +39,76 @@ def check_operation(
 
     `left` is judged against `right`; the allowed error is that of the catalogue's own rule at these inputs.
     """
-    operation = find_operation(name)
-    subject = Subject(operation.name, inputs[0].dtype.newbyteorder("=").name, right.mode)
-    with np.errstate(all="ignore"):  # an overflow or a NaN is judged, like any other value
-        if y_bar is None:
-            return _check_update(operation, subject, inputs, left, right)
-        return _check_gradients(operation, subject, inputs, y_bar, left, right)
+    return compare_answers([run_judged(Call(find_operation(name), tuple(inputs), y_bar), left)], right)[0]
 
 
-def _check_gradients(
-    operation: Operation,
-    subject: Subject,
-    inputs: Sequence[Array],
-    y_bar: Array,
-    left: Backend,
-    right: Backend,
-) -> list[Check]:
-    given = [*inputs, y_bar]
-    before = [x.copy() for x in given]
+def run_judged(call: Call, left: Backend) -> Judged:
+    """Run a call on the side that is judged, and look at the contract and at side effects."""
+    operation, changed = call.operation, call.operation.changed
+    arrays = dict(zip((*operation.inputs, "y_bar"), call.arrays, strict=False))
+    kept = {name: x.copy() for name, x in arrays.items()}
+    copied = Call(operation, tuple([kept[name] for name in operation.inputs]), kept.get("y_bar"))
+    given = [writable(x) if i in changed else x for i, x in enumerate(call.inputs)]
+    answer: tuple[Array | None, ...]
     try:
-        y, gradients = left.value_and_gradients(operation, *inputs, y_bar=y_bar)
+        with np.errstate(all="ignore"):  # an overflow or a NaN is judged, like any other value
+            if call.y_bar is None:
+                left.update(operation, *given)
+                answer, contract = tuple([given[i] for i in changed]), []
+            else:
+                y, gradients = left.value_and_gradients(operation, *given, y_bar=call.y_bar)
+                answer, contract = (y, *gradients), _check_contract(operation, call.inputs, y, gradients)
     except GradTwinError:
         raise
     except Exception as error:  # whatever a judged rule raises is its failure, not ours
-        return [subject.check("contract", "contract", "mismatch", _raised(error))]
-    side_effects = _check_side_effects(subject, (*operation.inputs, "y_bar"), given, before)
-    contract = _check_contract(operation, subject, inputs, y, gradients)
-    if contract.verdict == "mismatch":
-        return [contract, side_effects]
-
-    inputs, y_bar = before[:-1], before[-1]
-    right_y, right_gradients = right.value_and_gradients(operation, *inputs, y_bar=y_bar)
-    y_bound, *bounds = bound_operation(operation, inputs, y_bar)
-    checks = [contract, compare_arrays(subject, "value", "value", y, right_y, y_bound)]
-    for i, (mine, theirs, bound) in enumerate(zip(gradients, right_gradients, bounds, strict=True)):
-        title = f"gradient of input {i} ({operation.inputs[i]})"
-        if mine is None or theirs is None:
-            text = f"{(left if mine is None else right).name} returned no gradient of {operation.inputs[i]}."
-            cause = Cause("reference" if theirs is None else "shape", False, "None", text)
-            checks.append(subject.check(title, "gradient", "mismatch", cause))
-        else:
-            checks.append(compare_arrays(subject, title, "gradient", mine, theirs, bound))
-    return [*checks, side_effects]
+        return Judged(copied, (), (_raised(error),), ())
+    unchanged = [name for name in arrays if name not in [operation.inputs[i] for i in changed]]
+    side_effects = [
+        Cause("mutated-input", True, name, f"{name} was changed in place by the rule.")
+        for name in unchanged
+        if not _same(arrays[name], kept[name])
+    ]
+    return Judged(copied, answer, tuple(contract), tuple(side_effects))
 
 
-def _check_update(
-    operation: Operation, subject: Subject, inputs: Sequence[Array], left: Backend, right: Backend
-) -> list[Check]:
-    before = [x.copy() for x in inputs]
-    changed = operation.changed
-    given = [writable(x) if i in changed else x for i, x in enumerate(inputs)]
-    try:
-        left.update(operation, *given)
-    except GradTwinError:
-        raise
-    except Exception as error:  # as above
-        return [subject.check("contract", "contract", "mismatch", _raised(error))]
-    kept = [i for i in range(len(inputs)) if i not in changed]
-    names, others, expected_others = (
-        [operation.inputs[i] for i in kept],
-        [given[i] for i in kept],
-        [before[i] for i in kept],
-    )
-    side_effects = _check_side_effects(subject, names, others, expected_others)
-    expected = [x.astype(x.dtype.newbyteorder("=")) for x in before]
-    right.update(operation, *expected)
-    bounds = bound_operation(operation, before)
+def compare_answers(judged: Sequence[Judged], right: Backend) -> list[list[Check]]:
+    """Compare what the judged side made of calls with the other side's answers, for all of which that is asked once.
+
+    Checks in order: contract, value, gradients (or updates), side effects; a broken contract ends it.
+    """
+    answers = iter(right.answer([one.call for one in judged if not one.contract]))
+    with np.errstate(all="ignore"):
+        return [_compare(one, () if one.contract else next(answers), right) for one in judged]
+
+
+def _compare(judged: Judged, theirs: tuple[Array | None, ...], right: Backend) -> list[Check]:
+    call, operation = judged.call, judged.call.operation
+    subject = Subject(operation.name, call.inputs[0].dtype.newbyteorder("=").name, right.mode)
     checks = []
-    for i, bound in zip(changed, bounds, strict=True):
-        title = "update" if i == 0 else f"update of {operation.inputs[i]}"
-        checks.append(compare_arrays(subject, title, "update", given[i], expected[i], bound))
-    return [*checks, side_effects]
+    if judged.contract or call.y_bar is not None:
+        checks.append(_check_of(subject, "contract", "contract", judged.contract))
+    if not judged.contract:
+        titles: list[tuple[str, Stage]]
+        if call.y_bar is None:
+            titles = [("update of " + operation.inputs[i] if i else "update", "update") for i in operation.changed]
+        else:
+            gradients = [f"gradient of input {i} ({name})" for i, name in enumerate(operation.inputs)]
+            titles = [("value", "value"), *[(title, "gradient") for title in gradients]]
+        bounds = bound_operation(operation, call.inputs, call.y_bar)
+        for (title, stage), mine, other, bound in zip(titles, judged.answer, theirs, bounds, strict=True):
+            if mine is None or other is None:
+                side = "reference" if other is None else "shape"
+                text = f"{right.name if other is None else 'the judged side'} returned no {title}."
+                checks.append(subject.check(title, stage, "mismatch", Cause(side, False, "None", text)))
+            else:
+                checks.append(compare_arrays(subject, title, stage, mine, other, bound))
+    if judged.answer:
+        checks.append(_check_of(subject, "inputs unchanged", "side-effect", judged.side_effects))
+    return checks
+
+
+def _check_of(subject: Subject, name: str, stage: Stage, causes: Sequence[Cause]) -> Check:
+    return subject.check(name, stage, "mismatch" if causes else "match", *causes)
 
 
 def writable(array: Array) -> Array:
@@ -104,12 +117,8 @@ def writable(array: Array) -> Array:
 
 
 def _check_contract(
-    operation: Operation,
-    subject: Subject,
-    inputs: Sequence[Array],
-    y: Array,
-    gradients: Sequence[Array | None],
-) -> Check:
+    operation: Operation, inputs: Sequence[Array], y: Array, gradients: Sequence[Array | None]
+) -> list[Cause]:
     causes: list[Cause] = []
     expected = [("the value", y, operation.output_shape(inputs))]
     if len(gradients) == len(inputs):
@@ -123,26 +132,19 @@ def _check_contract(
             f"{len(gradients)} gradients came; expected {len(inputs)}, one for each of {', '.join(operation.inputs)}."
         )
         causes.append(Cause("shape", False, str(len(gradients)), text))
+    dtype = inputs[0].dtype.newbyteorder("=").name
     for what, array, shape in expected:
         if array.shape != shape:
             text = f"{what} has shape {array.shape}; expected {shape}."
             causes.append(Cause("shape", False, str(array.shape), text))
-        elif array.dtype.newbyteorder("=").name != subject.dtype:
-            text = f"{what} has dtype {array.dtype}; expected {subject.dtype}."
+        elif array.dtype.newbyteorder("=").name != dtype:
+            text = f"{what} has dtype {array.dtype}; expected {dtype}."
             causes.append(Cause("dtype", False, str(array.dtype), text))
-    return subject.check("contract", "contract", "mismatch" if causes else "match", *causes)
-
-
-def _check_side_effects(
-    subject: Subject, names: Sequence[str], given: Sequence[Array], before: Sequence[Array]
-) -> Check:
-    changed = [name for name, x, kept in zip(names, given, before, strict=True) if not _same(x, kept)]
-    causes = [Cause("mutated-input", True, name, f"{name} was changed in place by the rule.") for name in changed]
-    return subject.check("inputs unchanged", "side-effect", "mismatch" if causes else "match", *causes)
+    return causes
 
 
 def _same(x: Array, kept: Array) -> bool:
-    return bool(np.all((x == kept) | ((x != x) & (kept != kept))))
+    return bool((x == kept).all() or ((x == kept) | ((x != x) & (kept != kept))).all())
 
 
 def _raised(error: Exception) -> Cause:

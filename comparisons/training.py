@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gradtwin.backends.interface import Array, Backend
+from gradtwin.backends.interface import Array, Backend, Call
 from gradtwin.backends.network import Network, check_batch
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.comparator import merge_checks
-from gradtwin.comparisons.operation_check import check_operation
+from gradtwin.comparisons.operation_check import compare_answers, run_judged
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.scenarios import find_scenario
@@ -56,8 +56,7 @@ def train(
     """
     published = find_scenario(scenario)
     seed = published.seed if seed is None else seed
-    learning_rate = published.learning_rate if learning_rate is None else learning_rate
-    if not (np.isfinite(learning_rate) and learning_rate > 0):
+    if learning_rate is not None and not (np.isfinite(learning_rate) and learning_rate > 0):
         raise ArgumentValueError(f"learning_rate: got {learning_rate}; expected a finite number above 0.")
     if steps is not None and steps < 1:
         raise ArgumentValueError(f"steps: got {steps}; expected at least 1.")
@@ -76,6 +75,7 @@ def train(
     size = min(published.batch, count) if batch is None and published.batch else batch
     per_epoch = 1 if size is None else -(-count // size)
     wanted = published.count_steps(count, size) if steps is None else steps
+    learning_rate = published.scale_rate(size) if learning_rate is None else learning_rate
 
     left, right = get_backend("numpy"), get_backend("tensorflow", mode)
     run = _Run(network, prepared, published.decision, learning_rate, left, right)
@@ -133,6 +133,10 @@ class _Curves:
     test: list[float] = field(default_factory=list)
 
 
+#: Checks of one thing that are kept before they are merged.
+KEPT = 256
+
+
 class _Run:
     """The two free runs, the comparison at the NumPy run's weights, and what came of them."""
 
@@ -153,7 +157,8 @@ class _Run:
         self.differing: int | None = None
         self.stopped: str | None = None
         self._rate = np.asarray(learning_rate, dtype=data.x_train.dtype)
-        self._found: dict[str, Check] = {}
+        self._weights = {name: trainer.weights() for name, trainer in self.trainers.items()}
+        self._found: dict[str, list[Check]] = {}
 
     def step(self, number: int, x: Array, target: Array, test: bool) -> None:
         """Compare every rule at the NumPy run's weights, then let both runs take their own step."""
@@ -162,18 +167,18 @@ class _Run:
             if test:
                 self._test(number)
             for name, trainer in self.trainers.items():
-                before = trainer.weights() if self.stopped is None else {}
                 loss = trainer.step(x, target)
                 self.curves[name].train.append(loss)
                 if self.stopped is None and not np.isfinite(loss):
-                    where = self._find_not_finite(self.backends[name], before, x)
+                    where = self._find_not_finite(self.backends[name], self._weights[name], x)
                     self.stopped = f"the loss on {name} is {loss} at step {number}, {where}; training stopped."
-            left, right = (trainer.weights() for trainer in self.trainers.values())
+            self._weights = {name: trainer.weights() for name, trainer in self.trainers.items()}
+            left, right = self._weights.values()
             self.drift.append(max(_distance(left[name], right[name]) for name in left))
 
     def checks(self) -> tuple[Check, ...]:
         """Return one check for each rule and quantity, over all steps."""
-        checks = list(self._found.values())
+        checks = [replace(merge_checks(found), name=name) for name, found in self._found.items()]
         if self.stopped:
             cause = Cause("nan", True, "", f"{self.stopped} Lower the learning rate.")
             dtype, mode = self.data.x_train.dtype.name, self.backends["tensorflow"].mode
@@ -182,7 +187,7 @@ class _Run:
 
     def summary(self, scenario: str, per_epoch: int) -> dict[str, Any]:
         """Return the keys of the JSON report that only training has."""
-        weights = {name: trainer.weights() for name, trainer in self.trainers.items()}
+        weights = {side: {name: w.tolist() for name, w in arrays.items()} for side, arrays in self._weights.items()}
         return {
             "scenario": scenario,
             "steps": len(self.drift),
@@ -190,7 +195,7 @@ class _Run:
             "loss": {name: curves.train for name, curves in self.curves.items()},
             "test_loss": {name: curves.test for name, curves in self.curves.items()},
             "metrics": {name: self._metrics(trainer) for name, trainer in self.trainers.items()},
-            "weights": {side: {name: w.tolist() for name, w in arrays.items()} for side, arrays in weights.items()},
+            "weights": weights,
             "true_weights": {name: w.tolist() for name, w in (self.data.true_weights or {}).items()},
             "drift": self.drift,
             "decisions_differ_at": self.differing,
@@ -230,7 +235,7 @@ class _Run:
     def _compare(self, number: int, x: Array, target: Array) -> None:
         """Compare each layer, from the loss backwards, on the same inputs and upstream gradient, then each update."""
         left, right = self.backends.values()
-        weights, states = self.trainers["numpy"].weights(), self.trainers["numpy"].state()
+        weights, states = self._weights["numpy"], self.trainers["numpy"].state()
         layers = [(layer.bound, list(layer.parameters)) for layer in self.network.layers]
         y, inputs = x, []
         for operation, parameters in layers:
@@ -239,30 +244,30 @@ class _Run:
         loss, optimizer = self.network.bound_loss, self.network.bound_optimizer
         if not np.isfinite(left.value(loss, y, target)):
             return  # the run stops at this step, and says where; patterns of infinities are no evidence
-        one = np.ones((), dtype=y.dtype)
-        self._keep(number, "loss", check_operation(loss, (y, target), one, left, right))
-        y_bar: Array | None = left.value_and_gradients(loss, y, target, y_bar=one)[1][0]
+        judged = {"loss": run_judged(Call(loss, (y, target), np.ones((), dtype=y.dtype)), left)}
+        y_bar = judged["loss"].answer[1]
         for depth in reversed(range(len(layers))):
             operation, parameters = layers[depth]
-            assert y_bar is not None
             where = f"layer {depth} ({operation.name})"
-            self._keep(number, where, check_operation(operation, inputs[depth], y_bar, left, right))
-            y_bar, *gradients = left.value_and_gradients(operation, *inputs[depth], y_bar=y_bar)[1]
+            judged[where] = run_judged(Call(operation, inputs[depth], y_bar), left)
+            y_bar, *gradients = judged[where].answer[1:]
             for name, gradient in zip(parameters, gradients, strict=True):
                 assert gradient is not None
                 update = (weights[name], *states[name], gradient, self._rate)
-                self._keep(number, f"{where}, {name}", check_operation(optimizer, update, None, left, right))
+                judged[f"{where}, {name}"] = run_judged(Call(optimizer, update), left)
+        for where, checks in zip(judged, compare_answers(list(judged.values()), right), strict=True):
+            self._keep(number, where, checks)
 
     def _keep(self, number: int, where: str, checks: list[Check]) -> None:
-        """Merge the checks with those of earlier steps; a mismatch says at which step it was first."""
+        """Keep the checks with those of earlier steps; a mismatch says at which step it was first."""
         for check in checks:
-            name = f"{where}: {check.name}"
-            before = self._found.get(name)
-            if check.verdict == "mismatch" and not (before and before.verdict == "mismatch"):
+            found = self._found.setdefault(f"{where}: {check.name}", [])
+            if check.verdict == "mismatch" and not any(before.verdict == "mismatch" for before in found):
                 first = Cause("unknown", False, str(number), f"first at step {number}.")
                 check = replace(check, causes=(*check.causes, first))
-            check = replace(check, name=name)
-            self._found[name] = merge_checks([before, check]) if before else check
+            found.append(check)
+            if len(found) == KEPT:
+                found[:] = [merge_checks(found)]
 
     def _find_not_finite(self, backend: Backend, weights: Mapping[str, Array], x: Array) -> str:
         """Return the words for the first layer whose output is not finite."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -44,7 +45,8 @@ class Scenario:
     """A published system. `prepare(request)` makes its network and data, or takes the data that a file has instead.
 
     `epochs` passes over the training data in batches of `batch` samples (None: all at once) are as published; where the
-    published data are another number of samples, an epoch is `epoch_samples` of them.
+    published data are another number of samples, an epoch is `epoch_samples` of them. `learning_rate` is the published
+    one; with `rate_by_root` it belongs to single samples, and a batch's steps, summed, take it over √batch.
     `options` are those of a Request that it has; `activations` what may stand for the published one.
     """
 
@@ -56,6 +58,7 @@ class Scenario:
     seed: int
     batch: int | None = None
     epoch_samples: int | None = None
+    rate_by_root: bool = False
     decision: Decision = "none"
     picture: Picture = "none"
     options: tuple[str, ...] = ()
@@ -68,3 +71,7 @@ class Scenario:
         if self.epoch_samples is None:
             return self.epochs * -(-samples // batch)
         return -(-self.epochs * self.epoch_samples // batch)
+
+    def scale_rate(self, batch: int | None) -> float:
+        """Return the published learning rate as batches of this size take it (Krizhevsky 2014, section 5)."""
+        return self.learning_rate / math.sqrt(batch) if batch and self.rate_by_root else self.learning_rate

@@ -115,6 +115,7 @@ LAYER_LIBRARY = (
         learning_rate=0.1,
         seed=0,
         batch=32,
+        rate_by_root=True,  # the published rate for a sum of 32 saturates tanh: nothing is learned
         decision="largest",
         picture="digits",
         options=_OPTIONS,

@@ -142,6 +142,8 @@ def _logaddexp(operands: list[Any], a: Any, b: Any) -> Any:
 
 def _power(operands: list[Any], base: Any, exponent: Any) -> Any:
     """x^y, but 1 where x = y = 0: there the factor y·x^(y−1) of TensorFlow's gradient would be 0·∞."""
+    if isinstance(operands[1], int | float) and operands[1] == 2:
+        return tf.square(base)  # as NumPy does
     flat = np.equal(operands[0], 0) & np.equal(operands[1], 0)
     return tf.pow(tf.where(flat, tf.ones_like(base), base) if flat.any() else base, exponent)
 

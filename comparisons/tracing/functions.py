@@ -6,6 +6,7 @@ through NumPy's own Python source (np.median, np.polyval, np.cross, …), or esc
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -43,8 +44,12 @@ def _sum(
 def _mean(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     """Σ a / n."""
     x = to_tensor(a, kind)
-    count = np.sum(_shaped(x, where), axis=axis, keepdims=bool(keepdims))
-    return _sum(kind, a, axis, keepdims=keepdims, where=where) / tf.constant(count, kind)
+    total = _sum(kind, x, axis, keepdims=keepdims, where=where)
+    if where is True:
+        count = math.prod(x.shape) // max(math.prod(total.shape), 1)
+    else:
+        count = np.sum(_shaped(x, where), axis=axis, keepdims=bool(keepdims))
+    return total / tf.constant(count, kind)
 
 
 def _var(

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gradtwin.backends import get_backend
+from gradtwin.backends.interface import Call
 from gradtwin.backends.network import Layer, Network
 from gradtwin.backends.operations import OPERATIONS
+from gradtwin.comparisons.operation_check import compare_answers, run_judged
 from gradtwin.comparisons.problems import build_problem, shapes_from
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +23,44 @@ def make_weights(dtype=np.float64):
     rng = np.random.default_rng(3)
     shapes = {"w": (4, 3), "b": (3,), "v": (3, 2)}
     return {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def make_calls():
+    """Calls that share nothing: a gradient that TensorFlow doesn't find, an update with a state, an empty array."""
+    rng = np.random.default_rng(8)
+    arrays = [rng.standard_normal(shape) for shape in ((5, 4), (4, 3), (3,), (5, 3))]
+    mask = Call(OPERATIONS["dropout"], (arrays[0], np.ones((5, 4))), arrays[0])
+    empty = Call(OPERATIONS["tanh"], (np.ones((0, 2)),), np.ones((0, 2)))
+    moved = (arrays[1], np.zeros((4, 3)), arrays[1], np.asarray(0.1))
+    return [Call(OPERATIONS["dense"], tuple(arrays[:3]), arrays[3]), mask, empty, Call(OPERATIONS["momentum"], moved)]
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_many_calls_are_answered_as_each_alone(mode):
+    calls = make_calls()
+    together, alone = get_backend("tensorflow", mode), get_backend("tensorflow", mode)
+    judged = [run_judged(call, get_backend("numpy")) for call in calls]
+    assert [len(checks) for checks in compare_answers(judged, together)] == [6, 5, 4, 3]
+    assert together.trace_count == (mode != "eager")
+    for call, answer in zip(calls, together.answer(calls), strict=True):
+        [one] = alone.answer([call])
+        assert [np.shape(x) for x in one] == [np.shape(x) for x in answer]
+    assert together.trace_count == (mode != "eager")
+    assert together.answer([]) == []
+
+
+@pytest.mark.parametrize("wrong", range(4))
+def test_a_fault_among_many_calls_is_seen_where_it_is(wrong, tensorflow_backend):
+    judged = [run_judged(call, get_backend("numpy")) for call in make_calls()]
+    found = compare_answers(judged, tensorflow_backend("graph"))
+    assert {check.verdict for checks in found for check in checks} == {"match"}
+    first, *others = judged[wrong].answer
+    judged[wrong] = replace(judged[wrong], answer=(first + 1e-9, *others))
+    found = compare_answers(judged, tensorflow_backend("graph"))
+    size = judged[wrong].answer[0].size
+    assert [any(check.verdict == "mismatch" for check in checks) for checks in found] == [
+        number == wrong and size > 0 for number in range(4)
+    ]
 
 
 def test_the_numpy_side_imports_numpy_alone():

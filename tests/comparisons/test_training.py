@@ -67,11 +67,14 @@ def test_exclusive_or_is_learnt_by_both():
             assert np.abs(trainer.predict(data.x_test) - data.y_test).max() < 0.05
 
 
-@pytest.mark.parametrize(("name", "accuracy", "error"), [("digits-dense", 0.9, 0.02), ("digits-tanh", 0.9, 0.012)])
+@pytest.mark.parametrize(
+    ("name", "accuracy", "error"),
+    [("digits-dense", 0.9, 0.02), ("digits-tanh", 0.9, 0.012), ("digits-conv", 0.9, 0.02)],
+)
 def test_digits_are_learnt_as_well_as_published(name, accuracy, error):
     scenario = SCENARIOS[name]
     network, data = scenario.prepare(training.Request(scenario.seed))
-    trainer = gt.get_backend("numpy").trainer(network, data.weights, scenario.learning_rate)
+    trainer = gt.get_backend("numpy").trainer(network, data.weights, scenario.scale_rate(scenario.batch))
     done = 0
     while done < scenario.count_steps(len(data.x_train), scenario.batch):
         for x, y in network.batches(data.x_train, data.y_train, scenario.batch):
@@ -100,6 +103,13 @@ def test_a_batch_of_one_is_the_published_loop():
         b2 -= 0.1 * error[0]
         w1 -= 0.1 * (x.T @ below)
         b1 -= 0.1 * below[0]
+
+
+def test_a_rate_for_single_samples_is_scaled_for_batches_alone():
+    scenario = SCENARIOS["digits-conv"]
+    assert [scenario.scale_rate(batch) for batch in (None, 1, 4)] == [0.1, 0.1, 0.05]
+    assert SCENARIOS["digits-tanh"].scale_rate(8) == 0.1
+    assert "--learning-rate=0.05 --batch=4" in gt.train("digits-conv", batch=4, steps=1).reproduce
 
 
 def test_the_last_incomplete_batch_counts():
