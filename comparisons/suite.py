@@ -26,7 +26,7 @@ Progress = Callable[[int, int, str], None]
 
 MODES = ("eager", "graph", "xla")
 
-#: Extents of the dimensions that the modes graph and xla are tried on; each is compiled once.
+#: Extents of the dimensions that every mode is tried on; graph and xla compile each once.
 FIXED_SIZES = ((16, 65, 5), (1, 1, 1))
 
 
@@ -42,11 +42,11 @@ def compare(
 ) -> Report:
     """Compare operations (default: all of the catalogue, then the `regression` scenario) on both backends.
 
-    In the mode eager, problems are drawn with Hypothesis, `examples` of them (default: as the profile says: quick,
-    default or thorough) for each operation and dtype, and a failure is shrunk to a small one. The modes graph and xla
-    compile each shape, so there one fixed shape is tried, if the profile is thorough a few and the other options.
-    `rules` replaces hand-derived NumPy rules by name, to
-    judge one's own: `{"mse": my_mse}`, each `rule(*inputs) -> (y, pullbacks)`.
+    One fixed shape is tried with every kind of values; if the profile is thorough, a few shapes, and the other options.
+    In the mode eager, which compiles nothing, problems are drawn with Hypothesis as well, `examples` of them (default:
+    as the profile says: quick, default or thorough) for each operation and dtype, and a failure is shrunk to a small
+    one. `rules` replaces hand-derived NumPy rules by name, to judge one's own: `{"mse": my_mse}`, each
+    `rule(*inputs) -> (y, pullbacks)`.
 
     Raises ArgumentValueError for an unknown name, BackendMissingError without TensorFlow.
     """
@@ -102,9 +102,11 @@ def _compare_cell(
     def check(problem: Problem) -> list[Check]:
         return check_operation(problem.operation, problem.inputs, problem.y_bar, left, right)
 
-    if right.mode == "eager":
-        return draw_and_check(operation, dtype, check, count, random_seed)
     found: list[list[Check]] = []
+    if right.mode == "eager":
+        found, failing = draw_and_check(operation, dtype, check, count, random_seed)
+        if failing:
+            return _merge(found), failing
     for problem in fixed_problems(operation, dtype, random_seed, thorough):
         found.append(check(problem))
         if _failed(found[-1]):
@@ -115,7 +117,7 @@ def _compare_cell(
 def fixed_problems(
     operation: Operation, dtype: np.dtype[Any], random_seed: int, thorough: bool = True
 ) -> Iterable[Problem]:
-    """Yield problems of every kind of values on the few shapes that compiled modes are tried on.
+    """Yield problems of every kind of values on the few shapes that every mode is tried on.
 
     Unless `thorough`, the first shape alone is tried, and no options beside the defaults.
     """
@@ -131,8 +133,8 @@ def draw_and_check(
     check: Callable[[Problem], list[Check]],
     count: int,
     random_seed: int,
-) -> tuple[list[Check], Problem | None]:
-    """Check drawn problems; at the first failure, shrink it, and return the checks of the smallest alone."""
+) -> tuple[list[list[Check]], Problem | None]:
+    """Return the checks of drawn problems; at the first failure, shrink it, and return those of the smallest alone."""
     found: list[list[Check]] = []
     failures: list[tuple[list[Check], Problem]] = []
 
@@ -156,8 +158,8 @@ def draw_and_check(
         run()
     except _FoundError:
         checks, problem = failures[-1]  # Hypothesis runs the smallest last
-        return _merge([checks]), problem
-    return _merge(found), None
+        return [checks], problem
+    return found, None
 
 
 class _FoundError(Exception):
