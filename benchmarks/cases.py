@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
@@ -12,11 +13,11 @@ from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
+from gradtwin.benchmarks.steps import STEPS, draw_step
 from gradtwin.comparisons.domains import DOMAINS
-from gradtwin.comparisons.scenarios.regression import REGRESSION, make_network
+from gradtwin.comparisons.scenarios.regression import REGRESSION
 from gradtwin.errors import unknown_name
 
-STEP = REGRESSION.name
 CONVERSION = "conversion"
 PLAIN_MATMUL = "plain matmul"
 FIGURES = "figures"
@@ -24,9 +25,14 @@ FIGURES = "figures"
 #: The variant of a training step that is written without gradtwin; a backend's modes are the others.
 BY_HAND = "by hand"
 
-#: The training step that is timed: L = Σ (X W − T)² / 2N, then W ← W − η dW.
-NETWORK = make_network((5, 3))
+#: What an optimizer's rule gets where it takes one.
 LEARNING_RATE = REGRESSION.learning_rate
+
+#: Elements that a sample takes in the widest layer of the networks whose steps are timed.
+WIDEST = 1000
+
+#: What is timed in a minute, where no case is named.
+QUICK_CASES = ("matmul", "dense", "sigmoid", "conv2d", "softmax-cross-entropy", "adam", REGRESSION.name)
 
 Extents = tuple[int, int, int]
 
@@ -57,19 +63,30 @@ class Work:
     def shapes(self) -> list[Shape]:
         """The shapes of its inputs."""
         rows, inner, columns = self.extents
-        if self.case == STEP:
-            return [(rows, inner), (rows, columns), (inner, columns)]
+        if self.case in STEPS:
+            return [array.shape for array in self.draw()]
         if self.case == PLAIN_MATMUL:
             return [(rows, inner), (inner, columns)]
         if self.case == CONVERSION:
             return [(rows, columns)]
         return _operation_shapes(OPERATIONS[self.case], self.extents)
 
+    @property
+    def bytes(self) -> int:
+        """The bytes of its inputs; windows that slide over an image count as often as they hold an element."""
+        windows = IMAGE["i"] * IMAGE["j"] if self.case in OPERATIONS and "h" in OPERATIONS[self.case].signature else 1
+        itemsize = find_dtype(self.dtype).itemsize
+        if self.case in STEPS[1:]:
+            return itemsize * self.extents[0] * WIDEST
+        return itemsize * windows * sum(math.prod(shape) for shape in self.shapes)
+
     def draw(self) -> tuple[Array, ...]:
         """Return its inputs, the same in every process.
 
-        For an operation its own, then y_bar unless it is an update; for the training step x, target, w.
+        For an operation its own, then y_bar unless it is an update; for a training step x, target, the weights.
         """
+        if self.case in STEPS:
+            return draw_step(self.case, self.extents, self.dtype, self.seed).arrays
         rng = np.random.default_rng([self.seed, crc32(self.case.encode()), *self.extents])
         # A scalar input is a learning rate.
         arrays = [rng.standard_normal(s) if s else np.full((), LEARNING_RATE) for s in self.shapes]
@@ -85,11 +102,11 @@ class Work:
 
 def case_names() -> list[str]:
     """Return the names that `gradtwin bench` takes."""
-    return [*OPERATIONS, STEP, FIGURES]
+    return [*OPERATIONS, *STEPS, FIGURES]
 
 
 def find_cases(names: Sequence[str] | None) -> list[str]:
-    """Return the cases named, or all but the figures; raise ArgumentValueError for an unknown name."""
+    """Return the cases named, or every operation and step; raise ArgumentValueError for an unknown name."""
     known = case_names()
     for name in names or ():
         if name not in known:
@@ -99,7 +116,7 @@ def find_cases(names: Sequence[str] | None) -> list[str]:
 
 def works_of(case: str, extents: Extents, dtype: str, seed: int) -> list[Work]:
     """Return a case's stages at one size."""
-    kind = "step" if case == STEP else OPERATIONS[case].kind
+    kind = "step" if case in STEPS else OPERATIONS[case].kind
     stages = [kind] if kind in ("step", "update") else ["forward", "gradient"]
     return [Work(case, stage, extents, dtype, seed) for stage in stages]
 

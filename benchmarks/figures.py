@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradtwin.benchmarks.cases import STEP, Extents, Work, works_of
+from gradtwin.benchmarks.cases import Extents, Work, works_of
 from gradtwin.benchmarks.results import Figure, Timing
+from gradtwin.comparisons.scenarios.regression import REGRESSION
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Target:
 
     def work(self, dtype: str, seed: int) -> Work:
         """Return the training step at this size."""
-        [work] = works_of(STEP, self.extents, dtype, seed)
+        [work] = works_of(REGRESSION.name, self.extents, dtype, seed)
         return work
 
 

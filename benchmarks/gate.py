@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Array, Backend
-from gradtwin.backends.numpy_rules import RULES
-from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, NETWORK, STEP, Work
+from gradtwin.benchmarks.cases import BY_HAND, Work
+from gradtwin.benchmarks.steps import STEPS, draw_step, run_rules, step_by_rules
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.report.data import Check
 from gradtwin.comparisons.running_error import bound_rule, bound_update
 
-#: A training step's loss, and the weights after it.
-Stepped = tuple[float, Array]
+#: A training step's loss, and the weights after it, by name.
+Stepped = tuple[float, dict[str, Array]]
 
 
 def check_work(work: Work, variant: str) -> list[Check]:
@@ -28,7 +28,7 @@ def check_work(work: Work, variant: str) -> list[Check]:
 
 def compare_backends(work: Work, left: Backend, right: Backend) -> list[Check]:
     """Compare every gradient of an operation, an update, or the loss and weights of a training step."""
-    if work.case == STEP:
+    if work.case in STEPS:
         return _check_step(work, right.mode, _run_step(work, left), _run_step(work, right))
     arrays = work.draw()
     inputs, y_bar = (arrays, None) if work.stage == "update" else (arrays[:-1], arrays[-1])
@@ -45,40 +45,30 @@ def _check_step_by_hand(work: Work) -> list[Check]:
     tensorflow_loss = make_step_by_hand(variable)(tf.constant(x), tf.constant(target))
     numpy, tensorflow = get_backend("numpy"), get_backend("tensorflow", "graph")
     return [
-        *_check_step(work, "numpy by hand", _run_step(work, numpy), (numpy_loss, w)),
-        *_check_step(work, "tensorflow by hand", _run_step(work, tensorflow), (tensorflow_loss, variable.numpy())),
+        *_check_step(work, "numpy by hand", _run_step(work, numpy), (numpy_loss, {"w": w})),
+        *_check_step(
+            work, "tensorflow by hand", _run_step(work, tensorflow), (tensorflow_loss, {"w": variable.numpy()})
+        ),
     ]
 
 
 def _check_step(work: Work, mode: str, left: Stepped, right: Stepped) -> list[Check]:
     """Compare the loss and weights that a training step leaves; errors are carried through the whole step."""
-    x, target, w = work.draw()
-    rate, one = np.asarray(LEARNING_RATE, w.dtype), np.ones((), w.dtype)
-    subject = Subject(STEP, work.dtype, mode)
-    loss_bound, _ = bound_rule(lambda *inputs: (_compute_loss(*inputs)[0], ()), (x, target, w))
-    [w_bound] = bound_update(_step, (w, x, target, rate, one))
-    left_loss, right_loss = (np.asarray(loss, w.dtype) for loss, _ in (left, right))
-    return [
-        compare_arrays(subject, "loss", "value", left_loss, right_loss, loss_bound),
-        compare_arrays(subject, "update of w", "update", left[1], right[1], w_bound),
-    ]
+    step = draw_step(work.case, work.extents, work.dtype, work.seed)
+    subject = Subject(work.case, work.dtype, mode)
+    loss_bound, _ = bound_rule(lambda *arrays: (run_rules(step.network, *arrays)[0], ()), step.arrays)
+    dtype = step.x.dtype
+    rate, one = np.asarray(step.learning_rate, dtype), np.ones((), dtype)
+    given = (step.x, step.target, rate, one, *step.weights.values())
+    bounds = bound_update(partial(step_by_rules, step.network), given, range(4, len(given)))
+    left_loss, right_loss = (np.asarray(loss, dtype) for loss, _ in (left, right))
+    checks = [compare_arrays(subject, "loss", "value", left_loss, right_loss, loss_bound)]
+    for name, bound in zip(step.weights, bounds, strict=True):
+        checks.append(compare_arrays(subject, f"update of {name}", "update", left[1][name], right[1][name], bound))
+    return checks
 
 
 def _run_step(work: Work, backend: Backend) -> Stepped:
-    x, target, w = work.draw()
-    trainer = backend.trainer(NETWORK, {"w": w}, LEARNING_RATE)
-    return trainer.step(x, target), trainer.weights()["w"]
-
-
-# The step in the catalogue's rules alone, for the bounds.
-
-
-def _compute_loss(x: Array, target: Array, w: Array) -> tuple[Array, Callable[[Array], Array]]:
-    y, (_, w_pullback) = RULES["matmul"](x, w)
-    loss, (y_pullback, _) = RULES["half-mse"](y, target)
-    return loss, lambda loss_bar: w_pullback(y_pullback(loss_bar))
-
-
-def _step(w: Array, x: Array, target: Array, learning_rate: Array, loss_bar: Array) -> None:
-    _, pullback = _compute_loss(x, target, w)
-    RULES["sgd"](w, pullback(loss_bar), learning_rate)
+    step = draw_step(work.case, work.extents, work.dtype, work.seed)
+    trainer = backend.trainer(step.network, step.weights, step.learning_rate)
+    return trainer.step(step.x, step.target), trainer.weights()

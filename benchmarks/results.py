@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from gradtwin.backends.precision import find_dtype
 from gradtwin.benchmarks.cases import Work
 from gradtwin.benchmarks.statistics import Ratio, Samples, quartiles
 from gradtwin.comparisons.report.data import Cause, Check, Report, Worst
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,16 @@ class Timing:
         """Median of the seconds a call takes."""
         return quartiles(self.samples)[1]
 
+    @property
+    def rate(self) -> float:
+        """Floating-point operations in a second; 0 where they are not counted."""
+        return (self.flops or 0) / self.median
+
+    @property
+    def intensity(self) -> float:
+        """Floating-point operations for each byte of the inputs; 0 where they are not counted."""
+        return (self.flops or 0) / (find_dtype(self.work.dtype).itemsize * sum(map(math.prod, self.work.shapes)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the timing under the keys of the JSON report."""
         q1, median, q3 = quartiles(self.samples)
@@ -51,6 +66,16 @@ class Timing:
             "flops": self.flops,
             "ratio": self.ratio.to_dict() if self.ratio else None,
         }
+
+
+def find_crossover(timings: Sequence[Timing]) -> int | None:
+    """Return the size from which on TensorFlow is decidedly the faster one, of timings by rising size; None if none."""
+    faster_from = None
+    for timing in reversed(timings):
+        if not (timing.ratio and timing.ratio.decided and timing.ratio.median < 1):
+            break
+        faster_from = timing.work.extents[0]
+    return faster_from
 
 
 @dataclass(frozen=True)
@@ -106,9 +131,13 @@ class BenchReport(Report):
 
     def print_to(self, console: Console) -> None:
         """Print the tables on a rich console."""
+        console.print(*self.parts(), sep="\n")
+
+    def parts(self) -> list[Text | Table]:
+        """Return the lines and tables of the report."""
         from gradtwin.benchmarks.table import render
 
-        console.print(render(self))
+        return list(render(self))
 
 
 def read_check(fields: dict[str, Any]) -> Check:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from gradtwin.backends.registry import BACKENDS
 from gradtwin.benchmarks.cases import (
@@ -12,13 +15,15 @@ from gradtwin.benchmarks.cases import (
     CONVERSION,
     FIGURES,
     PLAIN_MATMUL,
+    QUICK_CASES,
     Extents,
     Work,
     find_cases,
     works_of,
 )
-from gradtwin.benchmarks.conditions import read_load, usable_cpus
+from gradtwin.benchmarks.conditions import free_memory, read_load, usable_cpus
 from gradtwin.benchmarks.figures import TARGETS, judge
+from gradtwin.benchmarks.kept import PASSING, Kept
 from gradtwin.benchmarks.processes import WorkerProcess
 from gradtwin.benchmarks.results import BenchReport, Figure, Timing, read_check
 from gradtwin.benchmarks.statistics import bootstrap_ratio
@@ -44,8 +49,8 @@ class Protocol:
 
 #: Where processes differ more than the values of one do, the interval from five of them holds the true ratio
 #: 9 times of 10, that from two 6 times: quick is a first look.
-THOROUGH = Protocol(rounds=5, values=3, seconds=0.1, sizes=(4, 16, 64, 256, 512))
-QUICK = Protocol(rounds=2, values=3, seconds=0.02, sizes=(4, 64, 512))
+THOROUGH = Protocol(rounds=5, values=3, seconds=0.05, sizes=(4, 16, 64, 256, 512))
+QUICK = Protocol(rounds=2, values=3, seconds=0.01, sizes=(4, 256))
 
 
 @dataclass(frozen=True)
@@ -69,52 +74,71 @@ class Values:
 #: By backend and variant.
 Measured = dict[tuple[str, str], Values]
 
+#: Copies of a work's arrays that both sides, their gradients and their steps hold at once, at most.
+COPIES = 12
+
 
 def bench(
     cases: Sequence[str] | None = None,
     *,
     quick: bool = False,
-    threads: int = 1,
+    threads: Sequence[int] | None = None,
+    sizes: Sequence[int] | None = None,
     dtype: str = "float64",
     seed: int = 0,
+    keep: Path | None = None,
+    fresh: bool = False,
     progress: Progress | None = None,
 ) -> BenchReport:
-    """Time cases, all but the figures if none are named, on both backends and in every mode.
+    """Time cases, all but the figures if none are named (some, if `quick`), on both backends and in every mode.
 
-    Raises ArgumentValueError for an unknown case or dtype or an impossible number of threads,
-    BackendMissingError where TensorFlow is not installed.
+    Each number of `threads` makes tables of its own; by default one, and unless `quick` all processors. `sizes` are the
+    extents of the dimensions, or the samples of a network's step. What an interrupted run left in the folder `keep` is
+    reused, unless `fresh`; a complete run leaves nothing.
+
+    Raises ArgumentValueError for an unknown case or dtype, an impossible number of threads, or a size that does not fit
+    in memory, BackendMissingError where TensorFlow is not installed.
     """
-    names = find_cases(cases)
-    if not 1 <= threads <= len(usable_cpus()):
-        raise ArgumentValueError(
-            f"threads: got {threads}; expected 1 to {len(usable_cpus())}, the processors there are to run on."
-        )
+    names = find_cases(cases or (QUICK_CASES if quick else None))
+    counts = _check_threads(threads if threads is not None else (1,) if quick else (1, len(usable_cpus())))
     if seed < 0:
         raise ArgumentValueError(f"seed: got {seed}; expected 0 or more.")
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, DTYPES)
     protocol = QUICK if quick else THOROUGH
+    if sizes is not None:
+        protocol = replace(protocol, sizes=_check_sizes(sizes))
     planned = list(plan_jobs(names, protocol.sizes, dtype, seed))
+    _check_memory(planned)
     progress = progress or (lambda *_: None)
 
-    gate = Gate()
-    with WorkerProcess("tensorflow", threads) as process:
+    with WorkerProcess("tensorflow", counts[0]) as process:
         environment = process.conditions
+        lasting = {name: value for name, value in environment.items() if name not in PASSING}
+        asked = {"cases": names, "threads": counts, "protocol": asdict(protocol), "dtype": dtype, "seed": seed}
+        kept = Kept(keep, {**asked, "environment": lasting}, fresh=fresh)
+        gate = Gate(kept)
         jobs = list(gate.admit(process, planned, progress))
-    measured = measure(jobs, protocol, threads, progress)
     sweep: list[Timing] = []
     figures: list[Figure] = []
-    for job, found in zip(jobs, measured, strict=True):
-        if BY_HAND in job.gated:
-            figures.append(judge(job.work, *summarize(job, found, threads, seed)))
-        else:
-            sweep += summarize(job, found, threads, seed)
-            sweep += first_calls(job, found, threads) if job.gated else []
+    for number, count in enumerate(counts):
+        done = (number, len(counts))
+        for job, found in zip(jobs, measure(jobs, protocol, count, kept, progress, done), strict=True):
+            if BY_HAND in job.gated:  # at the first number of threads, the headline
+                if number:
+                    continue
+                figures.append(judge(job.work, *summarize(job, found, count, seed)))
+            else:
+                sweep += summarize(job, found, count, seed)
+                sweep += first_calls(job, found, count) if job.gated else []
+    kept.forget()
     words = [
         "gradtwin bench",
         *names,
         "--quick" if quick else "",
-        f"--threads {threads} --dtype {dtype} --seed {seed}",
+        f"--threads {','.join(map(str, counts))}",
+        f"--sizes {','.join(map(str, sizes))}" if sizes is not None else "",
+        f"--dtype {dtype} --seed {seed}",
     ]
     return BenchReport(
         command="bench",
@@ -123,14 +147,46 @@ def bench(
         reproduce=" ".join(filter(None, words)),
         environment={
             **environment,
-            "threads": threads,
+            "threads": counts,
             "protocol": asdict(protocol),
             "load_after": read_load(),
+            "reused": kept.reused,
         },
         timings=tuple(sweep),
         figures=tuple(figures),
         refused=tuple(gate.refused),
     )
+
+
+def _check_threads(threads: Sequence[int]) -> list[int]:
+    most = len(usable_cpus())
+    for count in threads:
+        if not 1 <= count <= most:
+            raise ArgumentValueError(f"threads: got {count}; expected 1 to {most}, the processors there are to run on.")
+    if not threads:
+        raise ArgumentValueError(f"threads: none given; expected at least one number from 1 to {most}.")
+    return list(dict.fromkeys(threads))
+
+
+def _check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    for size in sizes:
+        if size < 1:
+            raise ArgumentValueError(f"sizes: got {size}; expected whole numbers from 1.")
+    if not sizes:
+        raise ArgumentValueError("sizes: none given; expected at least one whole number from 1.")
+    return tuple(sorted(set(sizes)))
+
+
+def _check_memory(jobs: Sequence[Job]) -> None:
+    """Raise ArgumentValueError, before anything is allocated, for the first work that would not fit in memory."""
+    free = free_memory()
+    for job in jobs:
+        needed = COPIES * job.work.bytes
+        if free is not None and needed > free:
+            raise ArgumentValueError(
+                f"sizes: {job.work.title} at n = {job.work.extents[0]} needs about {needed / 2**30:.3g} GiB; "
+                f"{free / 2**30:.3g} GiB are free. Choose smaller sizes."
+            )
 
 
 def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int) -> Iterator[Job]:
@@ -158,8 +214,9 @@ def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int)
 class Gate:
     """Lets pass what matches; `refused` says what did not, and is not timed."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.refused: list[str] = []
+        self._kept = kept
         self._found: dict[tuple[str, Extents, str], list[Check]] = {}
 
     def admit(self, process: WorkerProcess, jobs: Sequence[Job], progress: Progress) -> Iterator[Job]:
@@ -171,7 +228,7 @@ class Gate:
                 continue
             variants = {b: [v for v in names if v not in failed] for b, names in job.variants.items()}
             counted = job.work.case != CONVERSION
-            flops = process.ask("count_flops", work=asdict(job.work)) if counted else None
+            flops = self._ask(process, "count_flops", work=asdict(job.work)) if counted else None
             yield replace(job, variants=variants, flops=flops)
 
     def checks(self) -> tuple[Check, ...]:
@@ -185,41 +242,68 @@ class Gate:
     def _matches(self, process: WorkerProcess, work: Work, variant: str) -> bool:
         key = (work.case, work.extents, variant)  # the gradient's comparison has the forward's in it
         if key not in self._found:
-            answer = process.ask("check_work", work=asdict(work), variant=variant)
+            answer = self._ask(process, "check_work", work=asdict(work), variant=variant)
             self._found[key] = [read_check(fields) for fields in answer]
         verdict = worst_verdict(check.verdict for check in self._found[key])
         if verdict != "match":
             self.refused.append(f"{work.title} at {work.extents}, {variant}: {verdict}, so not timed")
         return verdict == "match"
 
+    def _ask(self, process: WorkerProcess, job: str, **arguments: Any) -> Any:
+        return self._kept.answer({"job": job, **arguments}, lambda: process.ask(job, **arguments))
 
-def measure(jobs: Sequence[Job], protocol: Protocol, threads: int, progress: Progress) -> list[Measured]:
-    """Return what was measured of each job's variants, in their order.
+
+def measure(
+    jobs: Sequence[Job],
+    protocol: Protocol,
+    threads: int,
+    kept: Kept,
+    progress: Progress,
+    part: tuple[int, int] = (0, 1),
+) -> list[Measured]:
+    """Return what was measured of each job's variants, in their order; of so many `parts` this is one.
 
     Each round has fresh processes, one for each backend, which work by turns, never at once; the order of the
     jobs changes from round to round, that of the backends from job to job.
     """
     measured: list[Measured] = [{(b, v): Values() for b, names in job.variants.items() for v in names} for job in jobs]
-    needed = sorted({backend for job in jobs for backend in job.variants})
+    number, parts = part
     for turn in range(protocol.rounds):
-        with ExitStack() as stack:
-            workers = {backend: stack.enter_context(WorkerProcess(backend, threads)) for backend in needed}
+        with _Workers(threads) as workers:
             order = list(range(len(jobs)))[:: -1 if turn % 2 else 1]
             for done, i in enumerate(order):
-                progress(turn * len(jobs) + done, protocol.rounds * len(jobs), jobs[i].work.title)
+                steps = (number * protocol.rounds + turn) * len(jobs) + done
+                title = f"{jobs[i].work.title} {jobs[i].work.extents[0]}"
+                progress(steps, parts * protocol.rounds * len(jobs), title)
                 for backend, variants in list(jobs[i].variants.items())[:: -1 if (turn + i) % 2 else 1]:
-                    answers = workers[backend].ask(
-                        "time_work",
-                        work=asdict(jobs[i].work),
-                        variants=variants,
-                        values=protocol.values,
-                        seconds=protocol.seconds,
-                    )
+                    arguments = {
+                        "work": asdict(jobs[i].work),
+                        "variants": variants,
+                        "values": protocol.values,
+                        "seconds": protocol.seconds,
+                    }
+                    question = {"backend": backend, "threads": threads, "turn": turn, **arguments}
+                    answers = kept.answer(question, partial(workers.ask, backend, "time_work", **arguments))
                     for variant, answer in zip(variants, answers, strict=True):
                         values = measured[i][backend, variant]
                         values.first_calls.append([answer["first_call"]])
                         values.samples.append(answer["samples"])
     return measured
+
+
+class _Workers(ExitStack):
+    """One process for each backend, started when it is first asked."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__()
+        self._threads = threads
+        self._started: dict[str, WorkerProcess] = {}
+
+    def ask(self, backend: str, job: str, **arguments: Any) -> Any:
+        """Return the answer of the backend's process."""
+        if backend not in self._started:
+            self._started[backend] = self.enter_context(WorkerProcess(backend, self._threads))
+        return self._started[backend].ask(job, **arguments)
 
 
 def summarize(job: Job, measured: Measured, threads: int, seed: int) -> list[Timing]:

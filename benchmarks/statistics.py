@@ -47,19 +47,23 @@ def quartiles(samples: Samples) -> tuple[float, float, float]:
     return float(q1), float(median), float(q3)
 
 
-def bootstrap_ratio(samples: Samples, to: str, base: Samples, seed: int) -> Ratio:
+def bootstrap_ratio(samples: Samples, to: str, base: Samples, seed: int, *, paired: bool = True) -> Ratio:
     """median(samples) / median(base), with the interval that 95 % of its resamplings fall in.
 
     Resampled in two levels, processes first and then the values of each, since values of one process share
-    its memory layout and its moment; row i of both was measured by turns and is drawn together.
+    its memory layout and its moment; row i of both, if `paired`, was measured by turns and is drawn together.
     """
     rng = np.random.default_rng(seed)
     measured, reference = np.asarray(samples), np.asarray(base)
-    processes = len(measured)
-    rows = rng.integers(processes, size=(RESAMPLES, processes, 1))
-    ratios = _resampled_medians(rng, measured, rows) / _resampled_medians(rng, reference, rows)
+    rows = _draw_rows(rng, len(measured))
+    other_rows = rows if paired else _draw_rows(rng, len(reference))
+    ratios = _resampled_medians(rng, measured, rows) / _resampled_medians(rng, reference, other_rows)
     low, high = np.quantile(ratios, ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
     return Ratio(to, float(np.median(measured) / np.median(reference)), float(low), float(high))
+
+
+def _draw_rows(rng: np.random.Generator, processes: int) -> npt.NDArray[np.int64]:
+    return rng.integers(processes, size=(RESAMPLES, processes, 1))
 
 
 def _resampled_medians(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gradtwin.benchmarks.cases import CONVERSION, PLAIN_MATMUL, Extents
-from gradtwin.benchmarks.results import BenchReport, Timing
+from gradtwin.benchmarks.changes import ChangeReport
+from gradtwin.benchmarks.results import BenchReport, Timing, find_crossover
 from gradtwin.benchmarks.statistics import Ratio, quartiles
 
 NOT_DISTINGUISHABLE = "not distinguishable"
@@ -20,24 +20,22 @@ LEGEND = (
 )
 
 
-def render(report: BenchReport) -> RenderableType:
-    """Return the report as tables, under a line of its conditions."""
-    return Group(*_parts(report))
-
-
-def _parts(report: BenchReport) -> Iterator[RenderableType]:
+def render(report: BenchReport) -> Iterator[Text | Table]:
+    """Yield the report as tables, under a line of its conditions."""
     yield Text(_describe(report))
     for line in report.refused:
         yield Text(f"refused: {line}", style="red")
-    rates = {t.work.extents: t.flops / t.median for t in report.timings if t.work.case == PLAIN_MATMUL and t.flops}
-    cases = [t for t in report.timings if t.work.case not in (CONVERSION, PLAIN_MATMUL)]
-    if cases:
+    if any(t.work.case not in (CONVERSION, PLAIN_MATMUL) for t in report.timings):
         yield Text(LEGEND)
-    for title in dict.fromkeys(t.work.title for t in cases):
-        yield _case_table(title, [t for t in cases if t.work.title == title], rates)
-    conversions = [t for t in report.timings if t.work.case == CONVERSION]
-    if conversions:
-        yield _conversion_table(conversions)
+    for threads in report.environment["threads"]:
+        timings = [t for t in report.timings if t.threads == threads]
+        rates = {t.work.extents: t.flops / t.median for t in timings if t.work.case == PLAIN_MATMUL and t.flops}
+        cases = [t for t in timings if t.work.case not in (CONVERSION, PLAIN_MATMUL)]
+        for title in dict.fromkeys(t.work.title for t in cases):
+            yield _case_table(title, [t for t in cases if t.work.title == title], rates)
+        conversions = [t for t in timings if t.work.case == CONVERSION]
+        if conversions:
+            yield _conversion_table(conversions)
     if report.figures:
         yield _figure_table(report)
 
@@ -46,17 +44,19 @@ def _describe(report: BenchReport) -> str:
     found = report.environment
     rounds, values, seconds = (found["protocol"][key] for key in ("rounds", "values", "seconds"))
     load = f", load {found['load'][0]:.1f} to {found['load_after'][0]:.1f}" if found["load"] else ""
+    threads = " and ".join(map(str, found["threads"]))
+    reused = f" {found['reused']} answers are an interrupted run's." if found["reused"] else ""
     return (
-        f"{found['cpu']}, {found['threads']} of {len(found['affinity'])} processors{load}. "
+        f"{found['cpu']}, {threads} of {len(found['affinity'])} processors{load}. "
         f"NumPy {found['numpy']} ({found['blas']}), TensorFlow {found['tensorflow']}. "
-        f"{rounds} × {values} values of at least {seconds * 1000:.0f} ms. "
+        f"{rounds} × {values} values of at least {seconds * 1000:.0f} ms.{reused} "
         f"Correctness gate: {report.verdict}, {len(report.checks)} checks."
     )
 
 
 def _case_table(title: str, timings: Sequence[Timing], rates: dict[Extents, float]) -> Table:
     columns = list(dict.fromkeys((t.backend, t.mode) for t in timings))
-    table = _table(f"{title}, {timings[0].work.dtype}", "n", *[_name_column(*column) for column in columns])
+    table = _table(_name_table(title, timings[0]), "n", *[_name_column(*column) for column in columns])
     table.caption = _describe_crossovers(timings, [column for column in columns if column[0] != "numpy"])
     steady = [t for t in timings if not t.first_call]
     for extents in dict.fromkeys(t.work.extents for t in steady):
@@ -69,11 +69,20 @@ def _case_table(title: str, timings: Sequence[Timing], rates: dict[Extents, floa
 
 def _conversion_table(timings: Sequence[Timing]) -> Table:
     stages = list(dict.fromkeys(t.work.stage for t in timings))
-    table = _table(f"conversion of an n × n array, {timings[0].work.dtype}", "n", *stages)
+    table = _table(_name_table("conversion of an n × n array", timings[0]), "n", *stages)
     for extents in dict.fromkeys(t.work.extents for t in timings):
         row = {t.work.stage: _show_timing(t, {}) for t in timings if t.work.extents == extents}
         table.add_row(str(extents[0]), *[row[stage] for stage in stages], end_section=True)
     return table
+
+
+def _name_table(title: str, timing: Timing) -> str:
+    return f"{title}, {timing.work.dtype}, {count_threads(timing.threads)}"
+
+
+def count_threads(threads: int) -> str:
+    """Return a number of threads in words."""
+    return "1 thread" if threads == 1 else f"{threads} threads"
 
 
 def _figure_table(report: BenchReport) -> Table:
@@ -126,16 +135,31 @@ def _describe_crossovers(timings: Sequence[Timing], columns: Sequence[tuple[str,
     found = []
     for backend, mode in columns:
         row = [t for t in timings if (t.backend, t.mode) == (backend, mode) and t.ratio]
-        found.append(f"{mode} {find_crossover(row)}")
+        crossover = find_crossover(row)
+        found.append(f"{mode} {f'from n = {crossover}' if crossover else 'at no size'}")
     return "TensorFlow is the faster one: " + ", ".join(found)
 
 
-def find_crossover(timings: Sequence[Timing]) -> str:
-    """Return from which size on TensorFlow is decidedly the faster one, of timings by rising size."""
-    faster_from = None
-    for timing in reversed(timings):
-        assert timing.ratio
-        if not (timing.ratio.decided and timing.ratio.median < 1):
-            break
-        faster_from = timing.work.extents[0]
-    return f"from n = {faster_from}" if faster_from else "at no size"
+def render_changes(report: ChangeReport) -> Iterator[Text | Table]:
+    """Yield what got slower or faster, the largest change first, under a line that counts."""
+    decided = sorted((c for c in report.changes if c.ratio.decided), key=lambda c: c.ratio.median, reverse=True)
+    outcomes: list[str] = [change.outcome for change in report.changes]
+    words = ", ".join(f"{outcomes.count(word)} {word}" for word in ("slower", "faster", NOT_DISTINGUISHABLE))
+    lines = [f"{len(outcomes)} rows compared: {words}."]
+    if any(report.only):
+        lines.append(f"{report.only[0]} rows are in the old result alone, {report.only[1]} in the new one alone.")
+    if report.machines:
+        lines.append(f"Two machines: {report.machines[0]}, then {report.machines[1]}. The ratios are between these.")
+    if report.verdict == "mismatch":
+        lines.append(f"{sum(check.verdict == 'mismatch' for check in report.checks)} rows are slower than allowed.")
+    table = _table("new over old", "what", "shape", "backend", "threads", "old", "new", "ratio", "")
+    for change in decided:
+        row = change.row
+        shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in row["shape"])
+        backend = _name_column(row["backend"], row["mode"])
+        seconds = [show_seconds(s) for s in (change.old_s, change.new_s)]
+        what = f"{row['operation']}, {row['dtype']}"
+        table.add_row(what, shapes, backend, str(row["threads"]), *seconds, show_interval(change.ratio), change.outcome)
+    yield from map(Text, lines)
+    if decided:
+        yield table

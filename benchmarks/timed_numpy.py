@@ -10,8 +10,9 @@ import numpy as np
 
 from gradtwin.backends.interface import Array, Rule
 from gradtwin.backends.numpy_backend import NumpyBackend
-from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, NETWORK, PLAIN_MATMUL, STEP, Work
+from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, PLAIN_MATMUL, Work
 from gradtwin.benchmarks.flops import count_flops
+from gradtwin.benchmarks.steps import STEPS, draw_step, step_by_rules
 from gradtwin.benchmarks.timing import Task
 
 
@@ -20,18 +21,20 @@ def make_task(work: Work, variant: str) -> Task:
     if variant == BY_HAND:
         x, target, w = work.draw()
         return Task(partial(step_by_hand, x, target, w), _settled)
-    if work.case == STEP:
-        x, target, w = work.draw()
-        trainer = NumpyBackend().trainer(NETWORK, {"w": w}, LEARNING_RATE)
-        return Task(partial(trainer.step, x, target), _settled)
+    if work.case in STEPS:
+        step = draw_step(work.case, work.extents, work.dtype, work.seed)
+        trainer = NumpyBackend().trainer(step.network, step.weights, step.learning_rate)
+        return Task(partial(trainer.step, step.x, step.target), _settled)
     call, arguments = _find_call(work)
     return Task(partial(call, *arguments), _settled)
 
 
 def count_work(work: Work) -> int:
     """Return the floating-point operations of the work, as NumPy does it."""
-    if work.case == STEP:
-        return count_flops(step_by_hand, *work.draw())
+    if work.case in STEPS:
+        step = draw_step(work.case, work.extents, work.dtype, work.seed)
+        rate, one = np.asarray(step.learning_rate), np.ones(())
+        return count_flops(partial(step_by_rules, step.network), step.x, step.target, rate, one, *step.weights.values())
     call, arguments = _find_call(work)
     return count_flops(call, *arguments)
 

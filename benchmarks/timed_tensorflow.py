@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from gradtwin.backends.interface import Rule
+from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.quiet_import import import_tensorflow
 from gradtwin.backends.tensorflow_backend import TensorFlowBackend, to_array, to_tensor
-from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, NETWORK, STEP, Work
+from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, Work
+from gradtwin.benchmarks.steps import STEPS, draw_step
 from gradtwin.benchmarks.timing import Task
 
 tf = import_tensorflow()
@@ -53,14 +55,16 @@ def _find_call(work: Work, variant: str) -> Callable[[], Any]:
         x, target, w = tensors
         return partial(make_step_by_hand(tf.Variable(w)), x, target)
     backend = TensorFlowBackend(variant)
-    if work.case == STEP:
-        trainer = backend.trainer(NETWORK, {"w": arrays[2]}, LEARNING_RATE)
+    if work.case in STEPS:
+        step = draw_step(work.case, work.extents, work.dtype, work.seed)
+        trainer = backend.trainer(step.network, step.weights, step.learning_rate)
         return partial(trainer.step, *tensors[:2])
     rule = backend.rules[work.case]
     purpose = (work.case, work.stage)
     if work.stage == "update":
-        w, *others = tensors
-        return partial(backend.run, purpose, partial(rule, tf.Variable(w)), *others)
+        changed = len(OPERATIONS[work.case].changed)  # these inputs come first
+        variables = [tf.Variable(tensor) for tensor in tensors[:changed]]
+        return partial(backend.run, purpose, partial(rule, *variables), *tensors[changed:])
     if work.stage == "forward":
         return partial(backend.run, purpose, rule, *tensors[:-1])
     return partial(backend.run, purpose, partial(_differentiate, rule), tensors[-1], *tensors[:-1])

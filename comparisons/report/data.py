@@ -11,6 +11,8 @@ from gradtwin.errors import GradientMismatch
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 Verdict = Literal["match", "mismatch", "inconclusive"]
 Stage = Literal["contract", "value", "gradient", "update", "side-effect"]
@@ -147,6 +149,10 @@ class Report:
         from gradtwin.comparisons.report.text import print_report
 
         print_report(self, console)
+
+    def parts(self) -> list[Text | Table]:
+        """Return the lines and tables that a page shows before the checks."""
+        return []
 
     def __str__(self) -> str:
         from gradtwin.comparisons.report.text import to_text

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gradtwin import check_command
-from gradtwin.errors import BackendMissingError, GradTwinError
+from gradtwin.errors import ArgumentValueError, BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,12 +99,17 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = _command(commands, "bench", _bench, "time both backends, fairly")
     bench.add_argument(
-        "cases", nargs="*", metavar="CASE", help="operations, regression, figures (default: the first two)"
+        "cases", nargs="*", metavar="CASE", help="operations, training steps, figures (default: all but the figures)"
     )
-    bench.add_argument("--quick", action="store_true", help="fewer sizes and shorter values: about a minute")
-    bench.add_argument("--threads", type=int, default=1, help="threads of each backend (default: 1)")
+    bench.add_argument("--quick", action="store_true", help="few cases and sizes, short values: under a minute")
+    bench.add_argument("--threads", help="of each backend, such as 1,2 (default: one, then all; --quick: one)")
+    bench.add_argument("--sizes", help="extents, such as 4,64,512 (default: 4 to 512)")
+    bench.add_argument("--fresh", action="store_true", help="forget what an interrupted run has measured")
+    bench.add_argument("--compare", nargs=2, metavar=("OLD.json", "NEW.json"), help="say what got slower or faster")
+    bench.add_argument("--fail-above", type=float, metavar="RATIO", help="with --compare: exit 1 for what is slower")
+    bench.add_argument("--across-machines", action="store_true", help="with --compare: results of two machines")
     bench.add_argument("--dtype", default="float64", help="float64 or float32 (default: float64)")
-    bench.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg: time against size")
+    bench.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg: time against size, roofline")
     bench.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     _outputs(bench)
 
@@ -132,6 +137,16 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _numbers(name: str, text: str | None) -> list[int] | None:
+    """Return the whole numbers of an option, None where it is not given."""
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise ArgumentValueError(f"--{name}: got {text!r}; expected whole numbers, such as 1,2.") from None
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -189,23 +204,39 @@ def _selftest(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from gradtwin.benchmarks.chart import plot_timings
+    from gradtwin.benchmarks.changes import compare_results
+    from gradtwin.benchmarks.chart import plot_report
+    from gradtwin.benchmarks.kept import default_folder
     from gradtwin.benchmarks.runner import bench
     from gradtwin.files import write_whole
 
     _check_outputs(options, options.plot)
-    with _progress(options) as progress:
-        report = bench(
-            options.cases,
-            quick=options.quick,
-            threads=options.threads,
-            dtype=options.dtype,
-            seed=options.seed,
-            progress=progress,
+    if options.compare:
+        across = options.across_machines
+        return _finish(
+            compare_results(*options.compare, fail_above=options.fail_above, across_machines=across), options
         )
+    if options.fail_above is not None or options.across_machines:
+        raise ArgumentValueError("--fail-above, --across-machines: they belong to --compare OLD.json NEW.json.")
+    with _progress(options) as progress:
+        try:
+            report = bench(
+                options.cases,
+                quick=options.quick,
+                threads=_numbers("threads", options.threads),
+                sizes=_numbers("sizes", options.sizes),
+                dtype=options.dtype,
+                seed=options.seed,
+                keep=default_folder(),
+                fresh=options.fresh,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            print("gradtwin: what was measured is kept; the same command goes on from there.", file=sys.stderr)
+            raise
     if options.plot:
-        write_whole(options.plot, plot_timings(report, "svg" if options.plot.endswith(".svg") else "png"))
-    return _finish(report, options)
+        write_whole(options.plot, plot_report(report, "svg" if options.plot.endswith(".svg") else "png"))
+    return _finish(report, options, plot_report(report, "png") if options.html else None)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -269,13 +300,14 @@ def _progress(options: argparse.Namespace) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description:32}"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting TensorFlow", total=None)

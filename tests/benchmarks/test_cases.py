@@ -5,13 +5,14 @@ import pytest
 
 import gradtwin as gt
 from gradtwin.backends.operations import OPERATIONS
-from gradtwin.benchmarks.cases import FIGURES, STEP, Work, case_names, find_cases, works_of
+from gradtwin.benchmarks.cases import FIGURES, Work, case_names, find_cases, works_of
 from gradtwin.benchmarks.flops import count_flops
+from gradtwin.benchmarks.steps import STEPS
 from gradtwin.benchmarks.timed_numpy import count_work
 
 
 def test_every_operation_is_a_case():
-    assert set(case_names()) == {*OPERATIONS, STEP, FIGURES}
+    assert set(case_names()) == {*OPERATIONS, *STEPS, FIGURES}
     assert FIGURES not in find_cases(None)
     for name, operation in OPERATIONS.items():
         stages = [work.stage for work in works_of(name, (3, 4, 2), "float64", 0)]
@@ -23,12 +24,12 @@ def test_an_unknown_case_is_refused_with_a_suggestion():
         find_cases(["matmull"])
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, STEP])
+@pytest.mark.parametrize("name", [*OPERATIONS, *STEPS])
 def test_drawn_inputs_are_valid_and_repeatable(name):
     for work in works_of(name, (3, 4, 2), "float32", 5):
         first, second = work.draw(), work.draw()
         assert all(a.dtype == np.float32 and np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-        if name != STEP:
+        if name not in STEPS:
             *inputs, y_bar = first if work.stage != "update" else (*first, None)
             OPERATIONS[name].validate(inputs, y_bar)
 
@@ -43,9 +44,10 @@ def test_flops_are_those_of_the_formula():
     assert count_work(Work("matmul", "forward", (n, k, m), "float64", 0)) == 2 * n * k * m
     assert count_work(Work("matmul", "gradient", (n, k, m), "float64", 0)) == 3 * 2 * n * k * m
     assert count_work(Work("sgd", "update", (n, k, m), "float64", 0)) == 2 * n * k
-    # two products; r, r·r, its division, d = r/N, η dW and the difference
+    # two products; r, r·r with its sum and its division, r/N and its product with 1, η dW and the difference
     r, w = n * m, k * m
-    assert count_work(Work(STEP, "step", (n, k, m), "float64", 0)) == 2 * 2 * n * k * m + r + 2 * r + 1 + r + 2 * w
+    counted = count_work(Work("regression", "step", (n, k, m), "float64", 0))
+    assert counted == 2 * 2 * n * k * m + r + 2 * r + 1 + 2 * w + r + 1
 
 
 def test_counting_leaves_the_inputs_and_counts_sums():

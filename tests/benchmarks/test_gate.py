@@ -4,8 +4,9 @@ import pytest
 
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.operations import OPERATIONS
-from gradtwin.benchmarks.cases import BY_HAND, STEP, Work, works_of
+from gradtwin.benchmarks.cases import BY_HAND, Work, works_of
 from gradtwin.benchmarks.gate import check_work, compare_backends
+from gradtwin.benchmarks.steps import STEPS
 from gradtwin.comparisons.report.data import worst_verdict
 
 
@@ -14,14 +15,14 @@ def judge(checks):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", [*OPERATIONS, STEP])
+@pytest.mark.parametrize("name", [*OPERATIONS, *STEPS])
 def test_right_rules_pass(name, dtype, numpy_backend, tensorflow_backend):
     for work in works_of(name, (6, 5, 4), dtype, 0):
         assert judge(compare_backends(work, numpy_backend, tensorflow_backend("eager"))) == "match"
 
 
 def test_the_steps_by_hand_pass():
-    checks = check_work(Work(STEP, "step", (10, 5, 3), "float64", 0), BY_HAND)
+    checks = check_work(Work("regression", "step", (10, 5, 3), "float64", 0), BY_HAND)
     assert {check.mode for check in checks} == {"numpy by hand", "tensorflow by hand"}
     assert judge(checks) == "match"
 
@@ -67,5 +68,5 @@ def test_a_planted_fault_is_refused(name, rule, tensorflow_backend):
 )
 def test_a_step_made_of_a_faulty_rule_is_refused(name, rule, tensorflow_backend):
     faulty = NumpyBackend(rules={name: rule})
-    [work] = works_of(STEP, (4, 4, 4), "float64", 0)
+    [work] = works_of("regression", (4, 4, 4), "float64", 0)
     assert judge(compare_backends(work, faulty, tensorflow_backend("eager"))) == "mismatch"

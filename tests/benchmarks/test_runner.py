@@ -7,7 +7,7 @@ import pytest
 
 import gradtwin as gt
 from gradtwin.benchmarks import runner
-from gradtwin.benchmarks.cases import BY_HAND, FIGURES, STEP, works_of
+from gradtwin.benchmarks.cases import BY_HAND, FIGURES, works_of
 from gradtwin.benchmarks.processes import WorkerProcess
 from gradtwin.benchmarks.runner import Gate, Job, Protocol, bench, plan_jobs
 from gradtwin.comparisons.report.data import Check
@@ -23,7 +23,7 @@ def run():
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "QUICK", TINY)
-        report = bench(["sgd", STEP, FIGURES], quick=True, seed=3, progress=lambda *what: told.append(what))
+        report = bench(["sgd", "regression", FIGURES], quick=True, seed=3, progress=lambda *what: told.append(what))
     return report, told
 
 

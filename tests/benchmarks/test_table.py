@@ -4,9 +4,9 @@ import pytest
 
 from gradtwin.benchmarks.cases import Work
 from gradtwin.benchmarks.figures import TARGETS, judge
-from gradtwin.benchmarks.results import Timing
+from gradtwin.benchmarks.results import Timing, find_crossover
 from gradtwin.benchmarks.statistics import Ratio
-from gradtwin.benchmarks.table import NOT_DISTINGUISHABLE, find_crossover, show_ratio, show_seconds
+from gradtwin.benchmarks.table import NOT_DISTINGUISHABLE, show_ratio, show_seconds
 
 
 def timing_at(size, low, high):
@@ -38,10 +38,10 @@ def test_the_crossover_is_the_size_from_which_on_tensorflow_is_decidedly_faster(
             [timing_at(size, *interval) for size, interval in zip((4, 64, 512), intervals, strict=True)]
         )
 
-    assert crossover(slower, open_, faster) == "from n = 512"
-    assert crossover(faster, faster, faster) == "from n = 4"
-    assert crossover(faster, slower, faster) == "from n = 512"
-    assert crossover(slower, faster, open_) == "at no size"
+    assert crossover(slower, open_, faster) == 512
+    assert crossover(faster, faster, faster) == 4
+    assert crossover(faster, slower, faster) == 512
+    assert crossover(slower, faster, open_) is None
 
 
 @pytest.mark.parametrize(

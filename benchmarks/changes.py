@@ -1,0 +1,157 @@
+"""What got slower or faster between two results of `gradtwin bench`, beyond noise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from gradtwin.benchmarks.statistics import Ratio, Samples, bootstrap_ratio
+from gradtwin.comparisons.report.data import SCHEMA, Check, Report
+from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.errors import ArgumentValueError, InputFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+#: What makes two results those of one machine.
+MACHINE = ("cpu", "cpus", "platform")
+#: What makes two rows those of one thing.
+IDENTITY = ("operation", "shape", "dtype", "backend", "mode", "threads")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row that both results have, and the new median over the old one."""
+
+    row: dict[str, Any]
+    old_s: float
+    new_s: float
+    ratio: Ratio
+
+    @property
+    def outcome(self) -> Literal["slower", "faster", "not distinguishable"]:
+        """On which side of 1 the whole interval lies."""
+        if not self.ratio.decided:
+            return "not distinguishable"
+        return "slower" if self.ratio.median > 1 else "faster"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the change for the JSON report."""
+        identity = {key: self.row[key] for key in IDENTITY}
+        numbers = {"old_s": self.old_s, "new_s": self.new_s, "ratio": self.ratio.to_dict(), "outcome": self.outcome}
+        return {**identity, **numbers}
+
+
+@dataclass(frozen=True)
+class ChangeReport(Report):
+    """The changes, the rows that only one result has, and whether the machines differ."""
+
+    changes: tuple[Change, ...] = ()
+    only: tuple[int, int] = (0, 0)
+    machines: tuple[str, str] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report under the keys of its JSON schema."""
+        return {
+            **super().to_dict(),
+            "changes": [change.to_dict() for change in self.changes],
+            "only_old": self.only[0],
+            "only_new": self.only[1],
+            "machines": self.machines,
+        }
+
+    def print_to(self, console: Console) -> None:
+        """Print what changed on a rich console."""
+        console.print(*self.parts(), sep="\n")
+
+    def parts(self) -> list[Text | Table]:
+        """Return the lines and the table of the report."""
+        from gradtwin.benchmarks.table import render_changes
+
+        return list(render_changes(self))
+
+
+def compare_results(
+    old: str | Path, new: str | Path, *, fail_above: float | None = None, across_machines: bool = False, seed: int = 0
+) -> ChangeReport:
+    """Compare two JSON files of `gradtwin bench`: a row is slower or faster if its ratio's interval leaves out 1.
+
+    With `fail_above`, a row whose whole interval lies above it is a mismatch. Rows that only one file has are counted.
+
+    Raises InputFileError for what is no such file, ArgumentValueError for results of two machines unless
+    `across_machines`, and for a `fail_above` below 1.
+    """
+    if fail_above is not None and not (np.isfinite(fail_above) and fail_above >= 1):
+        raise ArgumentValueError(f"fail_above: got {fail_above}; expected a ratio from 1, such as 1.2.")
+    before, after = _read(old), _read(new)
+    machines = [" · ".join(str(data["environment"].get(key)) for key in MACHINE) for data in (before, after)]
+    if machines[0] != machines[1] and not across_machines:
+        raise ArgumentValueError(
+            f"{old} was measured on {machines[0]}, {new} on {machines[1]}; expected one machine. "
+            f"--across-machines compares them all the same."
+        )
+    known = {_identify(row): (row, _samples(row, before)) for row in before["results"]}
+    changes = []
+    for row in after["results"]:
+        if _identify(row) in known:
+            old_row, old_samples = known.pop(_identify(row))
+            ratio = bootstrap_ratio(_samples(row, after), "old", old_samples, seed, paired=False)
+            changes.append(Change(row, old_row["median_s"], row["median_s"], ratio))
+    only = (len(known), len(after["results"]) - len(changes))
+    if not changes:
+        raise ArgumentValueError(f"{old} and {new} have no row in common; expected results of the same cases.")
+    words = [f"gradtwin bench --compare {old} {new}"]
+    words += [f"--fail-above {fail_above}"] if fail_above is not None else []
+    return ChangeReport(
+        command="bench",
+        checks=tuple(_check(change, fail_above) for change in changes),
+        seed=seed,
+        reproduce=" ".join([*words, *(["--across-machines"] if across_machines else [])]),
+        environment=describe_environment(),
+        changes=tuple(changes),
+        only=only,
+        machines=(machines[0], machines[1]) if machines[0] != machines[1] else None,
+    )
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    try:
+        data = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise InputFileError(f"{path}: it can't be read ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise InputFileError(f"{path}: it is not whole JSON ({error}). Run gradtwin bench --json again.") from error
+    if not (isinstance(data, dict) and data.get("schema") == SCHEMA and data.get("command") == "bench"):
+        raise InputFileError(f"{path}: it is no result of gradtwin bench; expected a file that its --json has written.")
+    try:
+        rounds = data["environment"]["protocol"]["rounds"]
+        for row in data["results"]:
+            np.reshape([float(value) for value in row["samples"]], (rounds, -1))
+            [row[key] for key in (*IDENTITY, "median_s")]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputFileError(f"{path}: its results lack what a comparison needs ({error!r}).") from error
+    return data
+
+
+def _samples(row: dict[str, Any], data: dict[str, Any]) -> Samples:
+    """Return a row's values by process."""
+    by_process: Samples = np.reshape(row["samples"], (data["environment"]["protocol"]["rounds"], -1)).tolist()
+    return by_process
+
+
+def _identify(row: dict[str, Any]) -> str:
+    return json.dumps([row[key] for key in IDENTITY])
+
+
+def _check(change: Change, fail_above: float | None) -> Check:
+    slower = fail_above is not None and change.ratio.low > fail_above
+    shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in change.row["shape"])
+    name = f"speed at {shapes}, {change.row['backend']}, {change.row['threads']} threads"
+    verdict: Literal["match", "mismatch"] = "mismatch" if slower else "match"
+    return Check(name, change.row["operation"], "value", change.row["dtype"], change.row["mode"], verdict)
