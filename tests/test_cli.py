@@ -75,6 +75,11 @@ def test_quiet_prints_the_verdict_alone():
         (("bench", "matmull"), ["matmull", "Did you mean 'matmul'"]),
         (("bench", "--threads", "0"), ["threads", "0"]),
         (("bench", "--dtype", "int8"), ["int8", "float64"]),
+        (("bench", "--threads", "two"), ["--threads", "'two'", "1,2"]),
+        (("bench", "--sizes", "4,0"), ["sizes", "0"]),
+        (("bench", "matmul", "--sizes", "10000000"), ["GiB", "smaller sizes"]),
+        (("bench", "--fail-above", "1.1"), ["--fail-above", "--compare"]),
+        (("bench", "--compare", "missing.json", "other.json"), ["missing.json", "can't be read"]),
         (("list", "nonsense"), ["nonsense"]),
         (("no-such-command",), ["no-such-command"]),
         ((), ["COMMAND"]),
@@ -188,10 +193,16 @@ def test_train_prints_both_losses_and_plots(tmp_path):
 
 
 def test_bench_times_both_backends(tmp_path):
-    plot, report = tmp_path / "plot.svg", tmp_path / "report.json"
-    done = gradtwin("bench", "sse", "--quick", "--plot", plot, "--json", report)
+    plot, report, page = (tmp_path / name for name in ("plot.svg", "report.json", "page.html"))
+    done = gradtwin("bench", "sse", "--quick", "--plot", plot, "--json", report, "--html", page)
     assert done.returncode == 0, done.stderr
     assert "Correctness gate: match" in done.stdout
+    for expected in (
+        "<h2>sse gradient, float64, 1 thread</h2>",
+        "data:image/png;base64,",
+        "TensorFlow is the faster one",
+    ):
+        assert expected in page.read_text()
     assert "<svg" in plot.read_text()
     results = json.loads(report.read_text())["results"]
     assert {(row["backend"], row["mode"]) for row in results if row["operation"] == "sse"} >= {
@@ -199,6 +210,22 @@ def test_bench_times_both_backends(tmp_path):
         ("tensorflow", "xla"),
     }
     assert all(row["median_s"] > 0 and row["samples"] for row in results)
+
+
+def test_two_results_are_compared(tmp_path):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    row = {"operation": "sse", "shape": [[4]], "dtype": "float64", "backend": "numpy", "mode": "eager", "threads": 1}
+    for file, scale in ((old, 1.0), (new, 2.0)):
+        rows = [{**row, "median_s": scale, "samples": [scale, scale * 1.01, scale, scale]}]
+        environment = {"cpu": "a", "cpus": 2, "platform": "b", "protocol": {"rounds": 2}}
+        data = {"schema": "gradtwin.report/1", "command": "bench", "environment": environment, "results": rows}
+        file.write_text(json.dumps(data))
+    assert gradtwin("bench", "--compare", old, new).returncode == 0
+    done = gradtwin("bench", "--compare", old, new, "--fail-above", "1.5", "--json", tmp_path / "changes.json")
+    assert done.returncode == 1
+    assert "1 slower" in done.stdout
+    assert json.loads((tmp_path / "changes.json").read_text())["changes"][0]["outcome"] == "slower"
+    assert gradtwin("bench", "--compare", new, old, "--fail-above", "1.5").returncode == 0
 
 
 def test_inconclusive_is_status_4():

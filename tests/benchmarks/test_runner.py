@@ -8,8 +8,11 @@ import pytest
 import gradtwin as gt
 from gradtwin.benchmarks import runner
 from gradtwin.benchmarks.cases import BY_HAND, FIGURES, works_of
+from gradtwin.benchmarks.conditions import usable_cpus
+from gradtwin.benchmarks.kept import Kept
 from gradtwin.benchmarks.processes import WorkerProcess
 from gradtwin.benchmarks.runner import Gate, Job, Protocol, bench, plan_jobs
+from gradtwin.benchmarks.table import count_threads
 from gradtwin.comparisons.report.data import Check
 
 TINY = Protocol(rounds=2, values=2, seconds=1e-4, sizes=(2, 3))
@@ -34,6 +37,7 @@ def test_the_report_has_the_keys_of_its_schema(run):
     assert (data["command"], data["verdict"], data["seed"]) == ("bench", "match", 3)
     assert all(set(row) == ROW_KEYS for row in data["results"])
     assert data["reproduce"] == "gradtwin bench sgd regression figures --quick --threads 1 --dtype float64 --seed 3"
+    assert data["environment"]["threads"] == [1]
     assert data["environment"]["variables"]["OPENBLAS_NUM_THREADS"] == "1"
     assert data["environment"]["protocol"]["rounds"] == 2
 
@@ -85,6 +89,52 @@ def test_the_text_says_what_was_found(run):
         assert expected in text
 
 
+class StoppedError(Exception):
+    """Stops a run as Ctrl-C would."""
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    def stop(done, _, what):
+        if not what.startswith("gate: ") and done == 3:
+            raise StoppedError
+
+    monkeypatch.setattr(runner, "QUICK", TINY)
+    with pytest.raises(StoppedError):
+        bench(["sgd"], quick=True, keep=tmp_path, progress=stop)
+    [file] = tmp_path.iterdir()
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:-1], lines[-1][: len(lines[-1]) // 2]]))  # killed while it wrote
+    assert bench(["sgd"], quick=True, keep=tmp_path, seed=1, sizes=[2]).environment["reused"] == 0  # another run
+    report = bench(["sgd"], quick=True, keep=tmp_path)
+    assert report.environment["reused"] == len(lines) - 1
+    assert "answers are an interrupted run's" in str(report)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fresh_run_asks_again(tmp_path):
+    asked = []
+    for fresh in (False, False, True):
+        kept = Kept(tmp_path, {"cases": ["sgd"]}, fresh=fresh)
+        assert kept.answer({"turn": 1}, lambda: asked.append(1) or len(asked)) == (2 if fresh else 1)
+    assert len(asked) == 2
+    kept.forget()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(gt.OutputFileError, match="results can't be kept there"):
+        Kept(tmp_path / "file", {})
+
+
+def test_threads_have_tables_of_their_own(monkeypatch):
+    monkeypatch.setattr(runner, "QUICK", TINY)
+    counts = sorted({1, len(usable_cpus())})
+    report = bench(["sse"], quick=True, sizes=[3], threads=counts)
+    assert {timing.threads for timing in report.timings} == set(counts)
+    assert [f"sse, float64, {count_threads(count)}" in str(report) for count in counts] == [True] * len(counts)
+
+
 def test_what_does_not_match_is_not_timed():
     class Process:
         """Answers as a worker would whose XLA is wrong at one size."""
@@ -95,7 +145,7 @@ def test_what_does_not_match_is_not_timed():
             wrong = variant == "xla" and work["extents"] == (3, 3, 3)
             return [Check("value", "sgd", "value", "float64", variant, "mismatch" if wrong else "match").to_dict()]
 
-    gate = Gate()
+    gate = Gate(Kept(None, {}))
     jobs = list(gate.admit(Process(), list(plan_jobs(["sgd"], (2, 3), "float64", 0))[:2], lambda *_: None))
     assert [job.variants["tensorflow"] for job in jobs] == [["eager", "graph", "xla"], ["eager", "graph"]]
     assert gate.refused == ["sgd at (3, 3, 3), xla: mismatch, so not timed"]
@@ -114,7 +164,7 @@ def test_a_job_of_which_nothing_matches_is_dropped(verdict):
             return [Check("value", "sgd", "value", "float64", variant, verdict).to_dict()]
 
     [work] = works_of("sgd", (2, 2, 2), "float64", 0)
-    gate = Gate()
+    gate = Gate(Kept(None, {}))
     assert not list(
         gate.admit(Process(), [Job(work, {"numpy": ["eager"], "tensorflow": ["xla"]}, ["xla"])], lambda *_: None)
     )
@@ -124,8 +174,12 @@ def test_a_job_of_which_nothing_matches_is_dropped(verdict):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"threads": 0}, "threads: got 0; expected 1 to"),
-        ({"threads": 10**6}, "threads: got 1000000; expected 1 to"),
+        ({"threads": [0]}, "threads: got 0; expected 1 to"),
+        ({"threads": [1, 10**6]}, "threads: got 1000000; expected 1 to"),
+        ({"threads": []}, "threads: none given"),
+        ({"sizes": [4, 0]}, "sizes: got 0; expected whole numbers from 1"),
+        ({"sizes": []}, "sizes: none given"),
+        ({"cases": ["matmul"], "sizes": [10**7]}, "matmul at n = 10000000 needs about .* GiB; .* GiB are free"),
         ({"dtype": "float63"}, "Did you mean 'float64'"),
         ({"seed": -1}, "seed: got -1"),
         ({"cases": ["nothing"]}, "case: 'nothing' is not known"),
