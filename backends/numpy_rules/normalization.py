@@ -8,12 +8,12 @@ from gradtwin.backends.interface import Array, Pullback
 
 
 def dropout(x: Array, mask: Array, rate: float = 0.5) -> tuple[Array, tuple[Pullback, ...]]:
-    """Y = X M / (1 − rate), M the given mask of zeros and ones;  X̄ = Ȳ M / (1 − rate),  M̄ = Ȳ X / (1 − rate).
+    """Y = X M / (1 − rate), M the given mask of zeros and ones;  X̄ = Ȳ / (1 − rate) M,  M̄ = Ȳ / (1 − rate) X.
 
     Source: Srivastava et al., *Dropout: a simple way to prevent neural networks from overfitting* (2014).
     """
     kept = 1 - rate
-    return x * mask / kept, (lambda y_bar: y_bar * mask / kept, lambda y_bar: y_bar * x / kept)
+    return x * mask / kept, (lambda y_bar: y_bar / kept * mask, lambda y_bar: y_bar / kept * x)
 
 
 def batch_norm(x: Array, scale: Array, shift: Array, epsilon: float = 1e-3) -> tuple[Array, tuple[Pullback, ...]]:

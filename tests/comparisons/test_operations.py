@@ -151,3 +151,12 @@ def check_one(name, rule, tensorflow_backend):
     return check_operation(
         name, problem.inputs, problem.y_bar, NumpyBackend(rules={name: rule}), tensorflow_backend("eager")
     )
+
+
+def test_what_may_overflow_on_the_way_is_undecided_and_no_mismatch(numpy_backend, tensorflow_backend):
+    """Ȳ / (1 − rate) overflows, and TensorFlow makes ∞ · 0 = NaN of it."""
+    x = np.zeros(2)
+    problem = Problem(OPERATIONS["dropout"], (x, x), np.array([1.5e308, 1.0]), "by hand")
+    assert not mismatches(OPERATIONS["dropout"], problem, numpy_backend, tensorflow_backend("eager"))
+    checks = check_operation("dropout", problem.inputs, problem.y_bar, numpy_backend, tensorflow_backend("eager"))
+    assert [check.inconclusive for check in checks if check.stage == "gradient"] == [1, 1]
