@@ -12,6 +12,10 @@ from gradtwin.comparisons.bounded_array import Reals
 from gradtwin.comparisons.report.data import Cause, Check, Stage, Verdict, Worst
 from gradtwin.comparisons.running_error import Bound
 
+_NO_NUMBER = Cause(
+    "nan", True, "", "neither side is a number in places, and nothing is known there: use inputs of forward's domain."
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -54,6 +58,9 @@ def compare_arrays(subject: Subject, name: str, stage: Stage, left: Array, right
             verdict = "inconclusive"
         difference = np.where(same, 0.0, difference)
         worst = _find_worst(left64, right64, difference, allowed, bound.value)
+    causes: tuple[Cause, ...] = ()
+    if verdict == "inconclusive" and not_a_number_by_both.any():
+        causes = (_NO_NUMBER,)
     return Check(
         name,
         subject.operation,
@@ -65,6 +72,7 @@ def compare_arrays(subject: Subject, name: str, stage: Stage, left: Array, right
         mismatched=int(wrong.sum()),
         inconclusive=int(undecided.sum()),
         worst=worst,
+        causes=causes,
         undecided_examples=int(verdict == "inconclusive"),
     )
 
@@ -78,7 +86,7 @@ def merge_checks(checks: Sequence[Check]) -> Check:
         verdict = "mismatch"
     elif 2 * undecided > examples:
         verdict = "inconclusive"
-    causes = {cause: None for check in checks for cause in check.causes}
+    causes = {cause: None for check in checks if check.verdict == verdict for cause in check.causes}
     return replace(
         checks[0],
         verdict=verdict,

@@ -155,7 +155,7 @@ class GradientJudge:
             left = point.left[k].reshape(settled.right.shape)
             check = compare_arrays(subject, f"gradient of {base.name(k)}", "gradient", left, settled.right, bound)
             is_blamed = check.verdict == "mismatch" and not values_differ  # of two functions each may be the right one
-            found.checks.append(replace(check, causes=settled.causes if is_blamed else ()))
+            found.checks.append(replace(check, causes=settled.causes) if is_blamed else check)
             if not left.size:
                 found.notes[f"the gradient of {base.name(k)} is empty"] = None
         found.point = replace(point, right=tuple(rights))

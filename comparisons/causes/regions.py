@@ -23,7 +23,10 @@ LEAST_RIGHT = 2
 
 
 def not_a_number(view: View) -> Finding | None:
-    """Return the finding that left is NaN or infinite where right is finite: a fact, whatever else is wrong."""
+    """Return the finding that left is NaN or infinite where right is finite: a fact, whatever else is wrong.
+
+    So is NaN on one side where the other is infinite.
+    """
     if view.left.shape != view.right.shape:
         bad = ~np.isfinite(view.left)
         words = "" if np.isfinite(view.right).all() and bad.any() else None
@@ -31,10 +34,28 @@ def not_a_number(view: View) -> Finding | None:
         bad = ~np.isfinite(view.left) & np.isfinite(view.right)
         words = _describe(view, bad) if bad.any() else None
     if words is None:
-        return None
+        return _not_the_same_number(view)
     what = "infinite" if (view.infinite & bad).any() else "NaN"
     text = f"{{gradient}} is {what} {words or 'in places'}, where it is finite in truth: look for 0/0, ∞/∞ or overflow."
     return Finding("nan", words, text)
+
+
+def _not_the_same_number(view: View) -> Finding | None:
+    if view.left.shape != view.right.shape:
+        return None
+    undefined = np.isnan(view.left) & ~view.infinite
+    for bad, one, other in (
+        (undefined & np.isinf(view.right), "NaN", "infinite"),
+        (view.infinite & np.isnan(view.right), "infinite", "NaN"),
+    ):
+        if bad.any():
+            words = _describe(view, bad)
+            text = (
+                f"{{gradient}} is {one} {words}, where autodiff's is {other}: forward overflows there, or divides "
+                f"by 0, and neither is a derivative."
+            )
+            return Finding("nan", words, text)
+    return None
 
 
 def kink(view: View) -> Iterator[Repair]:

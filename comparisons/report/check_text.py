@@ -23,7 +23,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
     shown = [check for check in compared if check.verdict != "match"] or compared
     if shown:
         yield _table(shown)
-    causes = [cause for check in report.checks if check.verdict != "match" for cause in check.causes]
+    causes = [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
     failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
     if failed and _is_explained(failed):
         causes = causes[1:]  # it is in the sentence
@@ -31,11 +31,11 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(f"{'cause' if cause.confirmed else 'perhaps'} {cause.cause}: {cause.text}")
     for check in report.checks:
         if check.verdict == "inconclusive":
-            yield Text(
-                f"{check.name}: {check.inconclusive} of {check.size} elements could not have failed: rounding may be "
-                f"as large as they are. Use a wider dtype, a smaller problem or other inputs.",
-                style=STYLE["inconclusive"],
+            reason = " ".join(cause.text for cause in check.causes) or (
+                f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large as "
+                f"they are. Use a wider dtype, a smaller problem or other inputs."
             )
+            yield Text(f"{check.name}: {reason}", style=STYLE["inconclusive"])
     if report.example:
         yield Text(f"\nexample:\n{report.example}")
     for note in report.extra["notes"][:MOST_LINES]:

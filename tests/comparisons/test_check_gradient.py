@@ -316,8 +316,36 @@ def test_what_is_infinite_in_truth_does_not_make_a_nan_elsewhere_infinite():
             return (a - t) / (a * (1 - a))
 
     report = gt.check_gradient(loss, grad=naive, inputs=(np.array([0.2, 1.0, 1.0]), np.array([0.0, 1.0, 0.0])), wrt=0)
-    (cause,) = [cause for check in report.checks for cause in check.causes]
+    (cause,) = [c for check in report.checks if check.verdict == "mismatch" for c in check.causes]
     assert (cause.cause, "is NaN" in cause.text, "infinite" in cause.text) == ("nan", True, False)
+
+
+def test_not_a_number_where_the_forward_overflows_is_named():
+    def loss(z, t):
+        with np.errstate(all="ignore"):
+            a = 1 / (1 + np.exp(-z))
+            return -np.sum(t * np.log(a) + (1 - t) * np.log(1 - a))
+
+    def naive(z, t):
+        with np.errstate(all="ignore"):
+            a = 1 / (1 + np.exp(-z))
+            return ((1 - t) / (1 - a) - t / a) * a * (1 - a)
+
+    report = gt.check_gradient(loss, grad=naive, inputs=(np.array([40.0, 1.0]), np.array([0.0, 1.0])), wrt=0)
+    (cause,) = [cause for check in report.checks for cause in check.causes]
+    assert (report.verdict, cause.cause, "forward overflows" in cause.text) == ("mismatch", "nan", True)
+
+
+def test_what_is_undefined_on_both_sides_is_said_to_be():
+    def slope(x):
+        with np.errstate(all="ignore"):
+            return 0.5 / np.sqrt(x)
+
+    with np.errstate(all="ignore"):
+        report = gt.check_gradient(np.sqrt, derivative=slope, inputs=(np.array([1.0, -1.0]),))
+    assert report.verdict == "inconclusive"
+    assert "neither side is a number" in str(report)
+    assert "rounding may be" not in str(report)
 
 
 def test_integers_that_were_written_into_are_named():

@@ -105,3 +105,11 @@ def test_merging_keeps_the_worst_and_counts_the_undecided():
     assert merged.verdict == "mismatch"
     assert merged.worst.right == 2
     assert merged.examples == 3
+
+
+def test_what_is_no_number_on_either_side_is_not_laid_to_rounding():
+    undefined = judge([np.nan, 1.0], [np.nan, 1.0], 0.0, value=[0.0, 1.0])
+    assert (undefined.verdict, [cause.cause for cause in undefined.causes]) == ("inconclusive", ["nan"])
+    assert judge([1e-9], [1e-9], 1.0).causes == ()
+    assert merge_checks([judge([1.0], [1.0], 1e-9), undefined]).causes == ()
+    assert merge_checks([undefined, undefined]).causes == undefined.causes
