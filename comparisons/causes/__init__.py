@@ -37,6 +37,7 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (elementwise.stale_value, True),
     (arrangement.other_way_round, False),
     (terms.missing_term, False),
+    (terms.missing_multiple, False),
     (regions.partial, False),
 )
 

@@ -113,7 +113,7 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
             trials = [_divided(v, made, flip * ratio) for ratio in there]
             return _weakest(trials) if len(there) == len(group) else None
 
-        yield Repair((*before, *_named(view, group)), by_name, first.fitted, costly=first.costly)
+        yield Repair((*before, _named(view, group)), by_name, first.fitted, costly=first.costly)
 
     def by_number(v: View) -> Trial | None:
         made = first.attempt(v)
@@ -232,8 +232,8 @@ def _weakest(trials: Sequence[Trial | None]) -> Trial | None:
     return next((trial for trial in made if not trial.passes()), made[0]) if len(made) == len(trials) else None
 
 
-def _named(view: View, names: Sequence[Quantity]) -> tuple[Finding, ...]:
-    """Return the finding of a factor, and of the mean that it may be as well."""
+def _named(view: View, names: Sequence[Quantity]) -> Finding:
+    """Return the finding of a factor; that of a mean in its place, where it is as long as an axis that is summed."""
     ratio, value = names[0].ratio, names[0].value
     slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in names)])
     words = {quantity.slug: quantity.words for quantity in reversed(names) if quantity.words}
@@ -242,13 +242,11 @@ def _named(view: View, names: Sequence[Quantity]) -> tuple[Finding, ...]:
     text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} is {called})' if called else ''}: {undo}."
     plainly = Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text)
     if value != round(value) or not names[0].plain or not words:
-        return (plainly,)
+        return plainly
     axis = next(_axes_of_length(view, round(value), ratio > 1), None)
-    if axis is None or (value == 2 and not axis.words.startswith("axis 0 ")):
-        return (plainly,)  # a two is likelier a square's or a half than two columns
-    if value == 2 and view.y.size == 1:  # the two of a square is likelier than two items
-        return plainly, _mean_finding(axis, ratio > 1)
-    return _mean_finding(axis, ratio > 1), plainly
+    if axis is None or (value == 2 and (view.y.size == 1 or not axis.words.startswith("axis 0 "))):
+        return plainly  # a two is likelier a square's or a half than two columns, or two items of a loss
+    return _mean_finding(axis, ratio > 1)
 
 
 def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain, combinations
 
 import numpy as np
 
@@ -52,6 +53,27 @@ def missing_term(view: View) -> Iterator[Repair]:
             yield Repair((finding,), partial(_constant_along, axis=axis), fitted=True)
 
 
+def missing_multiple(view: View) -> Iterator[Repair]:
+    """x_bar + k · s with a number k for each line: what goes through a mean, a variance or a norm of the line."""
+    if view.left.shape != view.right.shape:
+        return
+    dimensions = range(view.right.ndim)
+    for axes in chain.from_iterable(combinations(dimensions, n) for n in reversed(range(1, view.right.ndim + 1))):
+        along = f"along axis {axes[0]}" if len(axes) == 1 else f"along axes {', '.join(map(str, axes))}"
+        for name in view.sources(view.right.shape):
+            if name == "y_bar" and view.point.y_bar is None:
+                continue
+            for basis, words in _BASES.items():
+                multiple = f"{words.format(name)} {along}"
+                text = f"{{gradient}} lacks a term that is a multiple of {multiple}."
+                finding = Finding("missing-term", f"a multiple of {multiple}", text)
+                yield Repair((finding,), partial(_multiple_along, axes=axes, name=name, basis=basis), fitted=True)
+
+
+#: What a missing term may be made of in each line: a source, what it deviates from its mean by, or it and a constant.
+_BASES = {"": "{}", "centred": "{0} less its mean", "constant": "{} and a constant"}
+
+
 def _terms(view: View) -> dict[str, tuple[Array, Array]]:
     """Return the terms that a gradient may lack, by name, with their rounding; the nameless one is a constant."""
     shape = view.right.shape
@@ -93,6 +115,47 @@ def _remainder(view: View, term: tuple[Array, Array]) -> Trial:
     """Return the trial of a term against what is missing, which was rounded when it was taken."""
     rounding = view.u * (np.abs(view.left) + np.abs(view.right)) + term[1]
     return view.trial(term[0], view.right - view.left, view.allowed + rounding)
+
+
+def _multiple_along(view: View, axes: tuple[int, ...], name: str, basis: str) -> Trial | None:
+    """Right − left against its projection, in each line, on a source; None where a gradient is such a multiple itself.
+
+    A projection on k directions of a line of n fits k elements of any line: n − k of them prove something.
+    """
+    source = view.sources(view.right.shape).get(name)
+    count = int(np.prod([view.right.shape[axis] for axis in axes]))
+    free = count - (2 if basis == "constant" else 1)
+    if source is None or not np.isfinite(source).all() or free < 1 or _is_two_sided(view):
+        return None
+
+    def lines(array: Array) -> Array:
+        return np.moveaxis(array, axes, range(-len(axes), 0)).reshape(-1, count)
+
+    given = lines(source)
+    directions = [given if not basis else given - given.mean(1, keepdims=True)]
+    if basis == "constant":
+        directions.append(np.ones_like(given))
+    sizes = [np.linalg.norm(direction, axis=1, keepdims=True) for direction in directions]
+    if (sizes[0] <= np.sqrt(view.u) * np.linalg.norm(given, axis=1, keepdims=True)).any():
+        return None  # it does not vary
+    units = [direction / size for direction, size in zip(directions, sizes, strict=True)]
+    lost = (count + FACTOR_ROUNDINGS) * view.u * np.linalg.norm(given, axis=1, keepdims=True) / sizes[0]
+
+    def projected(part: Array, doubt: Array) -> tuple[Array, Array]:
+        """Return the projection, and what it may differ from the part by where that is a multiple."""
+        onto = [unit * (unit * part).sum(1, keepdims=True) for unit in units]
+        carried = [np.abs(unit) * (np.abs(unit) * doubt).sum(1, keepdims=True) for unit in units]
+        return sum(onto), doubt + sum(carried) + lost * np.linalg.norm(part, axis=1, keepdims=True)
+
+    left, right, allowed = lines(view.left), lines(view.right), lines(view.allowed)
+    for part in (left, right):
+        onto, doubt = projected(part, allowed)
+        if within(part, onto, doubt).all():
+            return None
+    rounding = view.u * (np.abs(left) + np.abs(right))
+    missing = right - left
+    onto, doubt = projected(missing, allowed + rounding)
+    return view.trial(missing, onto, doubt, bits=free / count * float(bits_of(np.abs(onto), doubt).sum()))
 
 
 def _constant_along(view: View, axis: int) -> Trial | None:

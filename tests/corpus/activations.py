@@ -57,7 +57,7 @@ def minus_one(x):
     return np.where(x > 0, -1.0, 0.0)
 
 
-@RELU.wrong("unknown")
+@RELU.wrong("unknown", "elementwise-factor", note="a mask turned round is a guess")
 def other_side(x):
     return np.where(x < 0, 1.0, 0.0)
 
@@ -182,7 +182,7 @@ def leaky_relu_vjp(y_bar, x):
     return dx * y_bar
 
 
-@LEAKY_RELU.wrong("partial")
+@LEAKY_RELU.wrong("partial", "elementwise-factor", note="a relu mask once too often")
 def no_leak(y_bar, x):
     return y_bar * (x > 0)
 

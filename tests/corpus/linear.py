@@ -51,12 +51,12 @@ def bias_keeps_its_axis(y_bar, x, w, b):
     return y_bar @ w.T, x.T @ y_bar, y_bar.sum(axis=0, keepdims=True)
 
 
-@DENSE.wrong("shape")
+@DENSE.wrong("shape", "missing-sum", note="another axis is summed")
 def bias_summed_over_features(y_bar, x, w, b):
     return y_bar @ w.T, x.T @ y_bar, y_bar.sum(axis=1)
 
 
-@DENSE.wrong("permuted", "unknown", make_inputs=SQUARE)
+@DENSE.wrong("missing-sum", "permuted", "unknown", make_inputs=SQUARE)
 def bias_summed_over_the_wrong_axis(y_bar, x, w, b):
     return y_bar @ w.T, x.T @ y_bar, y_bar.sum(axis=1)
 

@@ -102,7 +102,7 @@ def intended_gradient(pred, target):
     return 2 * (pred - target.reshape(-1, 1)) / len(pred)
 
 
-@MSE_COLUMN.wrong("forward-broadcast", "shape", "missing-sum", forward=mse)
+@MSE_COLUMN.wrong("forward-broadcast", "shape", "missing-sum", "mean-for-sum", forward=mse)
 def broadcast_gradient(pred, target):
     return 2 * (pred - target) / pred.size
 
@@ -196,7 +196,7 @@ def divided_by_twice_the_root(p, t):
     return (p - t) / (2 * p.size * rmse(p, t))
 
 
-@RMSE.wrong("sign", "factor", all_of=True)
+@RMSE.wrong("sign", "mean-for-sum", all_of=True)
 def root_negated_and_size_forgotten(p, t):
     return (t - p) / rmse(p, t)
 
@@ -344,7 +344,7 @@ def likelihood_for_loss(a, t):
     return (t / a - (1 - t) / (1 - a)) / len(a)
 
 
-@LOG_LOSS.wrong("partial")
+@LOG_LOSS.wrong("partial", "elementwise-factor", note="the labels are a mask once too often")
 def only_positives(a, t):
     return -t / a / len(a)
 
@@ -454,7 +454,7 @@ def divided_by_the_classes(z, t):
     return (softmax(z) - t) / z.shape[1]
 
 
-@CROSS_ENTROPY.wrong("sign", "factor", all_of=True)
+@CROSS_ENTROPY.wrong("sign", "mean-for-sum", all_of=True)
 def negated_and_not_divided(z, t):
     return t - softmax(z)
 
@@ -464,7 +464,7 @@ def softmax_of_softmax(z, t):
     return (softmax(softmax(z)) - t) / z.shape[0]
 
 
-@CROSS_ENTROPY.wrong("elementwise-factor", "jacobian-diagonal", "unknown")
+@CROSS_ENTROPY.wrong("elementwise-factor", "jacobian-diagonal", "partial", "unknown", note="right where t is 1")
 def diagonal_of_the_softmax(z, t):
     p = softmax(z)
     return -t / p * p * (1 - p) / z.shape[0]
@@ -769,7 +769,7 @@ def contrastive_grad(a, b, same):
     return weight[:, None] * diff, -weight[:, None] * diff
 
 
-@CONTRASTIVE.wrong("partial")
+@CONTRASTIVE.wrong("partial", "elementwise-factor", note="the labels are a mask once too often")
 def different_pairs_forgotten(a, b, same):
     diff = a - b
     return same[:, None] * diff, -same[:, None] * diff

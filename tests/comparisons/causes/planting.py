@@ -184,6 +184,23 @@ def _channels_gradients(y_bar, x, gamma):
     return ((y_bar * gamma[:, None, None], np.abs(y_bar * gamma[:, None, None])),)
 
 
+def _normalised(x):
+    return (x - x.mean(0)) / x.std(0)
+
+
+def _normalised_gradients(y_bar, x):
+    y, s = _normalised(x), x.std(0)
+    size = (np.abs(y_bar) + np.abs(y_bar).mean(0) + np.abs(y) * np.abs(y_bar * y).mean(0)) / s
+    return (((y_bar - y_bar.mean(0) - y * (y_bar * y).mean(0)) / s, size),)
+
+
+def _unit_gradients(y_bar, x):
+    norm = np.sqrt(np.sum(x * x, 1, keepdims=True))
+    y = x / norm
+    size = (np.abs(y_bar) + np.abs(y) * np.abs(y_bar * y).sum(1, keepdims=True)) / norm
+    return (((y_bar - y * (y_bar * y).sum(1, keepdims=True)) / norm, size),)
+
+
 def _norm_gradients(y_bar, x):
     g = y_bar * x / np.sqrt(np.sum(x * x))
     return ((g, np.abs(g)),)
@@ -230,3 +247,5 @@ CHANNELS = Problem(
     ("x", "gamma"), normal((2, 3, 4, 4), (3,)), lambda x, g: x * g[:, None, None], _channels_gradients, (0,)
 )
 NORM = Problem(("x",), normal((4, 3)), lambda x: np.sqrt(np.sum(x * x)), _norm_gradients, (0,))
+NORMALISED = Problem(("x",), normal((6, 3)), _normalised, _normalised_gradients, (0,))
+UNIT = Problem(("x",), normal((3, 5)), lambda x: x / np.sqrt(np.sum(x * x, 1, keepdims=True)), _unit_gradients, (0,))
