@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, OUTPUT, Finding,
 
 #: Fractions are shown as such up to this denominator, beyond which nobody reads them.
 LARGEST_DENOMINATOR = 9999
+
+#: Of two factors one is right if it is so many times nearer: both are far off where neither is.
+CLEARLY = 16
 
 #: Names of one number are listed up to so many.
 MOST_NAMES = 3
@@ -47,6 +51,8 @@ class SummedAxis:
     words: str
     length: int
     broadcast: bool
+    #: Its length, or those of the axes that it stands for.
+    lengths: tuple[int, ...]
 
 
 #: What is made of a quantity, most plausible first: slug, slug of one over it, words, value.
@@ -167,9 +173,11 @@ def summed_axes(view: View) -> list[SummedAxis]:
     aligned = (1,) * (len(of_y) - len(shape)) + shape
     if shape != of_y and len(aligned) == len(of_y) and all(a in (1, b) for a, b in zip(aligned, of_y, strict=True)):
         axes = [axis for axis, (a, b) in enumerate(zip(aligned, of_y, strict=True)) if a < b]
-        found = [SummedAxis(f"axis {axis} of y", of_y[axis], True) for axis in axes]
+        lengths_of_y = tuple(of_y[axis] for axis in axes)
+        found = [SummedAxis(f"axis {axis} of y", of_y[axis], True, (of_y[axis],)) for axis in axes]
         if len(axes) > 1:
-            found.append(SummedAxis(f"axes {', '.join(map(str, axes))} of y", math.prod(of_y[a] for a in axes), True))
+            words = f"axes {', '.join(map(str, axes))} of y"
+            found.append(SummedAxis(words, math.prod(lengths_of_y), True, lengths_of_y))
         return found
     if len(shape) == 1 < len(of_y) and shape[0] in of_y:  # along another axis than the last, as channels are
         own = of_y.index(shape[0])
@@ -179,14 +187,14 @@ def summed_axes(view: View) -> list[SummedAxis]:
         else:
             words = f"every axis of y but one of length {shape[0]}"
         return [
-            *(SummedAxis(f"axis {axis} of y", of_y[axis], True) for axis in axes if len(axes) > 1),
-            SummedAxis(words, math.prod(of_y[axis] for axis in axes), True),
+            *(SummedAxis(f"axis {axis} of y", of_y[axis], True, (of_y[axis],)) for axis in axes if len(axes) > 1),
+            SummedAxis(words, math.prod(of_y[axis] for axis in axes), True, tuple(of_y[axis] for axis in axes)),
         ]
     lengths: dict[int, SummedAxis] = {}
     for name, other in _shapes(view):
         for axis, length in enumerate(other):
             if length > 1 and length not in shape:
-                lengths.setdefault(length, SummedAxis(f"axis {axis} of {name}", length, False))
+                lengths.setdefault(length, SummedAxis(f"axis {axis} of {name}", length, False, (length,)))
     return list(lengths.values())
 
 
@@ -200,6 +208,29 @@ def _shapes(view: View) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 def _averaged(view: View, length: int) -> Trial | None:
     return _divided(view, view.as_given(), 1 / length)
+
+
+def _follows_length(view: View, axis: SummedAxis, too_large: bool) -> bool | None:
+    """Return whether the gradient is wrong by another factor where the axis is one shorter, as that of a mean is.
+
+    False if the factor stays, which is then a number of the formula's. None where it can't be told: the functions may
+    be bound to this length, or both gradients be 0 there.
+    """
+    cut = max(axis.lengths)
+
+    def shorter(given: Any) -> Any:
+        array = np.asarray(given)
+        return array[tuple(slice(-1) if n == cut else slice(None) for n in array.shape)] if array.ndim else given
+
+    inputs, upstream = tuple(shorter(x) for x in view.point.inputs), shorter(view.y_bar)
+    left, right = view.rerun(inputs, upstream), view.oracle(inputs, upstream)
+    if left is None or right is None or left.size != right.size:
+        return None
+    size, wanted = (float(np.linalg.norm(gradient.ravel())) for gradient in (left, right))
+    length = math.prod(n - 1 if n == cut else n for n in axis.lengths)
+    by_length, by_number = (abs((size / n if too_large else size * n) - wanted) for n in (length, axis.length))
+    near, far = sorted((by_length, by_number))
+    return by_length < by_number if CLEARLY * near < far else None
 
 
 def _divided(view: View, trial: Trial | None, ratio: float) -> Trial | None:
@@ -243,10 +274,15 @@ def _named(view: View, names: Sequence[Quantity]) -> Finding:
     plainly = Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text)
     if value != round(value) or not names[0].plain or not words:
         return plainly
-    axis = next(_axes_of_length(view, round(value), ratio > 1), None)
-    if axis is None or (value == 2 and (view.y.size == 1 or not axis.words.startswith("axis 0 "))):
+    unclear = None
+    for axis in _axes_of_length(view, round(value), ratio > 1):
+        follows = _follows_length(view, axis, ratio > 1)
+        if follows:
+            return _mean_finding(axis, ratio > 1)
+        unclear = unclear or (axis if follows is None else None)
+    if unclear is None or (value == 2 and (view.y.size == 1 or not unclear.words.startswith("axis 0 "))):
         return plainly  # a two is likelier a square's or a half than two columns, or two items of a loss
-    return _mean_finding(axis, ratio > 1)
+    return _mean_finding(unclear, ratio > 1)
 
 
 def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:
@@ -258,19 +294,20 @@ def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[Summed
     if view.y.size == 1:
         for name, shape in _shapes(view):
             for axes in _groups(shape, length):
-                yield SummedAxis(f"{_axes(axes)} of {name}", length, False)
+                yield SummedAxis(f"{_axes(axes)} of {name}", length, False, tuple(shape[a] for a in axes))
     elif view.point.y_bar is None or view.left.shape != view.right.shape:
         return
     elif too_large:
         for axes in _groups(view.right.shape, length):
             if all(_mixes(view, axis) for axis in axes):
-                yield SummedAxis(f"{_axes(axes)} of {view.name(view.position)}", length, False)
+                lengths = tuple(view.right.shape[axis] for axis in axes)
+                yield SummedAxis(f"{_axes(axes)} of {view.name(view.position)}", length, False, lengths)
     else:
         yield from (axis for axis in summed_axes(view) if not axis.broadcast and axis.length == length)
         for axes in _groups(view.y.shape, length):
             parts = [contribution(view, axes, g) for g in range(2)]
             if all(part is not None for part in parts) and np.all([part != 0 for part in parts], axis=0).any():
-                yield SummedAxis(f"{_axes(axes)} of y", length, False)
+                yield SummedAxis(f"{_axes(axes)} of y", length, False, tuple(view.y.shape[a] for a in axes))
 
 
 def _groups(shape: tuple[int, ...], length: int) -> list[tuple[int, ...]]:

@@ -125,9 +125,9 @@ class View:
         """Return the right gradient of other inputs or of another y_bar, None where it can't be had."""
         return self._call(self.tools.oracle_vjp, inputs, upstream)
 
-    def rerun(self, inputs: tuple[Any, ...]) -> Array | None:
-        """Return the user's gradient of other inputs, None where it can't be had."""
-        return self._call(self.tools.rerun, inputs, None)
+    def rerun(self, inputs: tuple[Any, ...], upstream: Array | None = None) -> Array | None:
+        """Return the user's gradient of other inputs or of another y_bar, None where it can't be had."""
+        return self._call(self.tools.rerun, inputs, upstream)
 
     def _call(
         self, gradients: Gradients | None, inputs: tuple[Any, ...] | None, upstream: Array | None

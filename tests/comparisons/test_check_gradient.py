@@ -1,5 +1,6 @@
 """check_gradient: every style, every rule of judgement, every kind of bad input."""
 
+import functools
 import json
 
 import numpy as np
@@ -658,3 +659,35 @@ def test_a_mask_the_wrong_way_round_is_a_guess():
     found = [cause for check in report.checks for cause in check.causes]
     assert not any(cause.confirmed for cause in found)
     assert any(cause.cause == "elementwise-factor" and "wrong way round" in cause.text for cause in found)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(3, "factor"), (5, "mean-for-sum")])
+def test_a_number_of_the_formula_is_no_length_of_an_axis(rows, expected):
+    """The cube's three is a factor even where there are three rows; a mean over rows goes with their number."""
+
+    def forward(x, w):
+        return np.sum((x @ w) ** 3)
+
+    def grad(x, w):
+        d = (x @ w) ** 2
+        return 3 * d @ w.T, x.T @ (d if expected == "factor" else 3 * d / len(x))
+
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(rows, 4)), rng.normal(size=(4, 2))
+    report = gt.check_gradient(forward, grad=grad, inputs=inputs)
+    assert causes(report) == [expected]
+
+
+def test_two_items_are_told_from_the_two_of_a_square():
+    def forward(x, w):
+        return np.sum((x @ w) ** 2)
+
+    def grad(x, w, lost):
+        d = 2 * x @ w
+        return d @ w.T, x.T @ d / lost(len(x))
+
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(2, 4)), rng.normal(size=(4, 3))
+    for lost, expected in ((lambda n: 2, "factor"), (lambda n: n, "mean-for-sum")):
+        report = gt.check_gradient(forward, grad=functools.partial(grad, lost=lost), inputs=inputs)
+        assert causes(report) == [expected]
