@@ -160,3 +160,10 @@ def test_what_may_overflow_on_the_way_is_undecided_and_no_mismatch(numpy_backend
     assert not mismatches(OPERATIONS["dropout"], problem, numpy_backend, tensorflow_backend("eager"))
     checks = check_operation("dropout", problem.inputs, problem.y_bar, numpy_backend, tensorflow_backend("eager"))
     assert [check.inconclusive for check in checks if check.stage == "gradient"] == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["half-mse", "mse", "sse", "rmse", "half-sse-per-sample", "mse-per-output"])
+def test_a_residual_whose_double_overflows_is_no_mismatch(name, numpy_backend, tensorflow_backend):
+    p, t = np.zeros((1, 1), np.float32), np.full((1, 1), 1.8e38, np.float32)
+    problem = Problem(OPERATIONS[name], (p, t), np.zeros((), np.float32), "by hand")
+    assert not mismatches(OPERATIONS[name], problem, numpy_backend, tensorflow_backend("eager"))
