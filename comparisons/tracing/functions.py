@@ -44,7 +44,7 @@ def _sum(
 def _mean(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     """Σ a / n."""
     x = to_tensor(a, kind)
-    total = _sum(kind, x, axis, keepdims=keepdims, where=where)
+    total = _sum(kind, a, axis, keepdims=keepdims, where=where)
     if where is True:
         count = math.prod(x.shape) // max(math.prod(total.shape), 1)
     else:
