@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradtwin.backends.precision import find_dtype
 from gradtwin.benchmarks.cases import Work
 from gradtwin.benchmarks.statistics import Ratio, Samples, quartiles
-from gradtwin.comparisons.report.data import Cause, Check, Report, Worst
+from gradtwin.comparisons.report.data import Report
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -138,15 +138,3 @@ class BenchReport(Report):
         from gradtwin.benchmarks.table import render
 
         return list(render(self))
-
-
-def read_check(fields: dict[str, Any]) -> Check:
-    """Return the check that `Check.to_dict` made these fields from."""
-    worst = fields["worst"]
-    return Check(
-        **{
-            **fields,
-            "worst": worst and Worst(**{**worst, "index": tuple(worst["index"])}),
-            "causes": tuple(Cause(**cause) for cause in fields["causes"]),
-        }
-    )

@@ -25,7 +25,7 @@ from gradtwin.benchmarks.conditions import free_memory, read_load, usable_cpus
 from gradtwin.benchmarks.figures import TARGETS, judge
 from gradtwin.benchmarks.kept import PASSING, Kept
 from gradtwin.benchmarks.processes import WorkerProcess
-from gradtwin.benchmarks.results import BenchReport, Figure, Timing, read_check
+from gradtwin.benchmarks.results import BenchReport, Figure, Timing
 from gradtwin.benchmarks.statistics import bootstrap_ratio
 from gradtwin.comparisons.comparator import merge_checks
 from gradtwin.comparisons.report.data import Check, worst_verdict
@@ -243,7 +243,7 @@ class Gate:
         key = (work.case, work.extents, variant)  # the gradient's comparison has the forward's in it
         if key not in self._found:
             answer = self._ask(process, "check_work", work=asdict(work), variant=variant)
-            self._found[key] = [read_check(fields) for fields in answer]
+            self._found[key] = [Check.from_dict(fields) for fields in answer]
         verdict = worst_verdict(check.verdict for check in self._found[key])
         if verdict != "match":
             self.refused.append(f"{work.title} at {work.extents}, {variant}: {verdict}, so not timed")

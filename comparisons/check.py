@@ -98,11 +98,6 @@ def check_gradient(
         return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
 
 
-def assert_gradient(forward: Callable[..., Any], **arguments: Any) -> None:
-    """Check as `check_gradient` does, by the same arguments, and raise GradientMismatch unless the verdict is match."""
-    check_gradient(forward, **arguments).raise_if_failed()
-
-
 def _check_drawn(
     judge: GradientJudge, signature: str, dtype: np.dtype[Any], domain: Any, examples: int, seed: int
 ) -> Report:

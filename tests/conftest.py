@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Backend
 
+pytest_plugins = ["pytester"]
+
 settings.register_profile(
     "gradtwin",
     deadline=None,

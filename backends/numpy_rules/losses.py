@@ -93,13 +93,19 @@ def huber(p: Array, t: Array, delta: float = 1.0) -> tuple[Array, tuple[Pullback
 
 
 def log_loss(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
-    """L = −Σ (t ln p + (1 − t) ln(1 − p)) / N;  p̄ = L̄ ((1 − t)/(1 − p) − t/p) / N,  t̄ = L̄ (ln(1 − p) − ln p) / N.
+    """L = −Σ (t ln p + (1 − t) ln(1 − p)) / N;  p̄ = l (1 − t)/(1 − p) − l t/p,  t̄ = l (ln(1 − p) − ln p), l = L̄ / N.
 
     p are probabilities within (0, 1); at 0 and 1 the loss is infinite. From logits, see `log_loss_logits`.
     """
     log_p, log_q = np.log(p), np.log(1 - p)
+
+    def p_pullback(l_bar: Array) -> Array:
+        share = l_bar / p.size  # not left for last: a difference that is exact by chance is no chain of products'
+        p_bar: Array = share * (1 - t) / (1 - p) - share * t / p
+        return p_bar
+
     return -(t * log_p + (1 - t) * log_q).sum() / p.size, (
-        lambda l_bar: ((1 - t) / (1 - p) - t / p) * (l_bar / p.size),
+        p_pullback,
         lambda l_bar: (log_q - log_p) * (l_bar / p.size),
     )
 

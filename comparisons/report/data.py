@@ -100,6 +100,18 @@ class Check:
             "examples": self.examples,
         }
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Check:
+        """Return the check that `to_dict` made these fields from."""
+        worst = fields["worst"]
+        return cls(
+            **{
+                **fields,
+                "worst": worst and Worst(**{**worst, "index": tuple(worst["index"])}),
+                "causes": tuple(Cause(**cause) for cause in fields["causes"]),
+            }
+        )
+
 
 @dataclass(frozen=True)
 class Report:

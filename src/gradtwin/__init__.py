@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from gradtwin.backends.network import Layer, Network
     from gradtwin.backends.registry import get_backend
     from gradtwin.comparisons import styles
-    from gradtwin.comparisons.check import assert_gradient, check_gradient
+    from gradtwin.comparisons.asserting import assert_gradient, assert_layer, assert_match, assert_update
+    from gradtwin.comparisons.check import check_gradient
     from gradtwin.comparisons.layer_check import check_layer
     from gradtwin.comparisons.model_check import check_model
     from gradtwin.comparisons.network_check import compare_network
@@ -48,6 +49,9 @@ __all__ = [
     "ShapeError",
     "UnsupportedError",
     "assert_gradient",
+    "assert_layer",
+    "assert_match",
+    "assert_update",
     "check_gradient",
     "check_layer",
     "check_model",
@@ -64,7 +68,10 @@ _LAZY = {
     "Layer": "gradtwin.backends.network",
     "Model": "gradtwin.backends.model",
     "Network": "gradtwin.backends.network",
-    "assert_gradient": "gradtwin.comparisons.check",
+    "assert_gradient": "gradtwin.comparisons.asserting",
+    "assert_layer": "gradtwin.comparisons.asserting",
+    "assert_match": "gradtwin.comparisons.asserting",
+    "assert_update": "gradtwin.comparisons.asserting",
     "check_gradient": "gradtwin.comparisons.check",
     "check_layer": "gradtwin.comparisons.layer_check",
     "check_model": "gradtwin.comparisons.model_check",

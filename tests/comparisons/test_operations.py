@@ -167,3 +167,13 @@ def test_a_residual_whose_double_overflows_is_no_mismatch(name, numpy_backend, t
     p, t = np.zeros((1, 1), np.float32), np.full((1, 1), 1.8e38, np.float32)
     problem = Problem(OPERATIONS[name], (p, t), np.zeros((), np.float32), "by hand")
     assert not mismatches(OPERATIONS[name], problem, numpy_backend, tensorflow_backend("eager"))
+
+
+@all_dtypes
+def test_a_difference_that_is_exact_by_chance_is_not_asked_of_a_chain_of_products(
+    dtype, numpy_backend, tensorflow_backend
+):
+    half, y_bar = np.asarray(0.5, dtype), np.asarray(1.125, dtype)  # dividing one number by 1/2 is exact
+    for t in np.linspace(0.44, 0.55, 20).astype(dtype):
+        problem = Problem(OPERATIONS["log-loss"], (half, np.asarray(t)), y_bar, "by hand")
+        assert not mismatches(OPERATIONS["log-loss"], problem, numpy_backend, tensorflow_backend("eager"))

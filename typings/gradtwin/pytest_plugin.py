@@ -1,0 +1,1 @@
+../../src/gradtwin/pytest_plugin.py
