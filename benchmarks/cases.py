@@ -21,6 +21,7 @@ from gradtwin.errors import unknown_name
 CONVERSION = "conversion"
 PLAIN_MATMUL = "plain matmul"
 FIGURES = "figures"
+CHECK = "check"
 
 #: The variant of a training step that is written without gradtwin; a backend's modes are the others.
 BY_HAND = "by hand"
@@ -102,7 +103,7 @@ class Work:
 
 def case_names() -> list[str]:
     """Return the names that `gradtwin bench` takes."""
-    return [*OPERATIONS, *STEPS, FIGURES]
+    return [*OPERATIONS, *STEPS, CHECK, FIGURES]
 
 
 def find_cases(names: Sequence[str] | None) -> list[str]:
@@ -111,7 +112,7 @@ def find_cases(names: Sequence[str] | None) -> list[str]:
     for name in names or ():
         if name not in known:
             raise unknown_name("case", name, known)
-    return list(dict.fromkeys(names)) if names else [name for name in known if name != FIGURES]
+    return list(dict.fromkeys(names)) if names else [name for name in known if name not in (CHECK, FIGURES)]
 
 
 def works_of(case: str, extents: Extents, dtype: str, seed: int) -> list[Work]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gradtwin.benchmarks.cases import CONVERSION, PLAIN_MATMUL
+from gradtwin.benchmarks.peers.chart import plot_peers
 from gradtwin.benchmarks.results import BenchReport, Timing, find_crossover
 from gradtwin.benchmarks.statistics import quartiles
 
@@ -26,13 +27,18 @@ def plot_report(report: BenchReport, kind: str = "png") -> bytes:
 
     timings = [t for t in report.timings if not t.first_call and t.work.case not in (CONVERSION, PLAIN_MATMUL)]
     titles = list(dict.fromkeys(t.work.title for t in timings))
-    rows = -(-(len(titles) + 1) // COLUMNS)
-    figure = Figure(figsize=(5 * COLUMNS, 3.8 * rows), layout="constrained")
-    axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    panels = len(titles) + bool(timings) + bool(report.peers)
+    columns = min(COLUMNS, max(1, panels))
+    rows = max(1, -(-panels // columns))
+    figure = Figure(figsize=(5 * columns, 3.8 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, title in zip(axes, titles, strict=False):
         _plot_case(panel, [t for t in timings if t.work.title == title])
-    _plot_roofline(axes[len(titles)], timings, [t for t in report.timings if t.work.case == PLAIN_MATMUL])
-    for panel in axes[len(titles) + 1 :]:
+    if timings:
+        _plot_roofline(axes[len(titles)], timings, [t for t in report.timings if t.work.case == PLAIN_MATMUL])
+    if report.peers:
+        plot_peers(axes[panels - 1], report.peers)
+    for panel in axes[panels:]:
         panel.set_axis_off()
     image = io.BytesIO()
     figure.savefig(image, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)

@@ -17,17 +17,17 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class WorkerProcess:
-    """A worker of one backend, started with its threads set; a context manager that ends it.
+    """A worker of one backend, or by another `module` of a tool, started with its threads set.
 
-    `conditions` is what it found of its machine and settings.
+    A context manager that ends it. `conditions` is what it found of its machine and settings.
     """
 
-    def __init__(self, backend: str, threads: int) -> None:
+    def __init__(self, backend: str, threads: int, module: str = "gradtwin.benchmarks.worker") -> None:
         self.backend = backend
         self._errors = tempfile.TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115  (closed with the process)
         self._process = subprocess.Popen(
             # -P: a user's folder must not come before the libraries
-            [sys.executable, "-P", "-m", "gradtwin.benchmarks.worker", backend],
+            [sys.executable, "-P", "-m", module, backend],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from gradtwin.benchmarks.peers.results import PeerComparison
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -118,6 +120,7 @@ class BenchReport(Report):
     timings: tuple[Timing, ...] = ()
     figures: tuple[Figure, ...] = ()
     refused: tuple[str, ...] = ()
+    peers: PeerComparison | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report under the keys of its JSON schema."""
@@ -127,6 +130,7 @@ class BenchReport(Report):
             "results": [timing.to_dict() for timing in (*self.timings, *figure_timings)],
             "figures": [figure.to_dict() for figure in self.figures],
             "refused": list(self.refused),
+            "peers": self.peers.to_dict() if self.peers else None,
         }
 
     def print_to(self, console: Console) -> None:
@@ -135,6 +139,7 @@ class BenchReport(Report):
 
     def parts(self) -> list[Text | Table]:
         """Return the lines and tables of the report."""
+        from gradtwin.benchmarks.peers.table import render_peers
         from gradtwin.benchmarks.table import render
 
-        return list(render(self))
+        return [*render(self), *(render_peers(self.peers) if self.peers else ())]

@@ -12,6 +12,7 @@ from typing import Any
 from gradtwin.backends.registry import BACKENDS
 from gradtwin.benchmarks.cases import (
     BY_HAND,
+    CHECK,
     CONVERSION,
     FIGURES,
     PLAIN_MATMUL,
@@ -24,6 +25,7 @@ from gradtwin.benchmarks.cases import (
 from gradtwin.benchmarks.conditions import free_memory, read_load, usable_cpus
 from gradtwin.benchmarks.figures import TARGETS, judge
 from gradtwin.benchmarks.kept import PASSING, Kept
+from gradtwin.benchmarks.peers import comparison
 from gradtwin.benchmarks.processes import WorkerProcess
 from gradtwin.benchmarks.results import BenchReport, Figure, Timing
 from gradtwin.benchmarks.statistics import bootstrap_ratio
@@ -90,7 +92,7 @@ def bench(
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> BenchReport:
-    """Time cases, all but the figures if none are named (some, if `quick`), on both backends and in every mode.
+    """Time cases, on both backends and in every mode; by default every operation and step (some, if `quick`).
 
     Each number of `threads` makes tables of its own; by default one, and unless `quick` all processors. `sizes` are the
     extents of the dimensions, or the samples of a network's step. What an interrupted run left in the folder `keep` is
@@ -131,6 +133,10 @@ def bench(
             else:
                 sweep += summarize(job, found, count, seed)
                 sweep += first_calls(job, found, count) if job.gated else []
+    peers = None
+    if CHECK in names:
+        by_peers = comparison.QUICK if quick else comparison.THOROUGH
+        peers = comparison.compare_peers(by_peers, threads=counts[0], seed=seed, kept=kept, progress=progress)
     kept.forget()
     words = [
         "gradtwin bench",
@@ -142,7 +148,7 @@ def bench(
     ]
     return BenchReport(
         command="bench",
-        checks=gate.checks(),
+        checks=(*gate.checks(), *(peers.checks() if peers else ())),
         seed=seed,
         reproduce=" ".join(filter(None, words)),
         environment={
@@ -155,6 +161,7 @@ def bench(
         timings=tuple(sweep),
         figures=tuple(figures),
         refused=tuple(gate.refused),
+        peers=peers,
     )
 
 
@@ -192,7 +199,7 @@ def _check_memory(jobs: Sequence[Job]) -> None:
 def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int) -> Iterator[Job]:
     """Yield what is to be timed for these cases; with a sweep come the conversions and the plain product."""
     every_mode = {name: list(modes) for name, (_, _, modes) in BACKENDS.items()}
-    sweep = [name for name in names if name != FIGURES]
+    sweep = [name for name in names if name not in (CHECK, FIGURES)]
     for name in sweep:
         for size in sizes:
             for work in works_of(name, (size, size, size), dtype, seed):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradtwin.benchmarks.cases import Work
@@ -53,14 +53,14 @@ def time_work(
 JOBS: dict[str, Callable[..., Any]] = {job.__name__: job for job in (start, check_work, count_flops, time_work)}
 
 
-def main(backend: str) -> None:
+def answer_jobs(backend: str, known: Mapping[str, Callable[..., Any]]) -> None:
     """Answer the jobs on the input stream; what libraries print goes to the error stream."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         name, arguments = json.loads(line)
         try:
-            answer = {"result": JOBS[name](backend, **arguments)}
+            answer = {"result": known[name](backend, **arguments)}
         except GradTwinError as error:
             answer = {"error": [type(error).__name__, str(error)]}
         print(json.dumps(answer), file=answers, flush=True)
@@ -81,4 +81,4 @@ def _make_task(backend: str, work: Work, variant: str) -> Task:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    answer_jobs(sys.argv[1], JOBS)

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = _command(commands, "bench", _bench, "time both backends, fairly")
     bench.add_argument(
-        "cases", nargs="*", metavar="CASE", help="operations, training steps, figures (default: all but the figures)"
+        "cases", nargs="*", metavar="CASE", help="operations, training steps, check, figures (default: the first two)"
     )
     bench.add_argument("--quick", action="store_true", help="few cases and sizes, short values: under a minute")
     bench.add_argument("--threads", help="of each backend, such as 1,2 (default: one, then all; --quick: one)")

@@ -5,15 +5,15 @@ import pytest
 
 import gradtwin as gt
 from gradtwin.backends.operations import OPERATIONS
-from gradtwin.benchmarks.cases import FIGURES, Work, case_names, find_cases, works_of
+from gradtwin.benchmarks.cases import CHECK, FIGURES, Work, case_names, find_cases, works_of
 from gradtwin.benchmarks.flops import count_flops
 from gradtwin.benchmarks.steps import STEPS
 from gradtwin.benchmarks.timed_numpy import count_work
 
 
 def test_every_operation_is_a_case():
-    assert set(case_names()) == {*OPERATIONS, *STEPS, FIGURES}
-    assert FIGURES not in find_cases(None)
+    assert set(case_names()) == {*OPERATIONS, *STEPS, CHECK, FIGURES}
+    assert not {CHECK, FIGURES} & set(find_cases(None))
     for name, operation in OPERATIONS.items():
         stages = [work.stage for work in works_of(name, (3, 4, 2), "float64", 0)]
         assert stages == (["update"] if operation.kind == "update" else ["forward", "gradient"])
