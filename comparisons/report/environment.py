@@ -52,4 +52,5 @@ def _blas() -> str:
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return "; ".join(f"{p['internal_api']} {p['version']}, {p['num_threads']} threads" for p in pools) or "unknown"
+    found = [f"{p['internal_api']} {p['version']}, {p['num_threads']} threads" for p in pools]
+    return "; ".join(sorted(found)) or "unknown"  # they are found in no fixed order
