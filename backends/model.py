@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Array, Trainer, is_floating
 from gradtwin.backends.network import Network, check_batch
 from gradtwin.backends.precision import find_dtype
@@ -52,6 +53,7 @@ class Model:
         self.learning_rate = _check_rate(learning_rate)
         self._backend = (backend, mode)
         self._trainer: Trainer
+        check_seed(seed)
         self.set_weights(network.draw_weights(seed) if weights is None else weights)
 
     @property
@@ -101,6 +103,7 @@ class Model:
         check_batch(batch, self._count(x))
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ArgumentValueError(f"epochs: got {epochs!r}; expected a whole number from 1.")
+        check_seed(seed)
         rng = np.random.default_rng(seed)
         losses: list[float] = []
         with np.errstate(all="ignore"):  # what overflows is seen in the loss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +59,10 @@ class Network:
                     f"layers: {layer.operation} has parameters {', '.join(layer.parameters) or 'none'}; expected "
                     f"{count}, for its inputs {', '.join(layer.bound.inputs[1:]) or 'none but the first'}."
                 )
+            for name, shape in layer.parameters.items():
+                if not all(isinstance(extent, Integral) and int(extent) >= 1 for extent in shape):
+                    given = f"{layer.operation}'s parameter {name} has shape {tuple(shape)}"
+                    raise ArgumentValueError(f"layers: {given}; expected whole numbers from 1.")
         names = [name for layer in self.layers for name in layer.parameters]
         shared = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if shared:
@@ -163,7 +168,7 @@ def check_batch(batch: int | None, count: int) -> None:
 def _check_kind(argument: str, operation: Operation, kind: str) -> None:
     if operation.kind != kind:
         raise ArgumentValueError(
-            f"{argument}: {operation.name!r} is not a {kind} but a {operation.kind}; expected a {kind}."
+            f"{argument}: {operation.name!r} is of the kind {operation.kind}; expected one of the kind {kind}."
         )
 
 

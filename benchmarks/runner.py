@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.registry import BACKENDS
 from gradtwin.benchmarks.cases import (
     BY_HAND,
@@ -103,8 +104,7 @@ def bench(
     """
     names = find_cases(cases or (QUICK_CASES if quick else None))
     counts = _check_threads(threads if threads is not None else (1,) if quick else (1, len(usable_cpus())))
-    if seed < 0:
-        raise ArgumentValueError(f"seed: got {seed}; expected 0 or more.")
+    check_seed(seed)
     if dtype not in DTYPES:
         raise unknown_name("dtype", dtype, DTYPES)
     protocol = QUICK if quick else THOROUGH

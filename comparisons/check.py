@@ -15,6 +15,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Signature
 from gradtwin.comparisons.comparator import merge_checks
@@ -76,8 +77,7 @@ def check_gradient(
         raise ArgumentValueError(
             "inputs, signature: expected exactly one, a point to check at or shapes to draw points of."
         )
-    if not isinstance(seed, int) or seed < 0:
-        raise ArgumentValueError(f"seed: got {seed!r}; expected a whole number from 0.")
+    check_seed(seed)
     operation = getattr(forward, "__name__", type(forward).__name__)
     if static is not None and not isinstance(static, Mapping):
         raise ArgumentTypeError(f"static: got {type(static).__name__}; expected keyword arguments, a dict by name.")
@@ -114,7 +114,11 @@ def _check_drawn(
     _check_output_shape(parsed, typical, found[0])
     if _failed(found[0]):
         cause = _main_cause(found[0])
-        smallest = _draw(strategy, min(examples, 50), seed, lambda x: _main_cause(judge.judge(x, seed)) == cause)
+
+        def fails_alike(inputs: Any) -> bool:
+            return _is_telling(inputs, typical) and _main_cause(judge.judge(inputs, seed)) == cause
+
+        smallest = _draw(strategy, min(examples, 50), seed, fails_alike)
         return _report_smallest(judge, typical if smallest is None else smallest, seed)
 
     def fails(inputs: Any) -> bool:
@@ -167,6 +171,9 @@ def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool])
     return None
 
 
+#: Causes whose detail is a number or a formula, and not where in an array it is.
+NUMBERED = ("factor", "missing-term", "elementwise-factor")
+
 _SETTINGS: dict[str, Any] = {
     "database": None,
     "deadline": None,
@@ -187,12 +194,19 @@ def _raises(judged: Judgement) -> bool:
     return any(cause.cause == "raises" for check in judged.checks for cause in check.causes)
 
 
-def _main_cause(judged: Judgement) -> str:
-    """Return the stage that failed first and its first cause."""
+def _main_cause(judged: Judgement) -> tuple[str, ...]:
+    """Return the stage that failed first, its first cause, and its numbers: another factor is another fault."""
     for check in judged.checks:
         if check.verdict == "mismatch":
-            return f"{check.stage}: {check.causes[0].cause if check.causes else ''}"
-    return ""
+            cause = check.causes[0] if check.causes else None
+            return (check.stage, *((cause.cause, cause.detail if cause.cause in NUMBERED else "") if cause else ()))
+    return ()
+
+
+def _is_telling(inputs: Sequence[Any], typical: Sequence[Any]) -> bool:
+    """Return whether no axis has shrunk to one item or none: a mean, a sum and an element would be the same there."""
+    pairs = zip(inputs, typical, strict=True)
+    return all(n >= min(m, 2) for x, known in pairs for n, m in zip(np.shape(x), np.shape(known), strict=True))
 
 
 def _report_smallest(judge: GradientJudge, inputs: Any, seed: int) -> Report:

@@ -78,6 +78,7 @@ def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | N
         return "it takes no inputs"
     attempts = _Attempts()
     doubtful: Guess | None = None
+    raising: Guess | None = None  # what gets forward's own cache must take it, whatever the shapes
     for point in trial_points(f"{pair.forward_name} {pair.gradient_name}", names, dtype, domain, seed):
         result = _try(pair.forward, point.inputs, attempts.forward)
         if result is None:
@@ -91,7 +92,9 @@ def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | N
             if fits is not None and fits[0]:
                 return fits[1]
             doubtful = doubtful or (fits[1] if fits else None)
-    return doubtful or _why_not(pair, attempts)
+            if fits is None and option.style == "backward" and attempts.gradient:
+                raising = raising or _with_wrt(option, _floating(names, point.inputs)[:1])
+    return doubtful or raising or _why_not(pair, attempts)
 
 
 def _options(pair: NamedPair, names: list[str], point: TrialPoint, result: Any, y: Array) -> Iterator[Guess]:

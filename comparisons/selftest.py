@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Operation
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.operations import OPERATIONS
@@ -17,7 +18,6 @@ from gradtwin.comparisons.problems import Problem, build_problem, shapes_from
 from gradtwin.comparisons.report.data import Cause, Check, Report, Verdict, worst_verdict
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.suite import Progress
-from gradtwin.errors import ArgumentValueError
 
 #: Extents of the dimensions, in the order of the signature; every fault must be caught at one of these sizes.
 SIZES = ((1, 1, 1), (2, 3, 2), (5, 4, 3), (64, 128, 32))
@@ -39,8 +39,7 @@ def selftest(*, seed: int = 0, progress: Progress | None = None) -> Report:
 
     Each row of the report is a `match` when what should happen did: a fault was caught, a correct rule matched.
     """
-    if not isinstance(seed, int) or seed < 0:
-        raise ArgumentValueError(f"seed: got {seed!r}; expected a whole number from 0.")
+    check_seed(seed)
     right = get_backend("tensorflow")
     problems = {
         (operation.name, dtype): _problems(operation, dtype, seed)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Backend, Operation, Rule
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.operations import OPERATIONS, find_operation
@@ -60,6 +61,7 @@ def compare(
     count = PROFILES[profile] if examples is None else examples
     if count < 1:
         raise ArgumentValueError(f"examples: got {examples}; expected at least 1.")
+    check_seed(seed)
     left = NumpyBackend(rules=rules)
     rights = [get_backend("tensorflow", mode) for mode in modes]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Array, Backend, Call
 from gradtwin.backends.network import Network, check_batch
 from gradtwin.backends.precision import find_dtype
@@ -25,7 +26,7 @@ from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.scenarios import find_scenario
 from gradtwin.comparisons.scenarios.interface import Decision, Request, Scenario, ScenarioData
 from gradtwin.comparisons.suite import Progress
-from gradtwin.comparisons.training_data import prepare_data, read_data
+from gradtwin.comparisons.training_data import prepare_data, read_data, start_from
 from gradtwin.comparisons.training_pictures import make_picture
 from gradtwin.errors import ArgumentValueError, unknown_name
 
@@ -56,6 +57,7 @@ def train(
     """
     published = find_scenario(scenario)
     seed = published.seed if seed is None else seed
+    check_seed(seed)
     if learning_rate is not None and not (np.isfinite(learning_rate) and learning_rate > 0):
         raise ArgumentValueError(f"learning_rate: got {learning_rate}; expected a finite number above 0.")
     if steps is not None and steps < 1:
@@ -67,6 +69,7 @@ def train(
     request = Request(seed, read_data(data), activation, init_mean)
     _check_options(published, request)
     network, given = published.prepare(request)
+    given = replace(given, weights=start_from(request.arrays, network, given.weights))
     if loss is not None:
         network = replace(network, loss=loss)
     prepared = prepare_data(given, find_dtype(dtype), network)
@@ -133,6 +136,11 @@ class _Curves:
     test: list[float] = field(default_factory=list)
 
 
+#: What to do about a loss that is not finite before any update.
+FIRST_STEP = (
+    "Nothing was updated yet: the loss can't take these outputs, or data or weights are too large for the dtype."
+)
+
 #: Checks of one thing that are kept before they are merged.
 KEPT = 256
 
@@ -171,7 +179,8 @@ class _Run:
                 self.curves[name].train.append(loss)
                 if self.stopped is None and not np.isfinite(loss):
                     where = self._find_not_finite(self.backends[name], self._weights[name], x)
-                    self.stopped = f"the loss on {name} is {loss} at step {number}, {where}; training stopped."
+                    advice = "Lower the learning rate." if number else FIRST_STEP
+                    self.stopped = f"the loss on {name} is {loss} at step {number}, {where}; training stopped. {advice}"
             self._weights = {name: trainer.weights() for name, trainer in self.trainers.items()}
             left, right = self._weights.values()
             self.drift.append(max(_distance(left[name], right[name]) for name in left))
@@ -180,7 +189,7 @@ class _Run:
         """Return one check for each rule and quantity, over all steps."""
         checks = [replace(merge_checks(found), name=name) for name, found in self._found.items()]
         if self.stopped:
-            cause = Cause("nan", True, "", f"{self.stopped} Lower the learning rate.")
+            cause = Cause("nan", True, "", self.stopped)
             dtype, mode = self.data.x_train.dtype.name, self.backends["tensorflow"].mode
             checks.append(Check("loss stays finite", "training", "value", dtype, mode, "inconclusive", causes=(cause,)))
         return tuple(checks)

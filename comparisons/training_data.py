@@ -12,7 +12,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.backends.network import Network
 from gradtwin.comparisons.scenarios.digits import load_mnist
 from gradtwin.comparisons.scenarios.interface import ScenarioData
-from gradtwin.errors import InputFileError
+from gradtwin.errors import InputFileError, ShapeError
 from gradtwin.files import read_arrays
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -32,6 +32,28 @@ def read_data(data: str | Path | Mapping[str, Array] | None) -> Mapping[str, Arr
                 f"expected x_train, y_train, x_test and y_test."
             )
     return arrays
+
+
+def start_from(arrays: Mapping[str, Array] | None, network: Network, drawn: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the start weights: those that the data have, under their parameters' names, and for others the drawn ones.
+
+    Raises InputFileError for an array that is neither data nor a parameter, ShapeError for one of another shape.
+    """
+    weights = dict(drawn)
+    for name, array in (arrays or {}).items():
+        if name in NAMES:
+            continue
+        if name not in network.shapes:
+            raise InputFileError(
+                f"data: the array {name!r} is unknown; expected {', '.join(NAMES)}, and start weights under the names "
+                f"{', '.join(network.shapes)}."
+            )
+        if array.shape != network.shapes[name]:
+            raise ShapeError(
+                f"data: the start weights {name} have shape {array.shape}; expected {network.shapes[name]}."
+            )
+        weights[name] = array
+    return weights
 
 
 def prepare_data(data: ScenarioData, dtype: np.dtype[Any], network: Network) -> ScenarioData:

@@ -17,8 +17,8 @@ SIDES = {"numpy": "NumPy", "tensorflow": "TensorFlow"}
 RIGHT, WRONG = "C0", "C3"
 
 
-def plot_training(report: Report) -> bytes:
-    """Return a PNG: losses on both backends, free-running drift, and the picture that the scenario has."""
+def plot_training(report: Report, kind: str = "png") -> bytes:
+    """Return a picture (`png` or `svg`): losses on both backends, free-running drift, and what the scenario shows."""
     from matplotlib.figure import Figure  # without pyplot: no display, no global state
 
     extra = report.extra
@@ -36,7 +36,7 @@ def plot_training(report: Report) -> bytes:
     if picture["kind"] != "none":
         _PICTURES[picture["kind"]](rows[1] if below else axes[2:], picture)
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=120)
+    figure.savefig(image, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
     return image.getvalue()
 
 
@@ -46,7 +46,8 @@ def _plot_losses(axes: Axes, extra: dict[str, Any]) -> None:
     for (side, name), color, style in zip(SIDES.items(), ("C0", "C1"), ("-", "--"), strict=True):
         axes.plot(range(len(losses[side])), losses[side], color=color, linestyle=style, label=name)
     for (side, name), color, style in zip(SIDES.items(), ("C2", "C3"), ("-", "--"), strict=True):
-        axes.plot(epochs, test[side], color=color, linestyle=style, linewidth=1, label=f"test, {name}")
+        mark = "." if len(test[side]) < 3 else None  # a line through one point shows nothing
+        axes.plot(epochs, test[side], color=color, linestyle=style, linewidth=1, marker=mark, label=f"test, {name}")
     axes.set(title=f"{extra['scenario']}: loss before each update", xlabel="step", ylabel="loss")
     if min(losses["numpy"]) > 0:
         axes.set_yscale("log")

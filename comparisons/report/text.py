@@ -73,7 +73,8 @@ def _summary_table(checks: tuple[Check, ...]) -> Table:
         groups.setdefault((check.operation, check.dtype, check.mode), []).append(check)
     for key, group in groups.items():
         verdict = worst_verdict(check.verdict for check in group)
-        measured = [check for check in group if check.worst is not None]
+        failed = [check for check in group if check.verdict == "mismatch"]
+        measured = [check for check in failed or group if check.worst is not None]
         fraction, where = "", ""
         if measured:
             worst = max(measured, key=lambda check: check.worst.fraction if check.worst else 0.0)

@@ -42,9 +42,7 @@ def _from_file(rng: np.random.RandomState, arrays: Mapping[str, Array]) -> Scena
             raise InputFileError(
                 f"data: {name} has shape {arrays[name].shape}; expected two axes, (samples, features)."
             )
-    start = arrays.get("w")
-    if start is None:
-        start = rng.uniform(-3, 3, (x_train.shape[1], y_train.shape[1]))
+    start = rng.uniform(-3, 3, (x_train.shape[1], y_train.shape[1]))
     return ScenarioData(x_train, y_train, x_test, y_test, {"w": start})
 
 

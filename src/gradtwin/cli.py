@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--dtype", default="float64", help="(default: float64)")
     train.add_argument("--mode", default="graph", help="eager, graph or xla (default: graph)")
     train.add_argument("--seed", type=int, help="(default: as published)")
-    train.add_argument("--plot", metavar="FILE.png", help="write the curves as a picture")
+    train.add_argument("--plot", metavar="FILE", help="write the curves as a picture, .png or .svg")
     _outputs(train)
 
     check_command.add_parser(commands, _command, _outputs)
@@ -186,12 +186,11 @@ def _train(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=progress,
         )
-    image = plot_training(report) if options.plot or options.html else None
-    if options.plot and image:
+    if options.plot:
         from gradtwin.files import write_whole
 
-        write_whole(options.plot, image)
-    return _finish(report, options, image)
+        write_whole(options.plot, plot_training(report, options.plot[-3:]))
+    return _finish(report, options, plot_training(report, "png") if options.html else None)
 
 
 def _selftest(options: argparse.Namespace) -> int:
@@ -235,7 +234,7 @@ def _bench(options: argparse.Namespace) -> int:
             print("gradtwin: what was measured is kept; the same command goes on from there.", file=sys.stderr)
             raise
     if options.plot:
-        write_whole(options.plot, plot_report(report, "svg" if options.plot.endswith(".svg") else "png"))
+        write_whole(options.plot, plot_report(report, options.plot[-3:]))
     return _finish(report, options, plot_report(report, "png") if options.html else None)
 
 
@@ -254,12 +253,16 @@ def _env(_: argparse.Namespace) -> int:
     return 0
 
 
-def _check_outputs(options: argparse.Namespace, *others: str | None) -> None:
+def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None:
     from gradtwin.files import check_writable
 
-    for path in (options.json, options.html, options.junit, *others):
-        if path:
-            check_writable(path)
+    paths = [path for path in (options.json, options.html, options.junit, plot) if path]
+    for path in paths:
+        check_writable(path)
+        if paths.count(path) > 1:
+            raise ArgumentValueError(f"{path}: it is named for two outputs; expected a file for each.")
+    if plot and not plot.endswith((".png", ".svg")):
+        raise ArgumentValueError(f"--plot: got {plot!r}; expected a file that ends in .png or .svg.")
 
 
 def _finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:

@@ -691,3 +691,35 @@ def test_two_items_are_told_from_the_two_of_a_square():
     for lost, expected in ((lambda n: 2, "factor"), (lambda n: n, "mean-for-sum")):
         report = gt.check_gradient(forward, grad=functools.partial(grad, lost=lost), inputs=inputs)
         assert causes(report) == [expected]
+
+
+def mean_square(p, t):
+    return np.mean((p - t) ** 2)
+
+
+def by_rows_alone(p, t):
+    return (p - t) / len(p)
+
+
+def centred(x):
+    return x - x.mean(axis=0)
+
+
+def centred_vjp(y_bar, x):
+    return y_bar
+
+
+@pytest.mark.parametrize(
+    ("forward", "how", "signature", "words"),
+    [
+        (mean_square, {"grad": by_rows_alone, "wrt": 0}, "(n,c),(n,c)->()", "divide by"),
+        (centred, {"vjp": centred_vjp}, "(n,c)->(n,c)", "along axis 0"),
+    ],
+)
+def test_a_failure_shrinks_no_further_than_its_cause_is_told_by(forward, how, signature, words):
+    """With one item in an axis, a mean over it, a sum and the item are the same: what repairs it there is no cause."""
+    report = gt.check_gradient(forward, **how, signature=signature)
+    assert report.verdict == "mismatch"
+    causes = [cause.text for check in report.checks for cause in check.causes if cause.confirmed]
+    assert causes
+    assert all(words in text for text in causes), causes

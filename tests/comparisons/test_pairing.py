@@ -303,3 +303,15 @@ def test_wrong_arguments_are_refused_before_any_pair_is_run(tmp_path):
         check(tmp_path, source, dtype="float12")
     with pytest.raises(ArgumentValueError, match="domain"):
         check(tmp_path, source, domain=(1.0, 0.0))
+
+
+def test_a_backward_that_cannot_take_forwards_own_cache_is_a_mismatch(tmp_path):
+    source = """
+        def lin_forward(x, w): return x @ w, (x, w)
+        def lin_backward(d, cache):
+            x, w = cache
+            return d @ w, x.T @ d
+        """
+    assert found(tmp_path, source) == ("backward", [0], "mismatch")
+    report = check(tmp_path, source)
+    assert {cause.cause for made in report.checks for cause in made.causes} == {"raises"}

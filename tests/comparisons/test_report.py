@@ -101,3 +101,12 @@ def test_arrays_are_read_back(tmp_path):
     assert (read_arrays(path)["x"] == np.arange(3.0)).all()
     with pytest.raises(InputFileError, match="no such file"):
         read_arrays(tmp_path / "absent.npz")
+
+
+def test_the_place_shown_of_a_mismatch_is_that_of_a_check_that_failed():
+    near = Check(
+        "value", "matmul", "value", "float32", "eager", "match", 6, worst=Worst((9, 9), 1.0, 2.0, 1.5, 1.0, 0.01)
+    )
+    text = to_text(report(near, FAILED))
+    row = next(line for line in text.splitlines() if line.lstrip().startswith("matmul"))
+    assert "gradient of input 0 (a) [1, 2]" in row

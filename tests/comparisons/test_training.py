@@ -208,7 +208,8 @@ def test_options_that_a_scenario_has_not_are_refused():
     ("layers", "words"),
     [
         ([Layer("dense", {"w": (2, 3)})], "dense has parameters w; expected 2, for its inputs w, b"),
-        ([Layer("mse")], "'mse' is not a map but a loss"),
+        ([Layer("mse")], "'mse' is of the kind loss; expected one of the kind map"),
+        ([Layer("matmul", {"w": (-2, 3)})], "matmul's parameter w has shape (-2, 3); expected whole numbers from 1"),
         ([Layer("matmul", {"w": (2, 2)}), Layer("matmul", {"w": (2, 2)})], "'w' occurs twice"),
         ([Layer("conv3d")], "'conv3d' is not known"),
         (["relu"], "expected gt.Layer"),
@@ -226,3 +227,21 @@ def test_layers_that_do_not_fit_are_named_with_both_shapes():
         network.validate(np.zeros((7, 3)), np.zeros((7, 2)))
     for words in ("layer 2 (matmul)", "(7, 4)", "(5, 2)"):
         assert words in str(raised.value)
+
+
+def test_start_weights_come_from_the_data_under_their_names():
+    x, y = np.eye(2), np.ones((2, 1))
+    data = {"x_train": x, "y_train": y, "x_test": x, "y_test": y, "w": np.full((2, 1), 7.0)}
+    report = gt.train("regression", data=data, steps=1)
+    assert report.extra["loss"]["numpy"] == [(7 - 1) ** 2 / 2]
+    with pytest.raises(gt.InputFileError, match=r"'w9' is unknown; expected .*names w\."):
+        gt.train("regression", data={**data, "w9": x}, steps=1)
+    with pytest.raises(gt.ShapeError, match=r"start weights w have shape \(2, 2\); expected \(2, 1\)"):
+        gt.train("regression", data={**data, "w": x}, steps=1)
+
+
+def test_a_loss_that_is_not_finite_before_any_update_is_not_laid_to_the_learning_rate():
+    report = gt.train("xor-tanh", loss="log-loss", steps=2)
+    assert report.verdict == "inconclusive"
+    assert "Nothing was updated yet" in str(report)
+    assert "Lower the learning rate" not in str(report)
