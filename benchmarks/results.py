@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from gradtwin.benchmarks.claims.claim import Found
     from gradtwin.benchmarks.peers.results import PeerComparison
 
 
@@ -121,6 +122,7 @@ class BenchReport(Report):
     figures: tuple[Figure, ...] = ()
     refused: tuple[str, ...] = ()
     peers: PeerComparison | None = None
+    claims: tuple[Found, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report under the keys of its JSON schema."""
@@ -128,7 +130,7 @@ class BenchReport(Report):
         return {
             **super().to_dict(),
             "results": [timing.to_dict() for timing in (*self.timings, *figure_timings)],
-            "figures": [figure.to_dict() for figure in self.figures],
+            "figures": [figure.to_dict() for figure in self.figures] + [found.to_dict() for found in self.claims],
             "refused": list(self.refused),
             "peers": self.peers.to_dict() if self.peers else None,
         }

@@ -23,6 +23,7 @@ from gradtwin.benchmarks.cases import (
     find_cases,
     works_of,
 )
+from gradtwin.benchmarks.claims.measure import Run, measure_claims
 from gradtwin.benchmarks.conditions import free_memory, read_load, usable_cpus
 from gradtwin.benchmarks.figures import TARGETS, judge
 from gradtwin.benchmarks.kept import PASSING, Kept
@@ -137,6 +138,8 @@ def bench(
     if CHECK in names:
         by_peers = comparison.QUICK if quick else comparison.THOROUGH
         peers = comparison.compare_peers(by_peers, threads=counts[0], seed=seed, kept=kept, progress=progress)
+    run = Run(protocol.rounds, protocol.values, protocol.seconds, counts[0], seed, kept)
+    claims = measure_claims(run, progress) if FIGURES in names else []
     kept.forget()
     words = [
         "gradtwin bench",
@@ -162,6 +165,7 @@ def bench(
         figures=tuple(figures),
         refused=tuple(gate.refused),
         peers=peers,
+        claims=tuple(claims),
     )
 
 

@@ -36,7 +36,7 @@ def render(report: BenchReport) -> Iterator[Text | Table]:
         conversions = [t for t in timings if t.work.case == CONVERSION]
         if conversions:
             yield _conversion_table(conversions)
-    if report.figures:
+    if report.figures or report.claims:
         yield _figure_table(report)
 
 
@@ -90,6 +90,8 @@ def _figure_table(report: BenchReport) -> Table:
     for figure in report.figures:
         at = " × ".join(map(str, figure.timing.work.extents))
         table.add_row(figure.what, at, show_interval(figure.ratio), f"≤ {figure.limit}", figure.outcome)
+    for found in report.claims:
+        table.add_row(found.claim.what, found.claim.at, found.show(), found.claim.bound, found.outcome)
     return table
 
 

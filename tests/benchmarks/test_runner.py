@@ -8,6 +8,8 @@ import pytest
 import gradtwin as gt
 from gradtwin.benchmarks import runner
 from gradtwin.benchmarks.cases import BY_HAND, FIGURES, works_of
+from gradtwin.benchmarks.claims import measure
+from gradtwin.benchmarks.claims.claim import Claim, find
 from gradtwin.benchmarks.conditions import usable_cpus
 from gradtwin.benchmarks.kept import Kept
 from gradtwin.benchmarks.processes import WorkerProcess
@@ -20,12 +22,19 @@ ROW_KEYS = {"operation", "shape", "dtype", "backend", "mode", "threads"}
 ROW_KEYS |= {"median_s", "q1_s", "q3_s", "samples", "flops", "ratio"}
 
 
+CLAIM_MET, CLAIM_BROKEN = [
+    (Claim(what, "", 2, at_least, "×"), lambda claim, run: find(claim, [[4.0]], "one", None, run.seed))
+    for what, at_least in (("met", True), ("broken", False))
+]
+
+
 @pytest.fixture(scope="module")
 def run():
     """The report of a tiny run, with what it told of its progress."""
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "QUICK", TINY)
+        patch.setattr(measure, "CLAIMS", [CLAIM_MET, CLAIM_BROKEN])
         report = bench(["sgd", "regression", FIGURES], quick=True, seed=3, progress=lambda *what: told.append(what))
     return report, told
 
@@ -67,7 +76,9 @@ def test_first_calls_and_conversions_have_rows_of_their_own(run):
 def test_the_figures_compare_with_the_step_by_hand(run):
     report, _ = run
     assert [figure.limit for figure in report.figures] == [1.3, 1.05, 1.1, 1.1]
-    assert {row["ratio"]["to"] for row in report.to_dict()["figures"]} == {BY_HAND}
+    rows = report.to_dict()["figures"]
+    assert {row["ratio"]["to"] for row in rows[:4]} == {BY_HAND}
+    assert [(row["what"], row["outcome"]) for row in rows[4:]] == [("met", "reached"), ("broken", "not reached")]
 
 
 def test_progress_is_told(run):
