@@ -62,7 +62,10 @@ def _fault_tables(faults: Sequence[Judged], tools: Sequence[str]) -> Iterator[Ta
         kinds = list(dict.fromkeys(judged.kind for judged in here))
         table = _table(f"planted faults caught, {setting}", *kinds, "all")
         operations = ", ".join(dict.fromkeys(judged.operation for judged in here))
-        table.caption = f"Faults of the self-test, each at one point, in the gradients of {operations}."
+        table.caption = (
+            f"Faults of the self-test, each at one point, in the gradients of {operations}. Whatever is raised on the "
+            f"way to a verdict counts as caught."
+        )
         for tool in tools:
             own = [judged for judged in here if judged.tool == tool]
             table.add_row(tool, *[_count([j for j in own if j.kind == kind]) for kind in kinds], _count(own))
