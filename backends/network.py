@@ -165,10 +165,13 @@ def check_batch(batch: int | None, count: int) -> None:
         )
 
 
+KINDS = {"map": "a map", "loss": "a loss", "update": "an update"}
+
+
 def _check_kind(argument: str, operation: Operation, kind: str) -> None:
     if operation.kind != kind:
         raise ArgumentValueError(
-            f"{argument}: {operation.name!r} is of the kind {operation.kind}; expected one of the kind {kind}."
+            f"{argument}: {operation.name!r} is not {KINDS[kind]} but {KINDS[operation.kind]}; expected {KINDS[kind]}."
         )
 
 

@@ -180,7 +180,7 @@ def pytest_half_mse(target):
         ({"x_train": np.ones((7, 3))}, "x_train has shape (7, 3) and y_train (8, 2)"),
         ({"x_train": np.ones((0, 3)), "y_train": np.ones((0, 2))}, "at least one"),
         ({"x_test": np.ones(2)}, "x_test has shape (2,); expected two axes"),
-        ({"w": np.zeros((4, 2))}, "k is 3 in a but 4 in b"),
+        ({"w": np.zeros((4, 2))}, "start weights w have shape (4, 2); expected (3, 2)"),
     ],
 )
 def test_bad_data_are_named(change, words):

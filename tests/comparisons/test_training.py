@@ -208,7 +208,7 @@ def test_options_that_a_scenario_has_not_are_refused():
     ("layers", "words"),
     [
         ([Layer("dense", {"w": (2, 3)})], "dense has parameters w; expected 2, for its inputs w, b"),
-        ([Layer("mse")], "'mse' is of the kind loss; expected one of the kind map"),
+        ([Layer("mse")], "'mse' is not a map but a loss; expected a map"),
         ([Layer("matmul", {"w": (-2, 3)})], "matmul's parameter w has shape (-2, 3); expected whole numbers from 1"),
         ([Layer("matmul", {"w": (2, 2)}), Layer("matmul", {"w": (2, 2)})], "'w' occurs twice"),
         ([Layer("conv3d")], "'conv3d' is not known"),
