@@ -14,6 +14,7 @@ from gradtwin.backends.network import Network
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.quiet_import import import_tensorflow
 from gradtwin.backends.signature import Shape
+from gradtwin.errors import ArgumentTypeError
 
 tf = import_tensorflow()
 
@@ -65,13 +66,19 @@ class TensorFlowBackend:
         """Return for each call the value and the gradients, or what the update makes of what it changes.
 
         In the modes graph and xla all of them are one graph of one vector: for small arrays, handing over each of many
-        costs more than what is done with it. The calls are of one dtype.
+        costs more than what is done with it.
+
+        Raises ArgumentTypeError for calls of different dtypes, which one vector would silently make one.
         """
         if not calls:
             return []
         purposes = tuple([(call.operation.name, call.operation.settings, call.y_bar is None) for call in calls])
         for call in calls:
             call.operation.validate(call.inputs, call.y_bar)
+        dtypes = {call.inputs[0].dtype.newbyteorder("=") for call in calls}
+        if len(dtypes) > 1:
+            shown = ", ".join(sorted(dtype.name for dtype in dtypes))
+            raise ArgumentTypeError(f"calls: they have the dtypes {shown}; expected one. Convert them with .astype.")
         bodies = [self._bind_update(call) if call.y_bar is None else self._bind_tape(call) for call in calls]
         if self.mode == "eager":
             answers = [body(*map(to_tensor, call.arrays)) for body, call in zip(bodies, calls, strict=True)]

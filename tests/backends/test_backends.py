@@ -14,6 +14,7 @@ from gradtwin.backends.network import Layer, Network
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.operation_check import compare_answers, run_judged
 from gradtwin.comparisons.problems import build_problem, shapes_from
+from gradtwin.errors import ArgumentTypeError
 
 ROOT = Path(__file__).parents[2]
 NETWORK = Network((Layer("dense", {"w": (4, 3), "b": (3,)}), Layer("matmul", {"v": (3, 2)})), "half-mse", "sgd")
@@ -47,6 +48,19 @@ def test_many_calls_are_answered_as_each_alone(mode):
         assert [np.shape(x) for x in one] == [np.shape(x) for x in answer]
     assert together.trace_count == (mode != "eager")
     assert together.answer([]) == []
+    narrow = Call(OPERATIONS["tanh"], (np.ones(2, np.float32),), np.ones(2, np.float32))
+    with pytest.raises(ArgumentTypeError, match="float32, float64"):
+        together.answer([calls[0], narrow])
+
+
+def test_numpy_answers_many_calls_and_changes_no_input(numpy_backend):
+    calls = make_calls()
+    before = [[x.copy() for x in call.arrays] for call in calls]
+    judged = [run_judged(call, numpy_backend) for call in calls]
+    for one, answer in zip(judged, numpy_backend.answer(calls), strict=True):
+        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(one.answer, answer, strict=True))
+    for call, kept in zip(calls, before, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(call.arrays, kept, strict=True))
 
 
 @pytest.mark.parametrize("wrong", range(4))
