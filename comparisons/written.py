@@ -103,7 +103,7 @@ class Written:
     ) -> Any:
         """Call the gradient function as its style wants it, and see what it did to its arguments."""
         assert self.gradient is not None
-        upstream = () if y_bar is None else (np.array(y_bar, copy=True) if y_bar.ndim else y_bar.dtype.type(y_bar),)
+        upstream = () if y_bar is None else (_like(self.select(result), y_bar),)
         if self.style == "backward":
             given: list[Any] = [*upstream, result[1]]
             known = ("y_bar",)
@@ -272,6 +272,11 @@ def _copy_with_strides(x: Array) -> Array:
     copied: Array = np.ndarray(x.shape, x.dtype, block, start, x.strides)
     copied[...] = x
     return copied
+
+
+def _like(result: Any, y_bar: Array) -> Any:
+    """Return a copy of y_bar as an array where forward returned one, 0-d too; a number where it returned a number."""
+    return np.array(y_bar) if isinstance(result, np.ndarray) else y_bar.dtype.type(y_bar)
 
 
 def _changed(names: Sequence[str], before: Sequence[Any], after: Sequence[Any], by: str) -> dict[str, None]:

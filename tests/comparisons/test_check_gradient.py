@@ -256,6 +256,15 @@ def test_side_effects():
     assert "mutated-input" in causes(gt.check_gradient(relu, vjp=in_place, inputs=(X,)))
     assert "mutated-input" in causes(gt.check_gradient(overwrites, vjp=lambda y_bar, x: y_bar * (x > 0), inputs=(X,)))
     random = np.random.default_rng()
+    def half_square_vjp(y_bar, x):
+        y_bar *= x.size
+        return y_bar * x / x.size
+
+    as_array = gt.check_gradient(lambda x: np.asarray(0.5 * np.sum(x**2)), vjp=half_square_vjp, inputs=(X,))
+    assert "mutated-input" in causes(as_array)
+    # A number can't be changed in place: `*=` gives the function a number of its own.
+    assert gt.check_gradient(lambda x: 0.5 * np.sum(x**2), vjp=half_square_vjp, inputs=(X,)).ok
+
     noisy = gt.check_gradient(relu, vjp=lambda y_bar, x: y_bar * (random.random(x.shape) > 0.5), inputs=(X,))
     assert "nondeterministic" in causes(noisy)
     before = X.copy()
