@@ -23,6 +23,7 @@ from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.comparisons.report.data import Cause, Check
 from gradtwin.comparisons.rounding import UNITS_MOVED, allowed_difference
 from gradtwin.comparisons.running_error import Bound
+from gradtwin.comparisons.sampling import Along
 from gradtwin.comparisons.written import ContractError, Written
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
@@ -87,10 +88,10 @@ class GradientJudge:
         if base.evaluation.y.shape != base.answer.y.shape:
             return None
         if not self._is_comparable(base, inputs):
-            return self._point(base, inputs, self._allowed_alone(base, inputs))
+            return _known(self._point(base, inputs, self._allowed_alone(base, inputs)), base.answer)
         if self._compared_value(Subject("", "", ""), base, draws).verdict == "mismatch":
             return None
-        return self._point(base, inputs, self._measured(base, draws.looks, inputs), draws.looks)
+        return _known(self._point(base, inputs, self._measured(base, draws.looks, inputs), draws.looks), base.answer)
 
     def _judge_values(
         self,
@@ -122,7 +123,7 @@ class GradientJudge:
                 base = self._looker.trace_instead(base, inputs, found.notes)
                 self._judge_gradients(subject, base, self._draws(inputs, base, seed, found), inputs, seed, found)
         elif explain:
-            found.point = self._point(base, inputs, self._allowed_alone(base, inputs))
+            found.point = _known(self._point(base, inputs, self._allowed_alone(base, inputs)), base.answer)
         found.checks.append(self._side_effects(subject, base, inputs, found))
         found.oracle = self._looker.oracle.name
         if found.point is not None and explain and any(c.verdict == "mismatch" for c in found.checks):
@@ -158,7 +159,15 @@ class GradientJudge:
             found.checks.append(replace(check, causes=settled.causes) if is_blamed else check)
             if not left.size:
                 found.notes[f"the gradient of {base.name(k)} is empty"] = None
-        found.point = replace(point, right=tuple(rights))
+            if base.answer.samples is not None:
+                found.checks.append(self._along(subject, base.name(k), base.answer.samples[k].along))
+        found.point = _known(replace(point, right=tuple(rights)), base.answer)
+
+    def _along(self, subject: Subject, name: str, along: Along) -> Check:
+        """Compare the sums along directions, which every entry of a gradient enters."""
+        bound = Bound(along.value, along.error / 2, np.fmax(np.abs(along.given), np.abs(along.value)) / 2)
+        what = f"gradient of {name} along {along.value.size} directions"
+        return compare_arrays(subject, what, "gradient", along.given, along.value, bound)
 
     def _point(self, base: Look, inputs: Sequence[Any], allowed: list[Array], others: Sequence[Look] = ()) -> Point:
         left = tuple(np.asarray(g) for g in base.left)
@@ -370,10 +379,19 @@ class GradientJudge:
                 np.zeros(np.shape(at[i])) if g is None else g for i, g in zip(point.wrt, gradients, strict=True)
             )
 
-        causes = diagnose(point, another, oracle_vjp=oracle_vjp, rerun=rerun)
+        probe = None if oracle.name == "finite-differences" else oracle_vjp  # each of its answers is many evaluations
+        causes = diagnose(point, another, oracle_vjp=probe, rerun=rerun)
         for target in (*values[:1], *shapes[:1]):
             position = found.checks.index(target)
             found.checks[position] = replace(target, causes=(*causes, *target.causes))
+
+
+def _known(point: Point, answer: Answer) -> Point:
+    """Return the point with NaN where the oracle did not look: a cause can't be told by what stands there."""
+    if answer.samples is None:
+        return point
+    parts = zip(point.right, answer.samples, strict=True)
+    return replace(point, right=tuple(np.where(s.known, g, np.nan) for g, s in parts), is_sample=True)
 
 
 def _accused(found: Judgement) -> bool:

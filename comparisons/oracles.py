@@ -5,16 +5,20 @@ It is the user's own forward under GradientTape, a TensorFlow reference, or, for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.votes import differences_gradient
+from gradtwin.comparisons.sampling import Sampled, sample_gradient
+from gradtwin.comparisons.votes import Differences, differences_gradient
 from gradtwin.comparisons.written import Written
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+#: Gradients of up to so many entries, all together, are taken by differences entry by entry.
+EVERY_ENTRY = 256
 
 OracleName = Literal["traced", "reference", "finite-differences"]
 
@@ -23,7 +27,8 @@ OracleName = Literal["traced", "reference", "finite-differences"]
 class Answer:
     """An oracle's value and gradients at one point; `error`, where it knows its own error, elementwise.
 
-    `pull_back` gives the gradients for another upstream, at the same point.
+    `pull_back` gives the gradients for another upstream, at the same point. Where a gradient has too many entries to
+    look at each, `samples` says which ones are known; the others are the user's own.
     """
 
     y: Array
@@ -31,6 +36,7 @@ class Answer:
     pull_back: Callable[[Array], tuple[Array | None, ...]]
     error: tuple[Array, ...] | None = None
     notes: tuple[str, ...] = ()
+    samples: tuple[Sampled, ...] | None = None
 
 
 class Oracle(Protocol):
@@ -130,14 +136,50 @@ class DifferencesOracle:
         self._written = written
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
-        """Return the value and the gradients, entry by entry."""
+        """Return the value and the gradients: entry by entry, or samples where there are many entries."""
 
         def pull_back(upstream: Array) -> tuple[Array, ...]:
-            return tuple(part.value for part in self._differences(inputs, wrt, upstream))
+            return tuple(part.value for part in self._take(inputs, wrt, upstream))
 
-        parts = self._differences(inputs, wrt, y_bar)
+        parts = self._take(inputs, wrt, y_bar)
         value = self._written.value(inputs)
-        return Answer(value, tuple(p.value for p in parts), pull_back, tuple(p.error for p in parts))
+        samples = tuple(part for part in parts if isinstance(part, Sampled))
+        return Answer(
+            value,
+            tuple(part.value for part in parts),
+            pull_back,
+            tuple(part.error for part in parts),
+            tuple(self._describe(inputs, wrt, parts)),
+            samples or None,
+        )
 
-    def _differences(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Any:
-        return differences_gradient(lambda *xs: self._written.select(self._written.forward(*xs)), inputs, wrt, y_bar)
+    def _take(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Sequence[Differences | Sampled]:
+        if self._written.style == "jacobian" or sum(np.size(inputs[i]) for i in wrt) <= EVERY_ENTRY:
+            return differences_gradient(self._forward, inputs, wrt, y_bar)
+        evaluation, _ = self._written.run(inputs, lambda _: y_bar)
+        came = [g for g in evaluation.gradients if g is not None]
+        given = [
+            came[k].reshape(np.shape(inputs[i]))
+            if k < len(came) and came[k].size == np.size(inputs[i])
+            else np.zeros(np.shape(inputs[i]))
+            for k, i in enumerate(wrt)
+        ]
+        return [sample_gradient(self._forward, inputs, i, y_bar, g, seed=0) for i, g in zip(wrt, given, strict=True)]
+
+    def _forward(self, *inputs: Any) -> Any:
+        return self._written.select(self._written.forward(*inputs))
+
+    def _describe(
+        self, inputs: Sequence[Any], wrt: tuple[int, ...], parts: Sequence[Differences | Sampled]
+    ) -> Iterator[str]:
+        """Yield how sharp the differences are, and what they were taken at."""
+        for i, part in zip(wrt, parts, strict=True):
+            if not part.value.size:
+                continue
+            name = f"input {i} ({self._written.names(len(inputs))[i]})"
+            known = part.known if isinstance(part, Sampled) else np.ones(part.value.shape, bool)
+            largest, error = (float(np.max(np.abs(a[known]))) for a in (part.value, part.error))
+            sharpness = f"good to {error / largest:.1g} of the largest" if largest > 0 else f"good to {error:.1g}"
+            where = f"{int(known.sum())} of {known.size} entries"
+            where += f" and along {part.along.value.size} directions" if isinstance(part, Sampled) else ""
+            yield f"differences of {name} were taken at {where}; they are {sharpness}"

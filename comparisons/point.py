@@ -19,7 +19,8 @@ class Point:
     `inputs` are all of forward's arguments; `wrt` the positions of the differentiated ones. `left` are the user's
     gradients and `right` the oracle's, in the order of `wrt`; an element may differ by `allowed`, and `scale` is
     the size of the terms that formed it. A user's gradient of another shape stands in `left` as it came. `y_bar` is
-    None where the style has none; then the oracle's upstream was all ones.
+    None where the style has none; then the oracle's upstream was all ones. Where `is_sample`, `right` is NaN in all
+    entries but those that the oracle looked at.
     """
 
     style: Style
@@ -32,6 +33,7 @@ class Point:
     right: tuple[Array, ...]
     allowed: tuple[Array, ...]
     scale: tuple[Array, ...]
+    is_sample: bool = False
 
 
 #: Judges the same functions again: (seed) → another point with inputs of the same shapes, and another y_bar; None where

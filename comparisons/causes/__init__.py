@@ -64,7 +64,8 @@ def diagnose(
 
     `another` gives the points at which a repair must hold too. `intermediates` are values inside the forward at
     `point`, by name. `oracle_vjp(inputs, y_bar)` and `rerun(inputs, y_bar)` are the oracle's and the user's gradients
-    anywhere, in the order of `wrt`; causes that need them are not looked for without.
+    anywhere, in the order of `wrt`; causes that need them are not looked for without. Where the gradients are
+    known in a sample of their entries only, every cause is a guess.
     """
     tools = Tools(oracle_vjp, rerun)
 
@@ -87,7 +88,9 @@ def diagnose(
             continue
         wrong += 1
         for finding, confirmed in _explain(view):
-            found.setdefault((finding, confirmed), []).append(f"input {position} ({view.name(position)})")
+            found.setdefault((finding, confirmed and not point.is_sample), []).append(
+                f"input {position} ({view.name(position)})"
+            )
     shared = len(point.wrt) > 1 and wrong == len(point.wrt)
     causes = [
         Cause(finding.cause, confirmed, finding.detail, _sentence(finding, confirmed, of, shared and len(of) == wrong))

@@ -22,13 +22,14 @@ def render_check(report: Report) -> Iterator[RenderableType]:
     ]
     shown = [check for check in compared if check.verdict != "match"] or compared
     if shown:
-        yield _table(shown)
+        yield _table(shown, "differences" if report.extra["oracle"] == "finite-differences" else "autodiff")
     causes = [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
     failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
     if failed and _is_explained(failed):
         causes = causes[1:]  # it is in the sentence
     for cause in causes[:MOST_LINES]:
-        yield Text(f"{'cause' if cause.confirmed else 'perhaps'} {cause.cause}: {cause.text}")
+        is_guess = not cause.confirmed and cause.cause != "unknown"
+        yield Text(f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}")
     for check in report.checks:
         if check.verdict == "inconclusive":
             reason = " ".join(cause.text for cause in check.causes) or (
@@ -51,7 +52,7 @@ def sentence_of(report: Report) -> str:
     if failed:
         first = failed[0]
         reason = f": {first.causes[0].text} (cause: {first.causes[0].cause})" if _is_explained(first) else "."
-        more = f" {len(failed) - 1} more checks fail." if len(failed) > 1 else ""
+        more = {1: "", 2: " 1 more check fails."}.get(len(failed), f" {len(failed) - 1} more checks fail.")
         subject = f"the {first.name}" if first.stage == "gradient" else f"the check of {first.name}"
         if first.stage in ("contract", "side-effect"):
             return f"{name}: the check of {first.name} fails{reason}{more}"
@@ -69,9 +70,9 @@ def _is_explained(check: Check) -> bool:
     return bool(check.causes) and check.causes[0].confirmed
 
 
-def _table(checks: list[Check]) -> RenderableType:
-    numbers = ("yours", "autodiff", "error", "allowed", "wrong")
-    table = make_table("input", "index", "yours", "autodiff", "error", "allowed", "wrong", right=numbers)
+def _table(checks: list[Check], oracle: str) -> RenderableType:
+    numbers = ("yours", oracle, "error", "allowed", "wrong")
+    table = make_table("input", "index", *numbers, right=numbers)
     for check in checks[:MOST_LINES]:
         worst = check.worst
         assert worst is not None

@@ -256,6 +256,7 @@ def test_side_effects():
     assert "mutated-input" in causes(gt.check_gradient(relu, vjp=in_place, inputs=(X,)))
     assert "mutated-input" in causes(gt.check_gradient(overwrites, vjp=lambda y_bar, x: y_bar * (x > 0), inputs=(X,)))
     random = np.random.default_rng()
+
     def half_square_vjp(y_bar, x):
         y_bar *= x.size
         return y_bar * x / x.size
@@ -382,6 +383,39 @@ def test_code_that_cant_be_traced_is_judged_by_differences():
     assert any("test_check_gradient.py:" in note for note in report.extra["notes"])
     wrong = gt.check_gradient(escapes, vjp=lambda y_bar, x: 3 * x * y_bar, inputs=(B,))
     assert wrong.verdict == "mismatch"
+
+
+def test_a_large_gradient_is_judged_by_samples_where_it_cant_be_traced():
+    calls = []
+
+    def squares(x):
+        calls.append(x)
+        return np.asarray([float.fromhex(float.hex(float(v))) for v in x.ravel()]).reshape(x.shape) ** 2
+
+    def wrong_in(where, factor):
+        def vjp(y_bar, x):
+            x_bar = 2 * x * y_bar
+            x_bar[where] *= factor
+            return x_bar
+
+        return vjp
+
+    rng = np.random.default_rng(0)
+    counts = []
+    for shape in ((20, 15), (60, 30)):
+        calls.clear()
+        x = rng.standard_normal(shape)
+        assert (report := gt.check_gradient(squares, vjp=lambda y_bar, x: 2 * x * y_bar, inputs=(x,))).ok, str(report)
+        assert any("directions" in note and "good to" in note for note in report.extra["notes"])
+        counts.append(len(calls))
+        one = gt.check_gradient(squares, vjp=wrong_in((4, 7), 1.001), inputs=(x,))
+        worst = next(check.worst for check in one.checks if check.verdict == "mismatch")
+        assert worst.index == (4, 7)
+        every = gt.check_gradient(squares, vjp=wrong_in(slice(None), 2), inputs=(x,))
+        assert causes(every)[0] == "factor"
+        for report in (one, every):  # which of the other entries are wrong was not seen
+            assert not any(cause.confirmed for check in report.checks for cause in check.causes)
+    assert counts[0] == counts[1]
 
 
 def logistic(x):
