@@ -26,16 +26,22 @@ from gradtwin.benchmarks.cases import (
 from gradtwin.benchmarks.claims.measure import Run, measure_claims
 from gradtwin.benchmarks.conditions import free_memory, read_load, usable_cpus
 from gradtwin.benchmarks.figures import TARGETS, judge
-from gradtwin.benchmarks.kept import PASSING, Kept
 from gradtwin.benchmarks.peers import comparison
-from gradtwin.benchmarks.processes import WorkerProcess
 from gradtwin.benchmarks.results import BenchReport, Figure, Timing
 from gradtwin.benchmarks.statistics import bootstrap_ratio
 from gradtwin.comparisons.comparator import merge_checks
 from gradtwin.comparisons.report.data import Check, worst_verdict
 from gradtwin.errors import ArgumentValueError, unknown_name
+from gradtwin.kept import Kept
+from gradtwin.processes import WorkerProcess
 
 DTYPES = ("float64", "float32")
+
+#: The module that a timed process runs.
+WORKER = "gradtwin.benchmarks.worker"
+
+#: Conditions that change from hour to hour, and make no other run of one.
+PASSING = ("load", "load_after")
 
 #: Called with what is done, of how many, and what comes now.
 Progress = Callable[[int, int, str], None]
@@ -115,7 +121,7 @@ def bench(
     _check_memory(planned)
     progress = progress or (lambda *_: None)
 
-    with WorkerProcess("tensorflow", counts[0]) as process:
+    with WorkerProcess("tensorflow", counts[0], WORKER) as process:
         environment = process.conditions
         lasting = {name: value for name, value in environment.items() if name not in PASSING}
         asked = {"cases": names, "threads": counts, "protocol": asdict(protocol), "dtype": dtype, "seed": seed}
@@ -313,7 +319,7 @@ class _Workers(ExitStack):
     def ask(self, backend: str, job: str, **arguments: Any) -> Any:
         """Return the answer of the backend's process."""
         if backend not in self._started:
-            self._started[backend] = self.enter_context(WorkerProcess(backend, self._threads))
+            self._started[backend] = self.enter_context(WorkerProcess(backend, self._threads, WORKER))
         return self._started[backend].ask(job, **arguments)
 
 

@@ -1,20 +1,17 @@
 """The timed process, `python -m gradtwin.benchmarks.worker BACKEND`: a JSON job a line in, an answer out.
 
-A job is `[name, arguments]`, the name of one in `JOBS`, `start` first. The answer is `{"result": …}`, or
-`{"error": [class, message]}` for an error of gradtwin's own.
+A job is the name of one in `JOBS`, `start` first, and its arguments, as `gradtwin.processes` has it.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradtwin.benchmarks.cases import Work
 from gradtwin.benchmarks.timing import Task, measure
-from gradtwin.errors import GradTwinError
+from gradtwin.processes import answer_jobs
 
 
 def start(backend: str, threads: int) -> dict[str, Any]:
@@ -51,19 +48,6 @@ def time_work(
 
 
 JOBS: dict[str, Callable[..., Any]] = {job.__name__: job for job in (start, check_work, count_flops, time_work)}
-
-
-def answer_jobs(backend: str, known: Mapping[str, Callable[..., Any]]) -> None:
-    """Answer the jobs on the input stream; what libraries print goes to the error stream."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        name, arguments = json.loads(line)
-        try:
-            answer = {"result": known[name](backend, **arguments)}
-        except GradTwinError as error:
-            answer = {"error": [type(error).__name__, str(error)]}
-        print(json.dumps(answer), file=answers, flush=True)
 
 
 def _read_work(fields: dict[str, Any]) -> Work:

@@ -17,8 +17,8 @@ from gradtwin.backends.interface import Array
 from gradtwin.benchmarks.cases import PLAIN_MATMUL, Work
 from gradtwin.benchmarks.peers.question import Question, dense_mean_square
 from gradtwin.benchmarks.timing import Task, measure
-from gradtwin.benchmarks.worker import answer_jobs
 from gradtwin.comparisons.scenarios.regression import REGRESSION
+from gradtwin.processes import answer_jobs
 
 Answer = dict[str, list[float]]
 

@@ -14,8 +14,8 @@ from gradtwin.benchmarks.peers.planted import faults_of, faulty_question, right_
 from gradtwin.benchmarks.peers.question import Prepared, Question, count_calls, dense_mean_square
 from gradtwin.benchmarks.peers.tools import TOOLS
 from gradtwin.benchmarks.timing import Task, measure
-from gradtwin.benchmarks.worker import answer_jobs
 from gradtwin.comparisons.report.data import Verdict
+from gradtwin.processes import answer_jobs
 
 #: Calls of forward that one call's cost is measured by.
 EVALUATIONS = 9

@@ -226,7 +226,7 @@ def _bench(options: argparse.Namespace) -> int:
                 sizes=_numbers("sizes", options.sizes),
                 dtype=options.dtype,
                 seed=options.seed,
-                keep=default_folder(),
+                keep=default_folder("bench"),
                 fresh=options.fresh,
                 progress=progress,
             )

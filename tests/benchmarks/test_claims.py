@@ -6,9 +6,9 @@ import pytest
 from gradtwin.benchmarks.claims import measure, worker
 from gradtwin.benchmarks.claims.claim import Claim, Found, find
 from gradtwin.benchmarks.claims.measure import CLAIMS, Run, measure_claims, modules_of_help, own_job
-from gradtwin.benchmarks.kept import Kept
 from gradtwin.benchmarks.statistics import Ratio
 from gradtwin.errors import BackendMissingError
+from gradtwin.kept import Kept
 
 TINY = Run(1, 2, 1e-4, 1, 0, Kept(None, {}))
 TIMED = {"threads": 1, "values": 2, "seconds": 1e-4, "seed": 0}

@@ -11,11 +11,11 @@ from gradtwin.benchmarks.cases import BY_HAND, FIGURES, works_of
 from gradtwin.benchmarks.claims import measure
 from gradtwin.benchmarks.claims.claim import Claim, find
 from gradtwin.benchmarks.conditions import usable_cpus
-from gradtwin.benchmarks.kept import Kept
-from gradtwin.benchmarks.processes import WorkerProcess
 from gradtwin.benchmarks.runner import Gate, Job, Protocol, bench, plan_jobs
 from gradtwin.benchmarks.table import count_threads
 from gradtwin.comparisons.report.data import Check
+from gradtwin.kept import Kept
+from gradtwin.processes import WorkerProcess
 
 TINY = Protocol(rounds=2, values=2, seconds=1e-4, sizes=(2, 3))
 ROW_KEYS = {"operation", "shape", "dtype", "backend", "mode", "threads"}
@@ -203,7 +203,7 @@ def test_impossible_arguments_are_refused(arguments, message):
 
 def test_a_worker_has_its_threads_and_times_a_job():
     [work] = works_of("matmul", (2, 2, 2), "float32", 0)[:1]
-    with WorkerProcess("numpy", 1) as worker:
+    with WorkerProcess("numpy", 1, runner.WORKER) as worker:
         assert "1 threads" in worker.conditions["blas"]
         [answer] = worker.ask("time_work", work=vars(work), variants=["eager"], values=3, seconds=1e-4)
     assert answer["first_call"] > 0
@@ -212,7 +212,7 @@ def test_a_worker_has_its_threads_and_times_a_job():
 
 def test_a_worker_that_dies_is_reported():
     with (
-        WorkerProcess("numpy", 1) as worker,
+        WorkerProcess("numpy", 1, runner.WORKER) as worker,
         pytest.raises(gt.GradTwinError, match=r"died at 'time_work':\n(.*\n)*KeyError: 'extents'"),
     ):
         worker.ask("time_work", work={}, variants=["eager"], values=1, seconds=1e-4)
@@ -222,4 +222,4 @@ def test_a_missing_tensorflow_is_named(tmp_path, monkeypatch):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('planted')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
     with pytest.raises(gt.BackendMissingError, match="planted"):
-        WorkerProcess("tensorflow", 1)
+        WorkerProcess("tensorflow", 1, runner.WORKER)

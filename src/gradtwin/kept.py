@@ -1,4 +1,4 @@
-"""What a run has measured so far, kept on disk, so that one that was interrupted goes on where it was."""
+"""What a long run has found so far, kept on disk, so that one that was interrupted goes on where it was."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ import gradtwin.backends
 import gradtwin.benchmarks
 import gradtwin.comparisons
 from gradtwin.errors import OutputFileError
-
-#: Conditions that change from hour to hour, and make no other run of one.
-PASSING = ("load", "load_after")
 
 
 class Kept:
@@ -37,22 +34,35 @@ class Kept:
             self._read(self._path)
         except OSError as error:
             raise OutputFileError(
-                f"{self._path}: results can't be kept there ({error}). Set XDG_CACHE_HOME to a folder that can be "
-                f"written to."
+                f"{self._path}: results can't be kept there ({error}). Choose another folder; the default one is in "
+                f"XDG_CACHE_HOME."
             ) from error
 
     def answer(self, question: dict[str, Any], ask: Callable[[], Any]) -> Any:
         """Return the kept answer to a question, or ask and keep it."""
-        key = _digest(question)
-        if key in self._answers:
+        if self.knows(question):
             self.reused += 1
-            return self._answers[key]
+            return self._answers[_digest(question)]
         found = ask()
+        self.keep(question, found)
+        return found
+
+    def knows(self, question: dict[str, Any]) -> bool:
+        """Return whether the answer to a question is kept."""
+        return _digest(question) in self._answers
+
+    def keep(self, question: dict[str, Any], found: Any) -> None:
+        """Keep the answer to a question."""
+        key = _digest(question)
         self._answers[key] = found
         if self._path:
             with self._path.open("a") as file:
                 print(json.dumps([key, found]), file=file, flush=True)
-        return found
+
+    @property
+    def answers(self) -> list[Any]:
+        """All that are kept, in the order in which they came."""
+        return list(self._answers.values())
 
     def forget(self) -> None:
         """Delete the file: the run is complete."""
@@ -62,7 +72,11 @@ class Kept:
     def _read(self, path: Path) -> None:
         if not path.exists():
             return
-        for line in path.read_text(errors="replace").splitlines():
+        text = path.read_text(errors="replace")
+        if text and not text.endswith("\n"):  # what comes next must not be added to a line that was cut off
+            with path.open("a") as file:
+                print(file=file)
+        for line in text.splitlines():
             try:
                 key, found = json.loads(line)
             except ValueError:
@@ -70,9 +84,9 @@ class Kept:
             self._answers[key] = found
 
 
-def default_folder() -> Path:
-    """Return the user's cache folder for results."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradtwin" / "bench"
+def default_folder(command: str) -> Path:
+    """Return the user's cache folder for a command's results."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradtwin" / command
 
 
 def _digest(value: Any) -> str:

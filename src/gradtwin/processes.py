@@ -1,4 +1,8 @@
-"""Fresh processes for timing: one for each backend and number of threads."""
+"""Fresh processes to time, draw and judge in, each with its threads set: both ends of the talk with one.
+
+A job is a line of JSON, `[name, arguments]`. The answer is `{"result": …}`, or `{"error": [class, message]}` for an
+error of gradtwin's own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradtwin.errors
@@ -16,18 +21,22 @@ from gradtwin.errors import GradTwinError
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+class WorkerDiedError(GradTwinError):
+    """A worker process ended before it answered; the message has what it wrote last."""
+
+
 class WorkerProcess:
-    """A worker of one backend, or by another `module` of a tool, started with its threads set.
+    """A process that runs a `module` for one backend, tool or task, started with its threads set.
 
     A context manager that ends it. `conditions` is what it found of its machine and settings.
     """
 
-    def __init__(self, backend: str, threads: int, module: str = "gradtwin.benchmarks.worker") -> None:
-        self.backend = backend
+    def __init__(self, name: str, threads: int, module: str) -> None:
+        self.name = name
         self._errors = tempfile.TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115  (closed with the process)
         self._process = subprocess.Popen(
             # -P: a user's folder must not come before the libraries
-            [sys.executable, "-P", "-m", module, backend],
+            [sys.executable, "-P", "-m", module, name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -41,7 +50,7 @@ class WorkerProcess:
             raise
 
     def ask(self, job: str, **arguments: Any) -> Any:
-        """Return the worker's result; raise its error if it is gradtwin's own, GradTwinError if it died."""
+        """Return the worker's result; raise its error if it is gradtwin's own, WorkerDiedError if it died."""
         assert self._process.stdin
         assert self._process.stdout
         try:
@@ -49,17 +58,21 @@ class WorkerProcess:
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        if not line:
-            raise GradTwinError(f"bench: the {self.backend} process died at {job!r}:\n{self._read_errors()}")
+        if not line.endswith("\n"):
+            raise WorkerDiedError(f"the {self.name} process died at {job!r}:\n{self._read_errors()}")
         answer = json.loads(line)
         if "error" in answer:
             name, message = answer["error"]
             raise getattr(gradtwin.errors, name)(message)
         return answer["result"]
 
-    def close(self) -> None:
-        """End the process."""
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its answer gets WorkerDiedError."""
         self._process.kill()
+
+    def close(self) -> None:
+        """End the process and let go of what it held."""
+        self.kill()
         self._process.communicate()
         self._errors.close()
 
@@ -73,3 +86,16 @@ class WorkerProcess:
         self._process.wait()
         self._errors.seek(0)
         return self._errors.read()[-2000:]
+
+
+def answer_jobs(argument: str, known: Mapping[str, Callable[..., Any]]) -> None:
+    """Answer the jobs on the input stream, given the argument; what libraries print goes to the error stream."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        try:
+            answer = {"result": known[name](argument, **arguments)}
+        except GradTwinError as error:
+            answer = {"error": [type(error).__name__, str(error)]}
+        print(json.dumps(answer), file=answers, flush=True)
