@@ -237,10 +237,13 @@ def shapes_of(draw: st.DrawFn, operation: Operation, largest: int) -> list[Shape
 
 
 @st.composite
-def problems(draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], largest: int = 64) -> Problem:
+def problems(
+    draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], largest: int = 64, layout: str | None = None
+) -> Problem:
     """Draw a problem: element by element, or large by seed; shrinks towards small shapes, zeros and C order.
 
-    The operation's options are drawn too; they shrink towards the defaults.
+    The operation's options are drawn too; they shrink towards the defaults. Every array is in the memory layout
+    `layout`, where one is given, else each in one drawn for it.
     """
     operation = draw(st.sampled_from(operation.variants()))
     if draw(st.booleans()):
@@ -252,7 +255,8 @@ def problems(draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], larges
         problem = build_problem(operation, dtype, shapes, draw(st.sampled_from(list(VALUES))), seed)
     else:
         problem = draw(_by_element(operation, dtype, _elements(dtype), "element by element"))
-    return with_layouts(problem, [draw(st.sampled_from(list(LAYOUTS))) for _ in range(len(problem.inputs) + 1)])
+    count = len(problem.inputs) + 1
+    return with_layouts(problem, [layout or draw(st.sampled_from(list(LAYOUTS))) for _ in range(count)])
 
 
 @st.composite

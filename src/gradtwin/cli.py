@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gradtwin import check_command
+from gradtwin import check_command, soak_command
 from gradtwin.errors import ArgumentValueError, BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     _outputs(bench)
 
+    soak_command.add_parser(commands, _command, _outputs)
+
     listing = _command(commands, "list", _list, "operations, scenarios, backends and published faults")
     listing.add_argument(
         "what", nargs="?", choices=["operations", "scenarios", "backends", "faults"], help="(default: all)"
@@ -205,9 +207,9 @@ def _selftest(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from gradtwin.benchmarks.changes import compare_results
     from gradtwin.benchmarks.chart import plot_report
-    from gradtwin.benchmarks.kept import default_folder
     from gradtwin.benchmarks.runner import bench
     from gradtwin.files import write_whole
+    from gradtwin.kept import default_folder
 
     _check_outputs(options, options.plot)
     if options.compare:

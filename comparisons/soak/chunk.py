@@ -1,0 +1,173 @@
+"""One chunk of a soak: problems drawn with Hypothesis and judged, and what fails kept on disk at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.errors import Flaky
+
+from gradtwin.backends.interface import Backend, Call, Operation
+from gradtwin.backends.operations import find_operation
+from gradtwin.backends.precision import find_dtype
+from gradtwin.backends.signature import Shape
+from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.operation_check import compare_answers, run_judged
+from gradtwin.comparisons.problems import VALUES, Problem, build_problem, problems, shapes_from, with_layouts
+from gradtwin.comparisons.report.data import Check
+from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.saved import remove_case, save_case
+from gradtwin.comparisons.soak.plan import EXAMPLES, Chunk
+
+#: Extents of the dimensions that the modes that compile are tried on.
+SIZES = ((5, 7, 3), (16, 65, 5), (1, 1, 1))
+
+#: Problems that the modes that compile answer at once.
+BATCH = 10
+
+
+class _FoundError(Exception):
+    """Tells Hypothesis that a problem fails."""
+
+
+def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful: bool = False) -> dict[str, Any]:
+    """Draw the chunk's problems and judge `left` by `right`; return what came of it, as JSON has it.
+
+    The first problem that fails is saved among the folder's `findings` at once, then its smallest form in its place;
+    the folder's Hypothesis database remembers it. If `careful`, each problem is saved before it is judged, for one
+    that ends the process.
+    """
+    drawing = _Drawing(chunk, folder / "findings", left, right, careful)
+    database = DirectoryBasedExampleDatabase(folder / "hypothesis" / Path(*vars(chunk.cell).values()))
+    started = time.process_time()
+
+    @hypothesis_seed(f"{chunk.seed} {chunk.number}")
+    @settings(
+        max_examples=EXAMPLES if chunk.mode == "eager" else EXAMPLES // BATCH,
+        database=database,
+        deadline=None,
+        phases=[Phase.reuse, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(_strategy(chunk))
+    def run(drawn: list[Problem]) -> None:
+        if drawing.fails(drawn):
+            raise _FoundError
+
+    with suppress(_FoundError, Flaky):
+        run()
+    return {**drawing.finish(), "cpu_s": time.process_time() - started}
+
+
+class _Drawing:
+    """What has been drawn and found so far."""
+
+    def __init__(self, chunk: Chunk, folder: Path, left: Backend, right: Backend, careful: bool) -> None:
+        self._chunk, self._folder, self._left, self._right, self._careful = chunk, folder, left, right, careful
+        self._examples = 0
+        self._checks: dict[str, list[Check]] = {}
+        self._smallest: tuple[Problem, list[Check], str] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def fails(self, drawn: Sequence[Problem]) -> bool:
+        """Judge problems, and return whether one fails."""
+        if self._careful and len(drawn) > 1:
+            return any(self.fails([problem]) for problem in drawn)
+        if self._careful:
+            self._save("judging", drawn[0], [], "crash", "the process ended while this was judged")
+        failing = self._judge(drawn)
+        if failing is None:
+            return False
+        if self._smallest is None:
+            self._save("drawn", *failing[:2], *_verdict(failing[2]))
+        self._smallest = failing  # Hypothesis runs the smallest last
+        return True
+
+    def _judge(self, drawn: Sequence[Problem]) -> tuple[Problem, list[Check], str] | None:
+        try:
+            judged = [run_judged(Call(p.operation, p.inputs, p.y_bar), self._left) for p in drawn]
+            found = compare_answers(judged, self._right)
+        except Exception as error:  # gradtwin's own fault or TensorFlow's, and a finding too
+            return drawn[0], [], f"{type(error).__name__}: {error}"
+        if self._smallest is None:
+            self._examples += len(drawn)
+            for check in (check for checks in found for check in checks):
+                self._checks.setdefault(check.name, []).append(check)
+        for problem, checks in zip(drawn, found, strict=True):
+            if any(check.verdict == "mismatch" for check in checks):
+                return problem, checks, ""
+        return None
+
+    def finish(self) -> dict[str, Any]:
+        """Save the smallest failing problem in the place of the first, and return what came of the chunk."""
+        finding = None
+        if self._smallest is not None:
+            finding = self._save("", *self._smallest[:2], *_verdict(self._smallest[2]))
+            remove_case(self._folder, f"{self._chunk.name}-drawn")
+        remove_case(self._folder, f"{self._chunk.name}-judging")
+        merged = [merge_checks(checks) for checks in self._checks.values()]
+        return {
+            "chunk": vars(self._chunk),
+            "examples": self._examples,
+            "checks": [{**check.to_dict(), "undecided_examples": check.undecided_examples} for check in merged],
+            "finding": finding,
+            "crash": self._smallest[2] if self._smallest else "",
+        }
+
+    def _save(self, stage: str, problem: Problem, checks: Sequence[Check], verdict: str, text: str) -> str:
+        """Save a problem, and return the name it has."""
+        name = "-".join(filter(None, (self._chunk.name, stage)))
+        arrays = dict(zip((*problem.operation.inputs, "y_bar"), (*problem.inputs, problem.y_bar), strict=False))
+        fields = {
+            "kind": "operation",
+            "verdict": verdict,
+            "text": text,
+            "operation": problem.operation.name,
+            "options": problem.operation.keywords,
+            "dtype": self._chunk.dtype,
+            "mode": self._chunk.mode,
+            "made_of": problem.made_of,
+            "chunk": asdict(self._chunk),
+            "seed": self._chunk.seed,
+            "checks": [check.to_dict() for check in checks if check.verdict == "mismatch"],
+            "environment": describe_environment(),
+        }
+        save_case(self._folder, name, fields, {key: array for key, array in arrays.items() if array is not None})
+        return name
+
+
+def _verdict(error: str) -> tuple[str, str]:
+    return ("crash", error) if error else ("mismatch", "")
+
+
+def _strategy(chunk: Chunk) -> st.SearchStrategy[list[Problem]]:
+    operation, dtype = find_operation(chunk.operation), find_dtype(chunk.dtype)
+    if chunk.mode == "eager":
+        return problems(operation, dtype, layout=chunk.layout).map(lambda problem: [problem])
+    rng = chunk.random_for(whole_group=True)
+    variants = operation.variants()
+    variant = variants[rng.integers(len(variants))]
+    sizes = SIZES[rng.integers(len(SIZES))]
+    return _batches(variant, dtype, shapes_from(operation, sizes), chunk.layout)
+
+
+@st.composite
+def _batches(
+    draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], shapes: list[Shape], layout: str
+) -> list[Problem]:
+    """Draw problems of one shape, which one compiled graph answers; shrinks towards ordinary numbers of seed 0."""
+    made = draw(
+        st.lists(st.tuples(st.sampled_from(list(VALUES)), st.integers(0, 2**32 - 1)), min_size=BATCH, max_size=BATCH)
+    )
+    drawn = [build_problem(operation, dtype, shapes, values, seed) for values, seed in made]
+    return [with_layouts(problem, [layout] * (len(problem.inputs) + 1)) for problem in drawn]

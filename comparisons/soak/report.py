@@ -1,0 +1,139 @@
+"""What a soak came to, as a report: rates, coverage, the largest error over allowed, memory, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from gradtwin.comparisons.report.data import Report
+from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
+from gradtwin.comparisons.soak.plan import Cell, every_cell
+from gradtwin.comparisons.soak.tally import Tally
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Findings that are named; the others are in the folder.
+MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class SoakReport(Report):
+    """The tally of all runs in a folder, and how long and fast the last of them was."""
+
+    tally: Tally = field(default_factory=Tally)
+    folder: str = ""
+    workers: int = 1
+    seconds: float = 0.0
+    fresh_examples: int = 0
+    interrupted: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report under the keys of its JSON schema."""
+        tally = self.tally
+        return {
+            **super().to_dict(),
+            "soak": {
+                "examples": tally.examples,
+                "chunks": tally.chunks,
+                "cpu_s": tally.cpu_s,
+                "run": {
+                    "seconds": self.seconds,
+                    "workers": self.workers,
+                    "examples": self.fresh_examples,
+                    "interrupted": self.interrupted,
+                },
+                "coverage": [{**vars(cell), "examples": tally.cells[cell]} for cell in every_cell()],
+                "uncovered": {reason: len(cells) for reason, cells in tally.uncovered().items()},
+                "operations": {
+                    name: {
+                        "examples": of.examples,
+                        "examples_per_cpu_second": _rate(of.examples, of.cpu_s),
+                        "eager_examples_per_cpu_second": _rate(of.eager_examples, of.eager_cpu_s),
+                        "worst_fraction": of.fraction,
+                        "worst_at": of.worst_at,
+                    }
+                    for name, of in tally.operations.items()
+                },
+                "peak_mb": tally.memory(),
+                "folder": self.folder,
+                "findings": tally.findings,
+            },
+        }
+
+    def print_to(self, console: Console) -> None:
+        """Print the parts on a rich console, and how to go on."""
+        console.print(*self.parts(), sep="\n")
+        console.print(Text(f"\nseed {self.seed}; goes on with: {self.reproduce}", style="dim"), soft_wrap=True)
+
+    def parts(self) -> list[Text | Table]:
+        """Return the lines and tables of the report."""
+        return [self._headline(), *self._rates(), self._operations(), *self._coverage(), *self._findings()]
+
+    def _headline(self) -> Text:
+        tally = self.tally
+        verdict = (self.verdict.upper(), STYLE[self.verdict])
+        how = ", interrupted" if self.interrupted else ""
+        return Text.assemble(
+            verdict, f"  soak: {tally.examples} examples in {tally.chunks} chunks, {len(tally.findings)} findings{how}"
+        )
+
+    def _rates(self) -> Iterator[Text]:
+        tally = self.tally
+        yield Text(
+            f"this run: {self.fresh_examples} examples in {self.seconds / 60:.1f} min with {self.workers} "
+            f"{'worker' if self.workers == 1 else 'workers'}, {_rate(self.fresh_examples, self.seconds):.0f} a second; "
+            f"of a core's time, {_rate(tally.examples, tally.cpu_s):.0f} a second"
+        )
+        if tally.peaks:
+            shown = " ".join(f"{peak:.0f}" for peak in tally.memory())
+            yield Text(f"largest peak memory of a worker, in MB, by equal parts of all chunks: {shown}")
+
+    def _operations(self) -> Table:
+        numbers = ("examples", "cells", "per core and s", "eager alone", "worst error / allowed")
+        table = make_table("operation", *numbers, "where", right=numbers)
+        for name, of in self.tally.operations.items():
+            cells = [cell for cell in every_cell() if cell.operation == name]
+            covered = sum(self.tally.cells[cell] > 0 for cell in cells)
+            where = f"{of.worst_at} {show_index(of.worst)}" if of.worst else ""
+            eager = f"{_rate(of.eager_examples, of.eager_cpu_s):.0f}"
+            rate = f"{_rate(of.examples, of.cpu_s):.0f}"
+            table.add_row(name, str(of.examples), f"{covered}/{len(cells)}", rate, eager, f"{of.fraction:.3g}", where)
+        return table
+
+    def _coverage(self) -> Iterator[Text]:
+        """Tell of operation × dtype × layout × mode: how many cells have examples, how many at least, and why not."""
+        cells = every_cell()
+        counts = [self.tally.cells[cell] for cell in cells]
+        covered = [n for n in counts if n]
+        fewest = f", {min(covered)} to {max(covered)} examples each" if covered else ""
+        yield Text(f"operation × dtype × layout × mode: {len(covered)} of {len(cells)} covered{fewest}")
+        for axis in ("dtype", "layout", "mode"):
+            yield Text(f"by {axis}: " + ", ".join(f"{value} {n}" for value, n in self._count_by(axis, cells).items()))
+        for reason, missing in self.tally.uncovered().items():
+            yield Text(f"not covered: {len(missing)}, {reason}", style="yellow")
+
+    def _count_by(self, axis: str, cells: tuple[Cell, ...]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for cell in cells:
+            value = getattr(cell, axis)
+            found[value] = found.get(value, 0) + self.tally.cells[cell]
+        return found
+
+    def _findings(self) -> Iterator[Text]:
+        findings = self.tally.findings
+        if findings:
+            yield Text(f"findings, in {Path(self.folder, 'findings')}:", style=STYLE["mismatch"])
+        for name in findings[:MOST_NAMED]:
+            yield Text(f"  {name}")
+        if len(findings) > MOST_NAMED:
+            yield Text(f"  and {len(findings) - MOST_NAMED} more")
+
+
+def _rate(count: int, seconds: float) -> float:
+    return round(count / seconds, 1) if seconds else 0.0

@@ -1,0 +1,43 @@
+"""`gradtwin soak`: problems drawn over the whole catalogue for as long as one likes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from gradtwin.check_command import AddCommand
+
+
+def add_parser(
+    commands: object, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add the command and its options."""
+    parser = add_command(commands, "soak", run, "draw cases over the whole catalogue for as long as you like")
+    parser.epilog = (
+        "What was done is kept in the folder: the same command goes on where an earlier one ended, was interrupted or "
+        "was killed. Exit status 130 if interrupted, else that of the verdict."
+    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long this run takes (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument("--folder", metavar="DIR", help="where findings and tally are kept (default: the user's cache)")
+    add_outputs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
+    from gradtwin import cli
+    from gradtwin.comparisons.soak import soak
+    from gradtwin.kept import default_folder
+
+    cli._check_outputs(options)
+    with cli._progress(options) as progress:
+        report = soak(
+            minutes=options.minutes,
+            workers=options.workers,
+            seed=options.seed,
+            folder=options.folder or default_folder("soak"),
+            progress=progress,
+        )
+    status = cli._finish(report, options)
+    return 130 if report.interrupted else status

@@ -1,0 +1,1 @@
+../../src/gradtwin/soak_command.py
