@@ -18,6 +18,7 @@ from hypothesis import seed as hypothesis_seed
 from gradtwin.arguments import check_seed
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Signature
+from gradtwin.comparisons.check_case import make_case
 from gradtwin.comparisons.comparator import merge_checks
 from gradtwin.comparisons.drawn_points import points, read_domains, typical_point
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
@@ -25,6 +26,7 @@ from gradtwin.comparisons.point import Style
 from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example, write_script
+from gradtwin.comparisons.saved import Case
 from gradtwin.comparisons.written import Written, is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
@@ -223,11 +225,15 @@ def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: in
         notes |= judged.notes
     last = found[-1]
     example = None if failing is None else describe_example(judge.written, failing, last.point)
-    script = write_script(judge.written, failing, seed, judge.wrt) if failing is not None else ""
+    script = write_script(judge.written, failing, seed, judge.wrt, judge.reference) if failing is not None else ""
     reproduce = script or f"gt.check_gradient({judge.operation}, {judge.written.style}=..., {how}, seed={seed})"
+    cases: tuple[Case, ...] = ()
+    if failing is not None:
+        y_bar = last.point.y_bar if last.point else None
+        cases = (make_case(judge.written, judge.reference, failing, y_bar, judge.wrt, seed, last.checks, script),)
     extra = {"oracle": last.oracle or "traced", "notes": list(notes)}
     checks = tuple(merge_checks(checks) for checks in by_name.values())
-    return Report("check", checks, seed, reproduce, describe_environment(), extra, example)
+    return Report("check", checks, seed, reproduce, describe_environment(), extra, example, cases)
 
 
 def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:

@@ -146,7 +146,8 @@ def _merge(
         first.environment,
         extra,
         None if detailed is None else detailed.example,
-        detailed,
+        cases=tuple(case for report in reports for case in report.cases),
+        detailed=detailed,
     )
 
 

@@ -56,6 +56,7 @@ class GradientJudge:
     ) -> None:
         self.written = written
         self.wrt = wrt
+        self.reference = reference
         self.operation = operation
         self._looker = Looker(written, wrt, reference)
 

@@ -16,10 +16,12 @@ from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.operation_case import make_case
 from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.problems import PROFILES, VALUES, Problem, build_problem, problems, shapes_from
 from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.saved import Case
 from gradtwin.errors import ArgumentValueError, unknown_name
 
 #: Called with (steps done, steps in all, what is being done).
@@ -67,12 +69,15 @@ def compare(
 
     cells = [(operation, dtype, right) for operation in chosen for dtype in formats for right in rights]
     checks: list[Check] = []
+    cases: list[Case] = []
     example: str | None = None
     for done, (operation, dtype, right) in enumerate(cells):
         if progress:
             progress(done, len(cells), f"{operation.name} {dtype.name} {right.mode}")
         found, failing = _compare_cell(operation, dtype, left, right, count, seed, profile == "thorough")
         checks += found
+        if failing:
+            cases.append(make_case(failing, right.mode, seed, found))
         if failing and example is None:
             example = f"{operation.name}, {dtype.name}, {right.mode}, the smallest found:\n{failing.describe()}"
     if not operations and not rules:
@@ -87,6 +92,7 @@ def compare(
         _command_line(operations, dtypes, modes, count, seed),
         describe_environment(),
         example=example,
+        cases=tuple(cases),
     )
 
 

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradtwin.errors import GradientMismatch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from gradtwin.comparisons.saved import Case
 
 Verdict = Literal["match", "mismatch", "inconclusive"]
 Stage = Literal["contract", "value", "gradient", "update", "side-effect"]
@@ -117,7 +121,8 @@ class Check:
 class Report:
     """The verdict of a command, its checks, and what it takes to run it again.
 
-    `extra` holds the keys that only some commands have; `example` is the smallest failing problem, in words.
+    `extra` holds the keys that only some commands have; `example` is the smallest failing problem, in words; `cases`
+    are those that mismatch, to be saved.
     """
 
     command: str
@@ -127,6 +132,7 @@ class Report:
     environment: dict[str, Any]
     extra: dict[str, Any] = field(default_factory=dict)
     example: str | None = None
+    cases: tuple[Case, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -161,6 +167,12 @@ class Report:
         from gradtwin.comparisons.report.text import print_report
 
         print_report(self, console)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Save each case that mismatches in the folder, for `gradtwin replay`, and return the files."""
+        from pathlib import Path
+
+        return [case.save(Path(folder)) for case in self.cases]
 
     def parts(self) -> list[Text | Table]:
         """Return the lines and tables that a page shows before the checks."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradtwin.comparisons.disputes import exceeds
 from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.source import find_source, keyword_arguments
 from gradtwin.comparisons.written import Written
 
 #: Larger arrays are not written out.
@@ -30,50 +29,71 @@ def describe_example(written: Written, inputs: Sequence[Any], point: Point | Non
     return "\n".join(lines)
 
 
-def write_script(written: Written, inputs: Sequence[Any], seed: int, wrt: Sequence[int] | int | None) -> str:
-    """Return a Python script that repeats the check at these inputs; empty where they are too large to write out."""
-    if any(np.size(x) > LARGEST_PRINTED for x in inputs):
+def write_script(
+    written: Written, inputs: Sequence[Any], seed: int, wrt: Sequence[int] | int | None, reference: Any = None
+) -> str:
+    """Return a Python script that repeats the check at these inputs; empty where they can't be written out.
+
+    It runs by itself where the functions can be imported; where one can't, a comment says to put it there.
+    """
+    if not all(_is_writable(x) for x in inputs):
         return ""
-    forward = inspect.unwrap(getattr(written.forward, "func", written.forward))
-    gradient = getattr(written.gradient, "func", written.gradient)
-    names = [getattr(f, "__name__", "...") for f in (forward, gradient) if f is not None]
-    how = f"{written.style}={names[1]}" if gradient is not None else "value_and_grad=True"
-    how += "" if wrt is None else f", wrt={wrt!r}"
-    values = ", ".join(_write(x) for x in inputs)
+    forward, static = keyword_arguments(written.forward)
+    gradient, _ = keyword_arguments(written.gradient)
+    names: dict[str, str] = {}
+    imports: dict[str, list[str]] = {}
+    for role, function in (("forward", forward), (written.style, gradient), ("reference", reference)):
+        if function is not None:
+            names[role] = _import(role, function, imports)
+    how = [names.pop("forward"), *[f"{role}={name}" for role, name in names.items()]]
+    how += ["value_and_grad=True"] if gradient is None else []
+    how += [f"{name}={value!r}" for name, value in (("wrt", wrt), ("static", static or None)) if value is not None]
+    values = "".join(f"{_write(x)}, " for x in inputs).strip()
     return "\n".join(
         [
-            *_import_lines(forward, names),
-            f"inputs = ({values},)",
-            f"print(gt.check_gradient({names[0]}, {how}, inputs=inputs, seed={seed}))",
+            *(["import sys"] if any(line.startswith("sys.") for line in imports) else []),
+            "import numpy as np",
+            *(["from numpy import inf, nan"] if "nan" in values or "inf" in values else []),
+            "import gradtwin as gt",
+            *[line + ", ".join(imported) for line, imported in imports.items()],
+            f"inputs = ({values})",
+            f"print(gt.check_gradient({', '.join(how)}, inputs=inputs, seed={seed}))",
         ]
     )
 
 
-def _import_lines(function: Any, names: Sequence[str]) -> list[str]:
-    lines = ["import numpy as np", "import gradtwin as gt"]
-    if not all(name.isidentifier() for name in names):
-        return [*lines, f"# with your own {' and '.join(names)} in scope"]
-    module, folder = _importable(function)
-    if not module:
-        return [*lines, f"# with {' and '.join(names)} in scope"]
-    found = ["import sys", f"sys.path.insert(0, {folder!r})"] if folder else []
-    return [*found, *lines, f"from {module} import {', '.join(names)}"]
+def _import(role: str, function: Any, imports: dict[str, list[str]]) -> str:
+    """Return what a function is called in the script; add the lines that import it, or say that they can't.
 
-
-def _importable(function: Any) -> tuple[str, str]:
-    """Return the module that a function can be imported from, and the folder to look in where that is a script.
-
-    Both are empty where there is no file to import from.
+    `imports` are lines, each with the names that it goes on with.
     """
-    module = getattr(function, "__module__", "__main__")
-    try:
-        file = Path(inspect.getfile(function))
-    except TypeError:
-        return ("", "") if module == "__main__" else (module, "")
-    if not file.is_file():
-        return "", ""
-    in_package = "." in module or (file.parent / "__init__.py").exists()
-    return (module, "") if in_package and module != "__main__" else (file.stem, str(file.resolve().parent))
+    source = find_source(function)
+    if source is None:
+        own = getattr(function, "__name__", "")
+        name = own if own.isidentifier() else role
+        imports[f"# put your own {name} here: it was made in a notebook, by a lambda or within a function"] = []
+        return name
+    first, *rest = source.name.split(".")
+    if source.folder:
+        imports[f"sys.path.insert(0, {source.folder!r})"] = []
+    line = f"from {source.module} import "
+    known = imports.get(line, [])
+    is_taken = any(first in names for names in imports.values())
+    if not is_taken and all(part.isidentifier() for part in source.module.split(".")):
+        imports[line] = [*known, first]
+    elif first not in known:  # a file may have any name, and two of them a function of one name
+        imports[f"{first}_{role} = __import__({source.module!r}, fromlist=[{first!r}]).{first}"] = []
+        first = f"{first}_{role}"
+    return ".".join([first, *rest])
+
+
+def _is_writable(x: Any) -> bool:
+    """Return whether a value can be written out, and is not too large for it."""
+    if isinstance(x, np.ndarray | np.generic):
+        return np.size(x) <= LARGEST_PRINTED and x.dtype.kind in "fiubc"
+    if isinstance(x, tuple | list):
+        return all(_is_writable(item) and not isinstance(item, np.ndarray | np.generic) for item in x)
+    return x is None or isinstance(x, bool | int | float | complex | str)
 
 
 def _show(x: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,11 @@ from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.operation_case import make_case
 from gradtwin.comparisons.operation_check import compare_answers, run_judged
 from gradtwin.comparisons.problems import VALUES, Problem, build_problem, problems, shapes_from, with_layouts
 from gradtwin.comparisons.report.data import Check
-from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.saved import remove_case, save_case
+from gradtwin.comparisons.saved import remove_case
 from gradtwin.comparisons.soak.plan import EXAMPLES, Chunk
 
 #: Extents of the dimensions that the modes that compile are tried on.
@@ -84,12 +83,12 @@ class _Drawing:
         if self._careful and len(drawn) > 1:
             return any(self.fails([problem]) for problem in drawn)
         if self._careful:
-            self._save("judging", drawn[0], [], "crash", "the process ended while this was judged")
+            self._save("judging", drawn[0], [], "the process ended while this was judged")
         failing = self._judge(drawn)
         if failing is None:
             return False
         if self._smallest is None:
-            self._save("drawn", *failing[:2], *_verdict(failing[2]))
+            self._save("drawn", *failing)
         self._smallest = failing  # Hypothesis runs the smallest last
         return True
 
@@ -98,6 +97,8 @@ class _Drawing:
             judged = [run_judged(Call(p.operation, p.inputs, p.y_bar), self._left) for p in drawn]
             found = compare_answers(judged, self._right)
         except Exception as error:  # gradtwin's own fault or TensorFlow's, and a finding too
+            if len(drawn) > 1:  # which of them is it?
+                return next(filter(None, (self._judge([problem]) for problem in drawn)), None)
             return drawn[0], [], f"{type(error).__name__}: {error}"
         if self._smallest is None:
             self._examples += len(drawn)
@@ -112,7 +113,7 @@ class _Drawing:
         """Save the smallest failing problem in the place of the first, and return what came of the chunk."""
         finding = None
         if self._smallest is not None:
-            finding = self._save("", *self._smallest[:2], *_verdict(self._smallest[2]))
+            finding = self._save("", *self._smallest)
             remove_case(self._folder, f"{self._chunk.name}-drawn")
         remove_case(self._folder, f"{self._chunk.name}-judging")
         merged = [merge_checks(checks) for checks in self._checks.values()]
@@ -124,30 +125,13 @@ class _Drawing:
             "crash": self._smallest[2] if self._smallest else "",
         }
 
-    def _save(self, stage: str, problem: Problem, checks: Sequence[Check], verdict: str, text: str) -> str:
+    def _save(self, stage: str, problem: Problem, checks: Sequence[Check], error: str) -> str:
         """Save a problem, and return the name it has."""
         name = "-".join(filter(None, (self._chunk.name, stage)))
-        arrays = dict(zip((*problem.operation.inputs, "y_bar"), (*problem.inputs, problem.y_bar), strict=False))
-        fields = {
-            "kind": "operation",
-            "verdict": verdict,
-            "text": text,
-            "operation": problem.operation.name,
-            "options": problem.operation.keywords,
-            "dtype": self._chunk.dtype,
-            "mode": self._chunk.mode,
-            "made_of": problem.made_of,
-            "chunk": asdict(self._chunk),
-            "seed": self._chunk.seed,
-            "checks": [check.to_dict() for check in checks if check.verdict == "mismatch"],
-            "environment": describe_environment(),
-        }
-        save_case(self._folder, name, fields, {key: array for key, array in arrays.items() if array is not None})
+        extra = {"chunk": vars(self._chunk)}
+        chunk = self._chunk
+        make_case(problem, chunk.mode, chunk.seed, checks, name=name, error=error, extra=extra).save(self._folder)
         return name
-
-
-def _verdict(error: str) -> tuple[str, str]:
-    return ("crash", error) if error else ("mismatch", "")
 
 
 def _strategy(chunk: Chunk) -> st.SearchStrategy[list[Problem]]:

@@ -50,7 +50,7 @@ class Chunk:
     @property
     def name(self) -> str:
         """The name of what is found in it."""
-        words = f"{self.number:07} {self.operation} {self.dtype} {self.layout} {self.mode}"
+        words = f"{self.seed} {self.number:07} {self.operation} {self.dtype} {self.layout} {self.mode}"
         return words.replace(" ", "-")
 
     def random_for(self, *, whole_group: bool) -> np.random.Generator:

@@ -32,6 +32,7 @@ NOT_FOR_GALLERY = {
     "seed": 0,
     "timeout": DEFAULT_TIMEOUT,
     "watch": False,
+    "save": None,
 }
 
 #: Seconds between two looks at a watched file.
@@ -74,6 +75,7 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
         default=DEFAULT_TIMEOUT,
         help="seconds, for loading and again for each check (default: 120)",
     )
+    parser.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
     parser.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
     add_outputs(parser)
 
@@ -94,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     cli._check_outputs(options)
     if options.watch:
         return _watch(target, options)
-    return cli._finish(_check(target, options), options)
+    return cli._finish_saving(_check(target, options), options)
 
 
 def _check_gallery(options: argparse.Namespace) -> int:
@@ -245,7 +247,7 @@ def _watch(target: Target, options: argparse.Namespace) -> int:
             seen = [_saved_at(file) for file in files]
             print(f"{time.strftime('%H:%M:%S')}  {options.target}", flush=True)
             try:
-                cli._finish(_check(target, options), options)
+                cli._finish_saving(_check(target, options), options)
             except GradTwinError as error:
                 print(f"gradtwin: {error}", file=sys.stderr, flush=True)
             waiting = f"watching {', '.join(map(str, files))}; Ctrl-C ends"

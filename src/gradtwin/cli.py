@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gradtwin import check_command, soak_command
+from gradtwin import check_command, replay_command, soak_command
 from gradtwin.errors import ArgumentValueError, BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--profile", default="default", help="quick, default or thorough")
     compare.add_argument("--examples", type=int, help="problems drawn for each operation and dtype")
     compare.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    compare.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
     _outputs(compare)
 
     train = _command(commands, "train", _train, "train one scenario on both backends in lock step")
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     _outputs(bench)
 
     soak_command.add_parser(commands, _command, _outputs)
+    replay_command.add_parser(commands, _command, _outputs)
 
     listing = _command(commands, "list", _list, "operations, scenarios, backends and published faults")
     listing.add_argument(
@@ -165,7 +167,7 @@ def _compare(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=progress,
         )
-    return _finish(report, options)
+    return _finish_saving(report, options)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -288,6 +290,15 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
     else:
         report.print_to(_console())
     return EXIT_STATUS[report.verdict]
+
+
+def _finish_saving(report: Report, options: argparse.Namespace) -> int:
+    """Save what mismatches, if asked to, then finish as every command does."""
+    saved = report.save(options.save) if options.save else []
+    status = _finish(report, options)
+    if saved and not options.quiet:
+        print(f"\nsaved {len(saved)} in {options.save}; again with: gradtwin replay {options.save}")
+    return status
 
 
 def _console() -> Console:

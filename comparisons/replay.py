@@ -1,0 +1,144 @@
+"""Saved cases judged again: does each still fail, and if not, what is different here?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from gradtwin.backends.quiet_import import import_tensorflow
+from gradtwin.comparisons import check_case, operation_case
+from gradtwin.comparisons.report.data import Cause, Check, Report, Verdict, worst_verdict
+from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.report.tables import STYLE, make_table
+from gradtwin.comparisons.saved import Case, read_case, take
+from gradtwin.comparisons.suite import Progress
+from gradtwin.errors import GradTwinError, InputFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+#: What of an environment can change a verdict.
+TELLING = ("python", "gradtwin", "numpy", "tensorflow", "keras", "platform", "cpu", "blas", "onednn")
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A case, its verdict now, and what is different from where it was saved: (what, then, now)."""
+
+    name: str
+    saved: str
+    verdict: Verdict
+    differs: tuple[tuple[str, str, str], ...]
+
+    @property
+    def said(self) -> str:
+        """What came of it, in words; differences are told where the verdict is another one."""
+        if self.verdict == "mismatch":
+            return "still fails" if self.saved == "crash" else "same verdict"
+        if not self.differs:
+            return "another verdict, in the same environment"
+        shown = "; ".join(f"{what} {then} → {now}" if now else f"{what} {then}" for what, then, now in self.differs)
+        return f"another verdict; different here: {shown}"
+
+
+@dataclass(frozen=True)
+class ReplayReport(Report):
+    """What came of each case, and those that could not be judged, with why."""
+
+    replayed: tuple[Replayed, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report under the keys of its JSON schema."""
+        cases = [{**vars(case), "differs": [list(item) for item in case.differs]} for case in self.replayed]
+        return {**super().to_dict(), "cases": cases, "refused": list(self.refused)}
+
+    def print_to(self, console: Console) -> None:
+        """Print the parts on a rich console."""
+        console.print(*self.parts(), sep="\n")
+
+    def parts(self) -> list[Text | Table]:
+        """Return the lines and the table of the report."""
+        still = sum(case.verdict == "mismatch" for case in self.replayed)
+        count = len(self.replayed)
+        words = f"  replay: {still} of {count} cases still mismatch"
+        table = make_table("case", "saved as", "now", "")
+        for case in self.replayed:
+            table.add_row(case.name, case.saved, Text(case.verdict, style=STYLE[case.verdict]), case.said)
+        refused = [Text(f"not judged: {reason}", style="yellow") for reason in self.refused]
+        return [Text.assemble((self.verdict.upper(), STYLE[self.verdict]), words), table, *refused]
+
+
+def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport:
+    """Judge every case that is saved in a folder, or a single one, again.
+
+    Its verdict is `mismatch` if any case still mismatches. Cases that can't be judged are in `refused`. Raises
+    InputFileError where there is no case.
+    """
+    place = Path(folder)
+    files = sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not files or not files[0].is_file():
+        raise InputFileError(f"{place}: there are no saved cases; expected a folder that --save or a soak has filled.")
+    import_tensorflow()  # where it is missing, no case is at fault
+    environment = describe_environment()
+    checks: list[Check] = []
+    replayed: list[Replayed] = []
+    refused: list[str] = []
+    for done, file in enumerate(files):
+        if progress:
+            progress(done, len(files), file.stem)
+        try:
+            case = read_case(file)
+            found, changed = _judge(case, file.parent)
+        except GradTwinError as error:
+            refused.append(str(error))
+            continue
+        differs = _differences(take(case.fields, "environment", dict, file), environment)
+        differs += [(f"{path} has changed", "", "") for path in changed]
+        verdict = worst_verdict(check.verdict for check in found)
+        replayed.append(Replayed(case.name, str(case.fields.get("verdict")), verdict, tuple(differs)))
+        checks += [replace(check, name=f"{case.name}: {check.name}") for check in found]
+    command = f"gradtwin replay {place}"
+    return ReplayReport(
+        "replay", tuple(checks), 0, command, environment, replayed=tuple(replayed), refused=tuple(refused)
+    )
+
+
+def _judge(case: Case, folder: Path) -> tuple[list[Check], list[str]]:
+    kind = take(case.fields, "kind", str, f"{case.name}.json")
+    if kind == operation_case.KIND:
+        return _judge_operation(case, folder), []
+    if kind == check_case.KIND:
+        return check_case.judge_case(case, folder)
+    kinds = f"{operation_case.KIND} or {check_case.KIND}"
+    raise InputFileError(f"{case.name}.json: its kind is {kind!r}; expected {kinds}. Save the case again.")
+
+
+def _judge_operation(case: Case, folder: Path) -> list[Check]:
+    """Judge an operation's case; what once ended a process is judged in one of its own, and may end it again."""
+    try:
+        if case.fields.get("verdict") != "crash":
+            return operation_case.judge_case(case)
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            return pool.submit(_judge_file, folder / f"{case.name}.json").result()
+    except InputFileError:
+        raise
+    except Exception as error:
+        cause = Cause("raises", True, type(error).__name__, f"judging it raised {type(error).__name__}: {error}")
+        operation, dtype, mode = (str(case.fields[key]) for key in ("operation", "dtype", "mode"))
+        return [Check("crash", operation, "contract", dtype, mode, "mismatch", causes=(cause,))]
+
+
+def _judge_file(file: Path) -> list[Check]:
+    return operation_case.judge_case(read_case(file))
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [(name, str(then.get(name)), str(now[name])) for name in TELLING if then.get(name) != now[name]]

@@ -1,0 +1,35 @@
+"""`gradtwin replay`: saved cases judged again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from gradtwin.check_command import AddCommand
+
+
+def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]) -> None:
+    """Add the command and its options."""
+    parser = add_command(commands, "replay", run, "judge saved cases again, here")
+    parser.epilog = (
+        "Exit status: 0 none mismatches any more, 1 one still does, 2 one can't be read or its functions can't be "
+        "found, 4 one is inconclusive. A case of a checked gradient runs the user's file, as check does."
+    )
+    parser.add_argument("folder", metavar="DIR", help="what --save DIR or a soak has filled, or one JSON file in it")
+    add_outputs(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
+    from gradtwin import cli
+    from gradtwin.comparisons.replay import replay
+
+    cli._check_outputs(options)
+    with cli._progress(options) as progress:
+        report = replay(options.folder, progress)
+    status = cli._finish(report, options)
+    for reason in report.refused:
+        print(f"gradtwin: {reason}", file=sys.stderr)
+    return 2 if report.refused else status

@@ -1,0 +1,1 @@
+../../src/gradtwin/replay_command.py
