@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,25 @@ MOST_COMPILED = 100
 
 #: Seconds after which a chunk, some seconds' work, is held to hang.
 LONGEST = 900.0
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Who does the chunks: `submit` has some done, one after the other; `count` says how many can be busy at once."""
+
+    submit: Callable[[Sequence[Chunk]], Future[list[dict[str, Any]]]]
+    count: Callable[[], int]
+
+
+@contextmanager
+def hands_of_this_machine(workers: int, folder: Path) -> Iterator[Hands]:
+    """Hand chunks to so many processes of this machine; they save what they find in the folder themselves."""
+    processes = Processes()
+    with ThreadPoolExecutor(workers) as executor:
+        try:
+            yield Hands(lambda chunks: executor.submit(processes.run, chunks, folder), lambda: workers)
+        finally:
+            processes.close()
 
 
 class Processes:

@@ -28,10 +28,11 @@ class SoakReport(Report):
 
     tally: Tally = field(default_factory=Tally)
     folder: str = ""
-    workers: int = 1
+    where: str = ""
     seconds: float = 0.0
     fresh_examples: int = 0
     interrupted: bool = False
+    given_up: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report under the keys of its JSON schema."""
@@ -44,9 +45,10 @@ class SoakReport(Report):
                 "cpu_s": tally.cpu_s,
                 "run": {
                     "seconds": self.seconds,
-                    "workers": self.workers,
+                    "where": self.where,
                     "examples": self.fresh_examples,
                     "interrupted": self.interrupted,
+                    "given_up": list(self.given_up),
                 },
                 "coverage": [{**vars(cell), "examples": tally.cells[cell]} for cell in every_cell()],
                 "uncovered": {reason: len(cells) for reason, cells in tally.uncovered().items()},
@@ -86,9 +88,9 @@ class SoakReport(Report):
     def _rates(self) -> Iterator[Text]:
         tally = self.tally
         yield Text(
-            f"this run: {self.fresh_examples} examples in {self.seconds / 60:.1f} min with {self.workers} "
-            f"{'worker' if self.workers == 1 else 'workers'}, {_rate(self.fresh_examples, self.seconds):.0f} a second; "
-            f"of a core's time, {_rate(tally.examples, tally.cpu_s):.0f} a second"
+            f"this run, {self.where}: {self.fresh_examples} examples in {self.seconds / 60:.1f} min, "
+            f"{_rate(self.fresh_examples, self.seconds):.0f} a second; all of them: "
+            f"{_rate(tally.examples, tally.cpu_s):.0f} in a second of a core"
         )
         if tally.peaks:
             shown = " ".join(f"{peak:.0f}" for peak in tally.memory())
@@ -127,6 +129,7 @@ class SoakReport(Report):
 
     def _findings(self) -> Iterator[Text]:
         findings = self.tally.findings
+        yield from (Text(f"given up, for another run to do: {what}", style="yellow") for what in self.given_up)
         if findings:
             yield Text(f"findings, in {Path(self.folder, 'findings')}:", style=STYLE["mismatch"])
         for name in findings[:MOST_NAMED]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import math
+import shlex
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from gradtwin.arguments import check_seed
 from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.soak.plan import EXAMPLES, Chunk, tasks
-from gradtwin.comparisons.soak.processes import Processes
+from gradtwin.comparisons.soak.cluster import hands_of_cluster
+from gradtwin.comparisons.soak.plan import EXAMPLES, tasks
+from gradtwin.comparisons.soak.processes import LONGEST, Hands, hands_of_this_machine
 from gradtwin.comparisons.soak.report import SoakReport
 from gradtwin.comparisons.soak.tally import Tally
 from gradtwin.comparisons.suite import Progress
-from gradtwin.errors import ArgumentValueError, OutputFileError
+from gradtwin.errors import ArgumentValueError, GradTwinError, OutputFileError
+from gradtwin.files import write_whole
 from gradtwin.kept import Kept
 
 #: Seconds between two looks at the clock.
@@ -31,15 +34,19 @@ def soak(
     workers: int = 1,
     seed: int = 0,
     folder: str | Path,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> SoakReport:
     """Draw and judge problems over the whole catalogue for so many minutes, in so many processes of one thread each.
+
+    With `scheduler`, the address of a Dask scheduler that you trust, they are those of its workers instead.
 
     Every operation × dtype × memory layout × mode is visited round after round. What fails is saved at once in the
     folder's `findings`; what was done is kept there too, so that another run with the same seed goes on from it,
     however this one ends. Ctrl-C ends it with its report.
 
-    Raises ArgumentValueError for a number that makes no sense, OutputFileError for a folder that can't be used.
+    Raises ArgumentValueError for a number that makes no sense, OutputFileError for a folder that can't be used,
+    BackendMissingError without TensorFlow, or without Dask where a scheduler is given.
     """
     check_seed(seed)
     if not (isinstance(minutes, int | float) and math.isfinite(minutes) and minutes > 0):
@@ -48,19 +55,16 @@ def soak(
         raise ArgumentValueError(f"workers: got {workers!r}; expected a whole number from 1.")
     environment = describe_environment()
     folder = Path(folder).resolve()
-    with ExitStack() as stack:
-        stack.enter_context(_alone_in(folder))
+    hands = hands_of_cluster(scheduler) if scheduler else hands_of_this_machine(workers, folder)
+    with _alone_in(folder), hands as hired:
         kept = Kept(folder / "done", {"seed": seed, "examples": EXAMPLES, "environment": environment})
-        soaking = _Soaking(kept, folder, minutes * 60, progress)
-        processes = Processes()
-        executor = stack.enter_context(ThreadPoolExecutor(workers))
-        stack.callback(processes.close)  # before the executor waits for its threads
-        remaining = ([chunk for chunk in task if not kept.knows(vars(chunk))] for task in tasks(seed))
+        soaking = _Soaking(kept, folder, seed, minutes * 60, progress)
         try:
-            soaking.hand_out((task for task in remaining if task), executor.submit, processes.run, workers)
+            soaking.hand_out(hired)
         except KeyboardInterrupt:
             soaking.interrupted = True
-    reproduce = f"gradtwin soak --minutes {minutes:g} --workers {workers} --seed {seed}"
+    where = f"--scheduler {scheduler}" if scheduler else f"--workers {workers}"
+    reproduce = f"gradtwin soak --minutes {minutes:g} {where} --seed {seed} --folder {shlex.quote(str(folder))}"
     return SoakReport(
         "soak",
         soaking.tally.checks,
@@ -69,21 +73,24 @@ def soak(
         environment,
         tally=soaking.tally,
         folder=str(folder),
-        workers=workers,
+        where=where,
         seconds=soaking.seconds,
         fresh_examples=soaking.tally.examples - soaking.before,
         interrupted=soaking.interrupted,
+        given_up=tuple(soaking.given_up),
     )
 
 
 class _Soaking:
     """A run at work."""
 
-    def __init__(self, kept: Kept, folder: Path, seconds: float, progress: Progress | None) -> None:
+    def __init__(self, kept: Kept, folder: Path, seed: int, seconds: float, progress: Progress | None) -> None:
         self.tally = Tally.of(kept.answers)
         self.before = self.tally.examples
         self.interrupted = False
-        self._kept, self._folder, self._progress = kept, folder, progress
+        self.given_up: list[str] = []
+        self._kept, self._folder, self._seed, self._progress = kept, folder, seed, progress
+        (folder / "findings").mkdir(exist_ok=True)
         self._started = monotonic()
         self._length = seconds
 
@@ -92,20 +99,40 @@ class _Soaking:
         """Seconds since the start."""
         return monotonic() - self._started
 
-    def hand_out(self, remaining: Iterator[list[Chunk]], submit: Any, run: Any, at_once: int) -> None:
-        """Have tasks done, so many at once, until the time is up and the last of them has ended."""
-        waiting: set[Future[list[dict[str, Any]]]] = set()
+    def hand_out(self, hands: Hands) -> None:
+        """Have tasks done until the time is up and the last of them has ended."""
+        remaining = ([chunk for chunk in task if not self._kept.knows(vars(chunk))] for task in tasks(self._seed))
+        waiting: dict[Future[list[dict[str, Any]]], int] = {}
+        came = monotonic()
         while waiting or self.seconds < self._length:
-            while len(waiting) < at_once and self.seconds < self._length:
-                waiting.add(submit(run, next(remaining), self._folder))
-            done, waiting = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
+            while len(waiting) < max(1, hands.count()) and self.seconds < self._length:
+                chunks = next(filter(None, remaining))
+                waiting[hands.submit(chunks)] = len(chunks)
+            done, _ = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
             for future in done:
-                for result in future.result():
-                    self._kept.keep(result["chunk"], result)
-                    self.tally.add(result)
+                self._take(future, waiting.pop(future))
+            came = monotonic() if done else came
+            if self.seconds > self._length and monotonic() - came > LONGEST:
+                self.given_up += [f"{count} chunks: nothing came of them" for count in waiting.values()]
+                break
             if self._progress:
                 what = f"{self.tally.examples} examples, {len(self.tally.findings)} findings"
                 self._progress(round(min(self.seconds, self._length)), round(self._length), what)
+
+    def _take(self, future: Future[list[dict[str, Any]]], count: int) -> None:
+        """Keep what came of a task; what a cluster could not do is left for another run."""
+        try:
+            results = future.result()
+        except GradTwinError:
+            raise
+        except (Exception, CancelledError) as error:
+            self.given_up.append(f"{count} chunks: {type(error).__name__}: {error}")
+            return
+        for result in results:
+            for name, content in sorted(result.pop("files", {}).items(), reverse=True):  # .npz, then .json
+                write_whole(self._folder / "findings" / name, content)
+            self._kept.keep(result["chunk"], result)
+            self.tally.add(result)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class Kept:
     def __init__(self, folder: Path | None, run: dict[str, Any], *, fresh: bool = False) -> None:
         self.reused = 0
         self._answers: dict[str, Any] = {}
-        self._path = folder and folder / f"{_digest({**run, 'code': _digest_code()})}.jsonl"
+        self._path = folder and folder / f"{_digest({**run, 'code': digest_code()})}.jsonl"
         if self._path is None:
             return
         try:
@@ -93,8 +93,8 @@ def _digest(value: Any) -> str:
     return sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
-def _digest_code() -> str:
-    """Return a digest of gradtwin's own code: results of other code are not this run's."""
+def digest_code() -> str:
+    """Return a digest of gradtwin's own code: results of other code are not this one's."""
     packages = [gradtwin, gradtwin.backends, gradtwin.comparisons, gradtwin.benchmarks]
     files = sorted({file for package in packages for file in Path(package.__path__[0]).rglob("*.py")})
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -19,6 +19,7 @@ def add_parser(
     )
     parser.add_argument("--minutes", type=float, default=1.0, help="how long this run takes (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers are to do it instead")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     parser.add_argument("--folder", metavar="DIR", help="where findings and tally are kept (default: the user's cache)")
     add_outputs(parser)
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
             minutes=options.minutes,
             workers=options.workers,
             seed=options.seed,
+            scheduler=options.scheduler,
             folder=options.folder or default_folder("soak"),
             progress=progress,
         )
