@@ -34,6 +34,13 @@ SIZES = ((5, 7, 3), (16, 65, 5), (1, 1, 1))
 BATCH = 10
 
 
+class _Batch(list[Problem]):
+    """Problems that are judged at once."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} problems"  # Hypothesis writes out what fails, and would with every array
+
+
 class _FoundError(Exception):
     """Tells Hypothesis that a problem fails."""
 
@@ -42,14 +49,13 @@ def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful
     """Draw the chunk's problems and judge `left` by `right`; return what came of it, as JSON has it.
 
     The first problem that fails is saved among the folder's `findings` at once, then its smallest form in its place;
-    the folder's Hypothesis database remembers it. If `careful`, each problem is saved before it is judged, for one
-    that ends the process.
+    the folder's Hypothesis database has it too, and the chunk tries that first, should it be done again. If `careful`,
+    each problem is saved before it is judged, for one that ends the process.
     """
     drawing = _Drawing(chunk, folder / "findings", left, right, careful)
-    database = DirectoryBasedExampleDatabase(folder / "hypothesis" / Path(*vars(chunk.cell).values()))
+    database = DirectoryBasedExampleDatabase(folder / "hypothesis" / chunk.name)
     started = time.process_time()
 
-    @hypothesis_seed(f"{chunk.seed} {chunk.number}")
     @settings(
         max_examples=EXAMPLES if chunk.mode == "eager" else EXAMPLES // BATCH,
         database=database,
@@ -58,8 +64,9 @@ def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
+    @hypothesis_seed(f"{chunk.seed} {chunk.number}")  # before the settings, whose database it would drop
     @given(_strategy(chunk))
-    def run(drawn: list[Problem]) -> None:
+    def run(drawn: _Batch) -> None:
         if drawing.fails(drawn):
             raise _FoundError
 
@@ -134,10 +141,10 @@ class _Drawing:
         return name
 
 
-def _strategy(chunk: Chunk) -> st.SearchStrategy[list[Problem]]:
+def _strategy(chunk: Chunk) -> st.SearchStrategy[_Batch]:
     operation, dtype = find_operation(chunk.operation), find_dtype(chunk.dtype)
     if chunk.mode == "eager":
-        return problems(operation, dtype, layout=chunk.layout).map(lambda problem: [problem])
+        return problems(operation, dtype, layout=chunk.layout).map(lambda problem: _Batch([problem]))
     rng = chunk.random_for(whole_group=True)
     variants = operation.variants()
     variant = variants[rng.integers(len(variants))]
@@ -146,12 +153,10 @@ def _strategy(chunk: Chunk) -> st.SearchStrategy[list[Problem]]:
 
 
 @st.composite
-def _batches(
-    draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], shapes: list[Shape], layout: str
-) -> list[Problem]:
+def _batches(draw: st.DrawFn, operation: Operation, dtype: np.dtype[Any], shapes: list[Shape], layout: str) -> _Batch:
     """Draw problems of one shape, which one compiled graph answers; shrinks towards ordinary numbers of seed 0."""
     made = draw(
         st.lists(st.tuples(st.sampled_from(list(VALUES)), st.integers(0, 2**32 - 1)), min_size=BATCH, max_size=BATCH)
     )
     drawn = [build_problem(operation, dtype, shapes, values, seed) for values, seed in made]
-    return [with_layouts(problem, [layout] * (len(problem.inputs) + 1)) for problem in drawn]
+    return _Batch(with_layouts(problem, [layout] * (len(problem.inputs) + 1)) for problem in drawn)

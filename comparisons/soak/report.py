@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,14 @@ class SoakReport(Report):
 
     def parts(self) -> list[Text | Table]:
         """Return the lines and tables of the report."""
-        return [self._headline(), *self._rates(), self._operations(), *self._coverage(), *self._findings()]
+        return [
+            self._headline(),
+            *self._rates(),
+            self._operations(),
+            *self._coverage(),
+            *self._undecided(),
+            *self._findings(),
+        ]
 
     def _headline(self) -> Text:
         tally = self.tally
@@ -126,6 +134,16 @@ class SoakReport(Report):
             value = getattr(cell, axis)
             found[value] = found.get(value, 0) + self.tally.cells[cell]
         return found
+
+    def _undecided(self) -> Iterator[Text]:
+        undecided = Counter(check.dtype for check in self.checks if check.verdict == "inconclusive")
+        if undecided:
+            shown = ", ".join(f"{count} in {dtype}" for dtype, count in undecided.most_common())
+            yield Text(
+                f"inconclusive: {undecided.total()} of {len(self.checks)} checks ({shown}): in most of their examples "
+                f"rounding may be as large as what is compared",
+                style=STYLE["inconclusive"],
+            )
 
     def _findings(self) -> Iterator[Text]:
         findings = self.tally.findings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from gradtwin.arguments import check_seed
+from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.soak.cluster import hands_of_cluster
 from gradtwin.comparisons.soak.plan import EXAMPLES, tasks
@@ -29,7 +30,7 @@ LOOK_EVERY = 1.0
 
 
 def soak(
-    *,
+    *operations: str,
     minutes: float = 1.0,
     workers: int = 1,
     seed: int = 0,
@@ -37,17 +38,18 @@ def soak(
     scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> SoakReport:
-    """Draw and judge problems over the whole catalogue for so many minutes, in so many processes of one thread each.
+    """Draw and judge problems over the catalogue for so many minutes, in so many processes of one thread each.
 
     With `scheduler`, the address of a Dask scheduler that you trust, they are those of its workers instead.
 
-    Every operation × dtype × memory layout × mode is visited round after round. What fails is saved at once in the
-    folder's `findings`; what was done is kept there too, so that another run with the same seed goes on from it,
-    however this one ends. Ctrl-C ends it with its report.
+    Every operation (default: all) × dtype × memory layout × mode is visited round after round. What fails is saved at
+    once in the folder's `findings`; what was done is kept there too, so that another run with the same seed goes on
+    from it, however this one ends. Ctrl-C ends it with its report.
 
-    Raises ArgumentValueError for a number that makes no sense, OutputFileError for a folder that can't be used,
-    BackendMissingError without TensorFlow, or without Dask where a scheduler is given.
+    Raises ArgumentValueError for an unknown operation or a number that makes no sense, OutputFileError for a folder
+    that can't be used, BackendMissingError without TensorFlow, or without Dask where a scheduler is given.
     """
+    chosen = {find_operation(name).name for name in operations} or set(OPERATIONS)
     check_seed(seed)
     if not (isinstance(minutes, int | float) and math.isfinite(minutes) and minutes > 0):
         raise ArgumentValueError(f"minutes: got {minutes!r}; expected a number above 0.")
@@ -60,11 +62,12 @@ def soak(
         kept = Kept(folder / "done", {"seed": seed, "examples": EXAMPLES, "environment": environment})
         soaking = _Soaking(kept, folder, seed, minutes * 60, progress)
         try:
-            soaking.hand_out(hired)
+            soaking.hand_out(hired, chosen)
         except KeyboardInterrupt:
             soaking.interrupted = True
     where = f"--scheduler {scheduler}" if scheduler else f"--workers {workers}"
-    reproduce = f"gradtwin soak --minutes {minutes:g} {where} --seed {seed} --folder {shlex.quote(str(folder))}"
+    named = "".join(f"{name} " for name in operations)
+    reproduce = f"gradtwin soak {named}--minutes {minutes:g} {where} --seed {seed} --folder {shlex.quote(str(folder))}"
     return SoakReport(
         "soak",
         soaking.tally.checks,
@@ -99,9 +102,10 @@ class _Soaking:
         """Seconds since the start."""
         return monotonic() - self._started
 
-    def hand_out(self, hands: Hands) -> None:
-        """Have tasks done until the time is up and the last of them has ended."""
-        remaining = ([chunk for chunk in task if not self._kept.knows(vars(chunk))] for task in tasks(self._seed))
+    def hand_out(self, hands: Hands, operations: Collection[str]) -> None:
+        """Have tasks of these operations done until the time is up and the last of them has ended."""
+        asked = (task for task in tasks(self._seed) if task[0].operation in operations)
+        remaining = ([chunk for chunk in task if not self._kept.knows(vars(chunk))] for task in asked)
         waiting: dict[Future[list[dict[str, Any]]], int] = {}
         came = monotonic()
         while waiting or self.seconds < self._length:

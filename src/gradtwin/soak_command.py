@@ -17,6 +17,7 @@ def add_parser(
         "What was done is kept in the folder: the same command goes on where an earlier one ended, was interrupted or "
         "was killed. Exit status 130 if interrupted, else that of the verdict."
     )
+    parser.add_argument("operations", nargs="*", metavar="OP", help="operations (default: all)")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long this run takes (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers are to do it instead")
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
     cli._check_outputs(options)
     with cli._progress(options) as progress:
         report = soak(
+            *options.operations,
             minutes=options.minutes,
             workers=options.workers,
             seed=options.seed,
