@@ -10,6 +10,7 @@ of `x` returns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from gradtwin.backends.signature import Shape, Signature, parse
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError, unknown_name
+from gradtwin.memory import check_fits
 
 if TYPE_CHECKING:
     from gradtwin.backends.network import Network
@@ -171,8 +173,23 @@ def _validate(operation: Operation, specs: tuple[_Spec, ...], upstream: _Spec | 
             f"{operation.name}: {names[0]} has shape {shapes[0]}, no elements, and the mean of none is 0/0. "
             f"Give at least one element."
         )
+    check_memory(operation, shapes, output, specs[0][1].itemsize)
     if upstream and upstream[0] != output:
         raise ShapeError(f"{operation.name}: y_bar has shape {upstream[0]}; expected the value's shape {output}.")
+
+
+def check_memory(operation: Operation, shapes: Sequence[Shape], output: Shape, itemsize: int) -> None:
+    """Raise ArgumentValueError unless the value fits in memory, and all windows where windows slide over x."""
+    elements = math.prod(output)
+    if "p" in operation.derived:
+        size = operation.keywords.get("size", operation.options.get("size", (1,))[0])
+        window = shapes[1][:2] if len(shapes) > 1 else (size, size)
+        elements = math.prod(output[:3]) * math.prod(window) * shapes[0][3]
+    check_fits(f"{operation.title}: its value at {_join(shapes)}", elements * itemsize, "Give smaller arrays.")
+
+
+def _join(shapes: Sequence[Shape]) -> str:
+    return ", ".join(str(tuple(shape)) for shape in shapes)
 
 
 def output_shape(operation: Operation, shapes: Sequence[Shape]) -> Shape:

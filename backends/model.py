@@ -54,6 +54,7 @@ class Model:
         self._backend = (backend, mode)
         self._trainer: Trainer
         check_seed(seed)
+        network.check_memory(self.dtype)
         self.set_weights(network.draw_weights(seed) if weights is None else weights)
 
     @property

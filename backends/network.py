@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -9,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Operation, output_shape
+from gradtwin.backends.interface import Array, Operation, check_memory, output_shape
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.signature import Shape
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from gradtwin.memory import check_fits
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Network:
                     f"layer {depth} ({layer.operation}) can't take what comes to it: its input has shape {shape}"
                     f"{f', its parameters {given}' if given else ''}. {error}"
                 ) from None
+            check_memory(layer.bound, shapes, shape, np.asarray(x).itemsize)
         return shape
 
     def validate(self, x: Array, target: Array) -> None:
@@ -122,9 +125,19 @@ class Network:
         """Return start weights in float64: Glorot's uniform ones for matrices and kernels, 0 for the others.
 
         Source: Glorot & Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
+        Raises ArgumentValueError for weights that can't fit in memory.
         """
+        self.check_memory(np.dtype(np.float64))
         rng = np.random.default_rng(seed)
         return {name: _glorot(rng, shape) for name, shape in self.shapes.items()}
+
+    def check_memory(self, dtype: np.dtype[Any]) -> None:
+        """Raise ArgumentValueError unless weights, their gradients and the optimizer's state fit in memory."""
+        copies = 2 + len(self.bound_optimizer.state)
+        count = sum(math.prod(shape) for shape in self.shapes.values())
+        largest = sorted(self.shapes.items(), key=lambda item: -math.prod(item[1]))[:3]
+        shown = ", ".join(f"{name} {shape}" for name, shape in largest)
+        check_fits(f"network: training {shown}", copies * count * dtype.itemsize, "Make its layers smaller.")
 
     def start_state(self, w: Array) -> tuple[Array, ...]:
         """Return the optimizer's state for a weight before the first step."""

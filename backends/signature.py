@@ -14,6 +14,12 @@ from functools import cache
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 Shape = tuple[int, ...]
+
+#: NumPy's arrays have no more dimensions, and no extent has more digits.
+LARGEST_RANK, MOST_DIGITS = 64, 18
+
+#: Characters of a malformed signature that its error repeats.
+LONGEST_SHOWN = 200
 _DIMENSION = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\??|[0-9]+|\.\.\.")
 
 
@@ -123,6 +129,10 @@ def _parse_side(text: str, side: str, where: str) -> tuple[tuple[str, ...], ...]
         for dimension in core:
             if not _DIMENSION.fullmatch(dimension):
                 raise _malformed(text, f"{dimension!r} is not a dimension")
+            if dimension.isdigit() and len(dimension) > MOST_DIGITS:
+                raise _malformed(text, f"an extent of {len(dimension)} digits is larger than any array's")
+        if len(core) > LARGEST_RANK:
+            raise _malformed(text, f"a shape has {len(core)} dimensions, and arrays at most {LARGEST_RANK}")
         if "..." in core and core != ("...",):
             raise _malformed(text, "'...' must stand alone in its brackets")
         cores.append(core)
@@ -130,8 +140,9 @@ def _parse_side(text: str, side: str, where: str) -> tuple[tuple[str, ...], ...]
 
 
 def _malformed(text: str, detail: str) -> ArgumentValueError:
+    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
     return ArgumentValueError(
-        f"signature: {text!r} is malformed: {detail}. Expected a form such as '(n,k),(k,m)->(n,m)'."
+        f"signature: {shown!r} is malformed: {detail}. Expected a form such as '(n,k),(k,m)->(n,m)'."
     )
 
 

@@ -39,15 +39,6 @@ def usable_cpus() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def free_memory() -> int | None:
-    """Return the bytes that this process may still take, None where the system doesn't say."""
-    for line in _read_lines(Path("/proc/meminfo")):
-        name, _, value = line.partition(":")
-        if name == "MemAvailable":
-            return int(value.split()[0]) * 1024
-    return None
-
-
 def read_load() -> list[float] | None:
     """Return the load averages over 1, 5 and 15 minutes, None where the system has none."""
     return list(os.getloadavg()) if hasattr(os, "getloadavg") else None

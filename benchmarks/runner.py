@@ -24,7 +24,7 @@ from gradtwin.benchmarks.cases import (
     works_of,
 )
 from gradtwin.benchmarks.claims.measure import Run, measure_claims
-from gradtwin.benchmarks.conditions import free_memory, read_load, usable_cpus
+from gradtwin.benchmarks.conditions import read_load, usable_cpus
 from gradtwin.benchmarks.figures import TARGETS, judge
 from gradtwin.benchmarks.peers import comparison
 from gradtwin.benchmarks.results import BenchReport, Figure, Timing
@@ -33,6 +33,7 @@ from gradtwin.comparisons.comparator import merge_checks
 from gradtwin.comparisons.report.data import Check, worst_verdict
 from gradtwin.errors import ArgumentValueError, unknown_name
 from gradtwin.kept import Kept
+from gradtwin.memory import check_fits
 from gradtwin.processes import WorkerProcess
 
 DTYPES = ("float64", "float32")
@@ -196,14 +197,9 @@ def _check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 
 def _check_memory(jobs: Sequence[Job]) -> None:
     """Raise ArgumentValueError, before anything is allocated, for the first work that would not fit in memory."""
-    free = free_memory()
     for job in jobs:
-        needed = COPIES * job.work.bytes
-        if free is not None and needed > free:
-            raise ArgumentValueError(
-                f"sizes: {job.work.title} at n = {job.work.extents[0]} needs about {needed / 2**30:.3g} GiB; "
-                f"{free / 2**30:.3g} GiB are free. Choose smaller sizes."
-            )
+        what = f"sizes: {job.work.title} at n = {job.work.extents[0]}"
+        check_fits(what, COPIES * job.work.bytes, "Choose smaller sizes.")
 
 
 def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int) -> Iterator[Job]:

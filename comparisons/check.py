@@ -20,7 +20,7 @@ from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Signature
 from gradtwin.comparisons.check_case import make_case
 from gradtwin.comparisons.comparator import merge_checks
-from gradtwin.comparisons.drawn_points import points, read_domains, typical_point
+from gradtwin.comparisons.drawn_points import COPIES, check_memory, points, read_domains, typical_point
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
 from gradtwin.comparisons.point import Style
 from gradtwin.comparisons.report.data import Check, Report
@@ -29,6 +29,7 @@ from gradtwin.comparisons.report.example import describe_example, write_script
 from gradtwin.comparisons.saved import Case
 from gradtwin.comparisons.written import Written, is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from gradtwin.memory import check_fits
 
 #: Shrinking ends after so many seconds of this thread's own work, whatever else the machine does: each smaller point is
 #: judged and explained anew.
@@ -107,6 +108,7 @@ def _check_drawn(
     if not isinstance(examples, int) or examples < 1:
         raise ArgumentValueError(f"examples: got {examples!r}; expected a whole number from 1.")
     domains = read_domains(domain, len(parsed.inputs))
+    check_memory(parsed, dtype)
     _check_arity(judge.written, len(parsed.inputs), "signature")
     typical = typical_point(parsed, dtype, domains, seed)
     found = [judge.judge(typical, seed)]
@@ -261,6 +263,8 @@ def _read_inputs(inputs: Any) -> tuple[Any, ...]:
             f"inputs: got {kinds}; expected at least one array of real floating numbers, which has a gradient. "
             f"Convert integers with .astype(np.float64); split complex numbers into real and imaginary parts."
         )
+    size = COPIES * sum(x.nbytes for x in inputs if isinstance(x, np.ndarray))
+    check_fits("inputs: checking at these", size, "Give smaller ones; a few rows show the same faults.")
     return tuple(inputs)
 
 

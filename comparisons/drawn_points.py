@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,10 @@ from gradtwin.backends.interface import Array
 from gradtwin.backends.signature import Shape, Signature
 from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+from gradtwin.memory import check_fits
+
+#: Copies of a point that a check holds at once, of its two sides, their gradients and moved points, at least.
+COPIES = 8
 
 #: The values drawn where no domain is given: ordinary numbers, which most functions bear.
 ORDINARY = (-3.0, 3.0)
@@ -74,8 +79,8 @@ def _read_domain(entry: Any) -> Domain:
     if not _is_range(entry):
         raise ArgumentTypeError(f"domain: got {entry!r}; expected (low, high) or (low, high, [excluded points]).")
     low, high = float(entry[0]), float(entry[1])
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ArgumentValueError(f"domain: got ({low}, {high}); expected finite numbers, the lower first.")
+    if not (low < high and np.isfinite(high - low)):
+        raise ArgumentValueError(f"domain: got ({low}, {high}); expected a finite range, the lower number first.")
     excluded = tuple(float(x) for x in entry[2]) if len(entry) == 3 else ()
     return Domain(low, high, excluded)
 
@@ -96,22 +101,35 @@ def points(draw: st.DrawFn, signature: Signature, dtype: np.dtype[Any], domains:
     return tuple(LAYOUTS[draw(st.sampled_from(_LAYOUTS))](x) for x in inputs)
 
 
+def check_memory(signature: Signature, dtype: np.dtype[Any]) -> None:
+    """Raise ArgumentValueError unless a check at inputs drawn for a signature fits in memory."""
+    shapes = _typical_shapes(signature)
+    size = COPIES * dtype.itemsize * sum(math.prod(shape) for shape in shapes)
+    drawn = ", ".join(map(str, shapes))
+    check_fits(f"signature: checking at inputs of shapes {drawn}", size, "Lower the numbers in it, or use fewer axes.")
+
+
 def typical_point(
     signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain], seed: int
 ) -> tuple[Array, ...]:
     """Return a point with another extent for each dimension, so that transposes and lost sums show."""
+    rng = np.random.default_rng([seed, 1])
+    result = []
+    for shape, domain in zip(_typical_shapes(signature), domains, strict=True):
+        values = domain.low + (domain.high - domain.low) * rng.random(shape)
+        result.append(np.asarray(domain.admit(values), dtype=dtype))
+    return tuple(result)
+
+
+def _typical_shapes(signature: Signature) -> list[Shape]:
     extents: dict[str, int] = {}
     # Many elements, so that a cause is no chance; but loops over many dimensions must not take for ever.
     start = {0: 0, 1: 17, 2: 7, 3: 5}.get(len({name for core in signature.inputs for name in core}), 3)
     for name in dict.fromkeys(name.rstrip("?") for core in signature.inputs for name in core):
         extents[name] = int(name) if name.isdigit() else start + len(extents)
-    rng = np.random.default_rng([seed, 1])
-    result = []
-    for core, domain in zip(signature.inputs, domains, strict=True):
-        shape = (4, 5) if core == ("...",) else tuple(extents[name.rstrip("?")] for name in core)
-        values = domain.low + (domain.high - domain.low) * rng.random(shape)
-        result.append(np.asarray(domain.admit(values), dtype=dtype))
-    return tuple(result)
+    return [
+        (4, 5) if core == ("...",) else tuple(extents[name.rstrip("?")] for name in core) for core in signature.inputs
+    ]
 
 
 @st.composite
@@ -134,7 +152,8 @@ def _shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
 
 def _decimals(domain: Domain) -> st.SearchStrategy[float]:
     """Draw numbers of at most two decimals in the domain; shrinks towards the one nearest 0."""
-    low, high = int(np.ceil(domain.low * 100)), int(np.floor(domain.high * 100))
+    largest = max(abs(domain.low), abs(domain.high)) * 100
+    low, high = (int(np.ceil(domain.low * 100)), int(np.floor(domain.high * 100))) if np.isfinite(largest) else (1, 0)
     if low > high:
         return st.floats(domain.low, domain.high)
     return st.integers(low, high).map(lambda hundredths: hundredths / 100)

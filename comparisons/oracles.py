@@ -20,6 +20,9 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 #: Gradients of up to so many entries, all together, are taken by differences entry by entry.
 EVERY_ENTRY = 256
 
+#: Those of a Jacobian, at most: each takes hundreds of runs of forward for every row.
+MOST_DIFFERENCES = 2**12
+
 OracleName = Literal["traced", "reference", "finite-differences"]
 
 
@@ -137,6 +140,12 @@ class DifferencesOracle:
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
         """Return the value and the gradients: entry by entry, or samples where there are many entries."""
+        count = sum(np.size(inputs[i]) for i in wrt)
+        if self._written.style == "jacobian" and count > MOST_DIFFERENCES:
+            raise ArgumentValueError(
+                f"inputs: forward can't be traced, and differences of {count} elements would run it some hundreds of "
+                f"times for each. Check at no more than {MOST_DIFFERENCES}; the same faults show there."
+            )
 
         def pull_back(upstream: Array) -> tuple[Array, ...]:
             return tuple(part.value for part in self._take(inputs, wrt, upstream))

@@ -19,8 +19,12 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.point import Style
 from gradtwin.comparisons.report.data import Cause
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+from gradtwin.memory import check_fits
 
 STYLES: tuple[Style, ...] = ("vjp", "backward", "grad", "derivative", "jacobian", "value_and_grad")
+
+#: Jacobians that a check holds at once: the user's, the oracle's, one at a moved point, and what they differ by.
+JACOBIAN_COPIES = 4
 
 #: Styles in which the user's functions take an upstream gradient.
 WITH_UPSTREAM = ("vjp", "backward")
@@ -103,6 +107,8 @@ class Written:
     ) -> Any:
         """Call the gradient function as its style wants it, and see what it did to its arguments."""
         assert self.gradient is not None
+        if self.style == "jacobian":
+            self._check_jacobian_fits(self._value_of(result), inputs)
         upstream = () if y_bar is None else (_like(self.select(result), y_bar),)
         if self.style == "backward":
             given: list[Any] = [*upstream, result[1]]
@@ -118,6 +124,14 @@ class Written:
             if isinstance(item, np.ndarray):
                 views += [f"a gradient is a view of {name}" for name in _shared(known, given[: len(known)], item)]
         return returned
+
+    def _check_jacobian_fits(self, y: Array, inputs: Sequence[Any]) -> None:
+        count = sum(np.size(x) for x in inputs if is_floating(x))
+        check_fits(
+            f"jacobian: one of {y.size} outputs and {count} inputs",
+            JACOBIAN_COPIES * y.size * count * y.dtype.itemsize,
+            "Check at smaller inputs, or give the gradient as vjp=.",
+        )
 
     def _value_of(self, result: Any) -> Array:
         if self.style in ("backward", "value_and_grad"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import tempfile
 import zipfile
@@ -12,7 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.errors import InputFileError, OutputFileError
+from gradtwin.errors import ArgumentValueError, InputFileError, OutputFileError
+from gradtwin.memory import check_fits, readable
+
+#: An archive that unpacks to more than the first, and to so many times its own size, is taken for one made to do harm.
+LARGE, LARGEST_RATIO = 2**30, 100
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:
@@ -48,31 +53,64 @@ def check_writable(path: str | Path) -> None:
         raise OutputFileError(f"{path}: no permission to write there. Choose another place.")
 
 
-def _is_npy(path: str | Path) -> bool:
-    with Path(path).open("rb") as file:
-        return file.read(6) == b"\x93NUMPY"
-
-
 def read_arrays(path: str | Path) -> dict[str, Any]:
-    """Return the arrays of an `.npz` file; pickled objects are refused."""
+    """Return the arrays of an `.npz` file.
+
+    Raises InputFileError for what is none; for pickled objects, which could run code; and, before anything is
+    unpacked, for arrays that can't fit in memory and for an archive that unpacks to a vast multiple of its size.
+    """
     try:
-        if not zipfile.is_zipfile(path) and Path(path).is_file() and not _is_npy(path):
-            raise InputFileError(f"{path}: it is not a readable .npz archive. Save it again with np.savez.")
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise InputFileError(f"{path}: it holds a single array; expected an .npz archive of named arrays.")
-        with loaded as archive:
-            return {name: archive[name] for name in archive.files}
+        with Path(path).open("rb") as file:
+            if file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX:
+                raise InputFileError(f"{path}: it holds a single array; expected an .npz archive of named arrays.")
+            if not zipfile.is_zipfile(file):
+                raise InputFileError(f"{path}: it is not a readable .npz archive. Save it again with np.savez.")
+            size = file.seek(0, os.SEEK_END)
+            with zipfile.ZipFile(file) as archive:
+                _check_unpacked_size(path, size, archive)
+                members = {member.filename: member for member in archive.infolist()}  # the last one of a name
+                return {name.removesuffix(".npy"): _read_array(path, archive, x) for name, x in members.items()}
+    except InputFileError:
+        raise
     except FileNotFoundError as error:
         raise InputFileError(f"{path}: there is no such file. Check the path.") from error
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
-        if isinstance(error, InputFileError):
-            raise
-        if "pickle" in str(error).lower():
+    except Exception as error:  # whatever zipfile, its decompressors and NumPy find wrong with damaged content
+        if "pickle" in str(error).lower() or "Object arrays" in str(error):
             detail = "it holds pickled objects, which could run code; expected plain numeric arrays"
         else:
-            detail = f"it is not a readable .npz archive ({error})"
+            detail = f"it is not a readable .npz archive ({str(error) or type(error).__name__})"
         raise InputFileError(f"{path}: {detail}. Save it again with np.savez.") from error
+
+
+def _check_unpacked_size(path: str | Path, size: int, archive: zipfile.ZipFile) -> None:
+    unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(LARGE, LARGEST_RATIO * size):
+        raise InputFileError(
+            f"{path}: it is {readable(size)} and would unpack to {readable(unpacked)}, as archives made to fill "
+            f"memory do. If it is right, save it again with np.savez, which does not compress."
+        )
+    try:
+        check_fits(f"{path}: reading it", unpacked, "Save fewer or smaller arrays.")
+    except ArgumentValueError as error:
+        raise InputFileError(str(error)) from None
+
+
+def _read_array(path: str | Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+    """Return a member's array; raise InputFileError, before it is made, unless the file holds what its header says."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in read_header:
+            raise ValueError(f"{member.filename} has format {version}, which plain numeric arrays don't need")
+        shape, _, dtype = read_header[version](file)
+        claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
+    if not dtype.hasobject and claimed != held:
+        raise InputFileError(
+            f"{path}: {member.filename} says that it is an array {shape} of {dtype}, "
+            f"{readable(claimed)}, and holds {readable(held)}. Save it again with np.savez."
+        )
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Any]) -> None:

@@ -190,7 +190,7 @@ def test_a_job_of_which_nothing_matches_is_dropped(verdict):
         ({"threads": []}, "threads: none given"),
         ({"sizes": [4, 0]}, "sizes: got 0; expected whole numbers from 1"),
         ({"sizes": []}, "sizes: none given"),
-        ({"cases": ["matmul"], "sizes": [10**7]}, "matmul at n = 10000000 needs about .* GiB; .* GiB are free"),
+        ({"cases": ["matmul"], "sizes": [10**7]}, "matmul at n = 10000000 needs about .* PiB; .* GiB are free"),
         ({"dtype": "float63"}, "Did you mean 'float64'"),
         ({"seed": -1}, "seed: got -1"),
         ({"cases": ["nothing"]}, "case: 'nothing' is not known"),
