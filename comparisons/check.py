@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +16,15 @@ from gradtwin.arguments import check_seed
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Signature
 from gradtwin.comparisons.check_case import make_case
-from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.comparator import Subject, merge_checks
 from gradtwin.comparisons.drawn_points import COPIES, check_memory, points, read_domains, typical_point
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
 from gradtwin.comparisons.point import Style
-from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example, write_script
 from gradtwin.comparisons.saved import Case
+from gradtwin.comparisons.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.comparisons.written import Written, is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 from gradtwin.memory import check_fits
@@ -65,7 +63,8 @@ def check_gradient(
     It is checked at `inputs`, a tuple, or at `examples` points drawn for a `signature` such as "(n,k),(k,m)->(n,m)",
     in `dtype` and `domain` ((low, high), or one such for each input), a failure being shrunk. `wrt` are the positions
     of the differentiated inputs. `static` are keyword arguments of both functions. `timeout` is in seconds, for each
-    point. Without `reference`, a TensorFlow function of the same inputs, forward itself is run under GradientTape.
+    point; in other threads than the main one it can't interrupt a single call of compiled code. Without `reference`,
+    a TensorFlow function of the same inputs, forward itself is run under GradientTape.
 
     Returns a Report. Raises GradTwinError for arguments that make no sense; whatever is wrong with the gradient,
     exceptions in it included, is in the report.
@@ -87,9 +86,8 @@ def check_gradient(
     if static:
         forward = functools.partial(forward, **static)
         gradient = gradient and functools.partial(gradient, **static)
-    judge = GradientJudge(Written(forward, style, gradient), wrt, reference, operation)
-
-    with _time_limit(timeout):
+    judge = _LimitedJudge(Written(forward, style, gradient), wrt, reference, operation, timeout)
+    try:
         if inputs is not None:
             given_inputs = _read_inputs(inputs)
             _check_arity(judge.written, len(given_inputs), "inputs")
@@ -99,6 +97,38 @@ def check_gradient(
             )
         assert signature is not None
         return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
+    except _LateError as late:
+        return _report([late.judged], late.inputs, judge, seed, "")
+
+
+class _LimitedJudge(GradientJudge):
+    """A judge that gives up at a point after so many seconds."""
+
+    def __init__(self, written: Written, wrt: Any, reference: Any, operation: str, timeout: float | None) -> None:
+        super().__init__(written, wrt, reference, operation)
+        self._timeout = timeout
+
+    def judge(self, inputs: Sequence[Any], seed: int, *, explain: bool = True) -> Judgement:
+        """Judge at one point; raise _LateError, with a judgement that says what did not return."""
+        try:
+            with time_limit(self._timeout):
+                return super().judge(inputs, seed, explain=explain)
+        except TimeIsUp as error:
+            assert self._timeout is not None
+            text = f"{describe(error, self._timeout, 'the check')}."
+            cause = Cause("raises", True, "TimeoutError", text)
+            dtypes = [np.asarray(x).dtype.name for x in inputs if is_floating(x)]
+            subject = Subject(self.operation, dtypes[0], "eager")
+            raise _LateError(Judgement([subject.check("contract", "contract", "mismatch", cause)]), inputs) from error
+
+
+class _LateError(BaseException):
+    """The time was up at a point; Hypothesis lets it through, and does not try smaller ones."""
+
+    def __init__(self, judged: Judgement, inputs: Sequence[Any]) -> None:
+        super().__init__()
+        self.judged = judged
+        self.inputs = inputs
 
 
 def _check_drawn(
@@ -280,26 +310,3 @@ def _check_arity(written: Written, count: int, argument: str) -> None:
         ) from error
     except ValueError:  # a builtin without a signature
         return
-
-
-@contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise TimeoutError inside the user's function after so many seconds; the report then says that it raised."""
-    if seconds is None:
-        yield
-        return
-    if not isinstance(seconds, int | float) or not seconds > 0:
-        raise ArgumentValueError(f"timeout: got {seconds!r}; expected a number of seconds above 0.")
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        raise ArgumentValueError("timeout: it works in the main thread of a Unix process alone; leave it out here.")
-
-    def interrupt(*_: Any) -> None:
-        raise TimeoutError(f"it did not return within {seconds} s")
-
-    previous = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)

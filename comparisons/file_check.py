@@ -15,13 +15,19 @@ from gradtwin.comparisons import styles
 from gradtwin.comparisons.check import check_gradient
 from gradtwin.comparisons.drawn_points import read_domains
 from gradtwin.comparisons.guessing import Guess, guess
-from gradtwin.comparisons.loading import SMALLER, time_limit
+from gradtwin.comparisons.loading import SMALLER, limited
 from gradtwin.comparisons.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
 from gradtwin.comparisons.report.data import Report
 from gradtwin.errors import GradTwinError, InputFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+#: Seconds to find out how a pair is called, at small inputs, and to check it, where the user sets no limit.
+GUESSING_SECONDS, CHECKING_SECONDS = 10.0, 120.0
+
+#: What else there is to do about a pair that does not return at the inputs it was tried at.
+INPUTS_ALONE = "check it alone, with inputs of its own, by FILE.py:forward ... --inputs FILE.npz"
 
 #: Functions that take a stored value instead of the input, so that one written for the output looks right there.
 WITH_STORED_VALUE = ("derivative", "vjp")
@@ -48,27 +54,30 @@ def check_file(
     domain: tuple[float, float] | None = None,
     examples: int = 20,
     seed: int = 0,
-    timeout: float = 60.0,
+    timeout: float | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> FileReport:
     """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
 
-    `place` is how the user named the file; `timeout` is in seconds, for each pair.
+    `place` is how the user named the file; `timeout` is in seconds, for each pair, to find out how it is called and
+    again to check it.
     """
     drawn_dtype = find_dtype(dtype)
     read_domains(domain, 1)
+    guessing, checking = (GUESSING_SECONDS, CHECKING_SECONDS) if timeout is None else (timeout, timeout)
     named, skipped = find_pairs(module)
     checked: list[tuple[NamedPair, Guess, Report, list[str]]] = []
     for done, pair in enumerate(named):
         if progress:
             progress(done, len(named), pair.forward_name)
         try:
-            with time_limit(timeout, f"checking {pair.forward_name}", SMALLER):
+            with limited(guessing, f"finding out how to call {pair.forward_name}", INPUTS_ALONE):
                 found = guess(pair, drawn_dtype, domain, seed)
-                if isinstance(found, Guess):
+            if isinstance(found, Guess):
+                with limited(checking, f"checking {pair.forward_name}", SMALLER):
                     checked.append((pair, found, *_check(pair, found, dtype, examples, seed)))
-                    continue
-                reason = found
+                continue
+            reason = found
         except GradTwinError as error:
             reason = str(error)
         name = f"{pair.forward_name}, {pair.gradient_name}" if pair.gradient_name else pair.forward_name
@@ -76,9 +85,12 @@ def check_file(
     if not checked:
         listed = "; ".join(f"{item.name} ({item.reason})" for item in skipped[:5]) or "nothing that could be checked"
         more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+        reason = "none of its pairs could be checked"
+        if not named:
+            reason = f"no function with its gradient was found. Looked for names such as {LOOKED_FOR}"
         raise InputFileError(
-            f"{place}: no function with its gradient was found. Looked for names such as {LOOKED_FOR}. "
-            f"It has: {listed}{more}. Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
+            f"{place}: {reason}. It has: {listed}{more}. "
+            f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
     return _merge(place, checked, skipped, seed)
 

@@ -10,9 +10,7 @@ import importlib
 import io
 import linecache
 import os
-import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,10 +24,8 @@ from unittest import mock
 
 import numpy as np
 
+from gradtwin.comparisons.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, InputFileError, unknown_name
-
-#: Seconds after which the alarm is repeated, should the user's code have swallowed it.
-ALARM_AGAIN = 1.0
 
 #: What else there is to do about something that takes too long.
 UNDER_MAIN = "move training and plotting under `if __name__ == '__main__':`"
@@ -89,31 +85,14 @@ class Target:
         return path
 
 
-class _Expired(BaseException):
-    """The time is up; no `except Exception` of the user's may stop it."""
-
-
 @contextmanager
-def time_limit(seconds: float, what: str, advice: str) -> Iterator[None]:
-    """Raise InputFileError if the block takes longer (only where the system has an alarm, and in the main thread)."""
-    if not 0 < seconds < float("inf"):
-        raise ArgumentValueError(f"timeout: got {seconds:g}; expected a number of seconds above 0.")
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def expire(*_: Any) -> None:
-        raise _Expired
-
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds, ALARM_AGAIN)
+def limited(seconds: float, what: str, advice: str) -> Iterator[None]:
+    """Raise InputFileError if the block takes longer, naming the user's function that did not return."""
     try:
-        yield
-    except _Expired:
-        raise InputFileError(f"{what} did not end within {seconds:g} s. Raise --timeout, or {advice}.") from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        with time_limit(seconds):
+            yield
+    except TimeIsUp as error:
+        raise InputFileError(f"{describe(error, seconds, what)}. Raise --timeout, or {advice}.") from None
 
 
 @contextmanager
@@ -140,7 +119,7 @@ def load(target: Target, timeout: float) -> Iterator[ModuleType]:
 
 @contextmanager
 def _loading(nowhere: TextIO, timeout: float, place: str) -> Iterator[None]:
-    with redirect_stderr(nowhere), time_limit(timeout, f"{place}: loading it", UNDER_MAIN):
+    with redirect_stderr(nowhere), limited(timeout, f"{place}: loading it", UNDER_MAIN):
         yield
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STYLES = ("vjp", "backward", "grad", "derivative", "jacobian")
 
-#: Seconds for loading a file, and again for each check.
+#: Seconds for loading a file, and again for a check, where none are given.
 DEFAULT_TIMEOUT = 120.0
 
 #: Options that say what a named function is checked with, and mean nothing for a whole file.
@@ -27,10 +27,9 @@ NAMED_ONLY = (*STYLES, "value_and_grad", "signature", "inputs", "wrt", "referenc
 
 #: Options that mean nothing for the gallery, with the values that they have when they are not given.
 NOT_FOR_GALLERY = {
-    **dict.fromkeys((*STYLES, "signature", "inputs", "wrt", "dtype", "domain", "examples", "reference")),
+    **dict.fromkeys((*STYLES, "signature", "inputs", "wrt", "dtype", "domain", "examples", "reference", "timeout")),
     "value_and_grad": False,
     "seed": 0,
-    "timeout": DEFAULT_TIMEOUT,
     "watch": False,
     "save": None,
 }
@@ -162,7 +161,7 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
     target.file()  # a wrong path is told before TensorFlow is waited for
     if options.reference:
         import_tensorflow()
-    with load(target, options.timeout) as module:
+    with load(target, _timeout(options)) as module:
         if target.function is not None:
             return _check_function(module, target, options)
         from gradtwin.comparisons.file_check import check_file
@@ -181,12 +180,16 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
             )
 
 
+def _timeout(options: argparse.Namespace) -> float:
+    return DEFAULT_TIMEOUT if options.timeout is None else float(options.timeout)
+
+
 def _check_function(module: ModuleType, target: Target, options: argparse.Namespace) -> Report:
     from dataclasses import replace
 
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.check import check_gradient
-    from gradtwin.comparisons.loading import SMALLER, find_function, time_limit
+    from gradtwin.comparisons.loading import SMALLER, find_function, limited
 
     assert target.function is not None
     forward = find_function(module, target.function, "function", target.place)
@@ -201,7 +204,7 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
         arguments |= {"signature": options.signature, "dtype": options.dtype or "float64", "examples": examples}
         arguments["domain"] = options.domain
     import_tensorflow()
-    with time_limit(options.timeout, f"{options.target}: the check", SMALLER):
+    with limited(_timeout(options), f"{options.target}: the check", SMALLER):
         report = check_gradient(forward, **arguments, wrt=options.wrt, seed=options.seed)
     return replace(report, reproduce=_command_line(options))
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from gradtwin.comparisons.loading import Target, find_function, load, time_limit
+from gradtwin.comparisons.loading import Target, find_function, limited, load
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, InputFileError
 
 NOISY = """
@@ -131,7 +131,7 @@ def test_a_file_that_never_ends_is_stopped_even_if_it_catches_everything(tmp_pat
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
 def test_a_limit_is_a_number_of_seconds(seconds):
-    with pytest.raises(ArgumentValueError, match="timeout"), time_limit(seconds, "it", "wait"):
+    with pytest.raises(ArgumentValueError, match="timeout"), limited(seconds, "it", "wait"):
         pass
 
 

@@ -288,7 +288,23 @@ def test_a_pair_that_cant_be_run_is_skipped_with_what_it_raised(tmp_path):
     assert report.verdict == "match"
     reasons = {item["name"]: item["reason"] for item in report.extra["skipped"]}
     assert "TypeError" in reasons["act_forward, act_backward"]
-    assert "did not end within 1 s" in reasons["spin, spin_prime"]
+    assert reasons["spin, spin_prime"].startswith("spin did not return within 1 s (in spin, ")
+
+
+def test_pairs_that_never_return_are_named_where_there_are_no_others(tmp_path):
+    source = "def spin(x): return x\ndef spin_prime(x):\n    while True: ..."
+    with pytest.raises(InputFileError, match=r"pairs could be checked.*spin, spin_prime \(spin_prime did not") as told:
+        check(tmp_path, source, timeout=1)
+    assert "no function" not in str(told.value)
+    assert "--inputs" in str(told.value), "what else there is to do"
+
+
+def test_a_pair_has_time_of_its_own_to_be_called_and_to_be_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr("gradtwin.comparisons.file_check.GUESSING_SECONDS", 0.5)
+    slow = "import time\ndef slow(x):\n    time.sleep(0.7)\n    return x\ndef slow_prime(x): return np.ones_like(x)"
+    with pytest.raises(InputFileError, match=r"slow did not return within 0.5 s"):
+        check(tmp_path, slow)
+    assert check(tmp_path, slow, timeout=60, examples=1).verdict == "match"
 
 
 @pytest.mark.parametrize("source", ["", "x = 1", "def relu(x): return x", "class L:\n    def forward(self, x): ..."])

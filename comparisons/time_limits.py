@@ -1,0 +1,120 @@
+"""Limits of time for code that may never return, in any thread."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gradtwin import backends, comparisons
+from gradtwin.errors import ArgumentValueError
+
+#: Seconds after which the limit is told again, should the user's code have swallowed it.
+AGAIN = 1.0
+
+#: Seconds that every system's timers take.
+LONGEST = 1e8
+
+#: Where code lies that is not the user's: Python's, installed packages', and this one's.
+_NOT_THE_USERS = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    *(folder for package in (backends, comparisons) for folder in package.__path__),
+)
+
+
+class TimeIsUp(BaseException):
+    """The limit has passed; no `except Exception` of the user's may stop it."""
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise TimeIsUp inside the block once it has run for so many seconds; None sets no limit.
+
+    In the main thread of a Unix process an alarm interrupts even what waits. Elsewhere the exception comes between two
+    lines of Python: one call that waits, or computes in C, ends first.
+    """
+    if seconds is None:
+        yield
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise ArgumentValueError(f"timeout: got {seconds!r}; expected a number of seconds above 0.")
+    has_alarm = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+    with (_alarm if has_alarm else _interruption)(min(seconds, LONGEST)):
+        yield
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Set the alarm, and afterwards whichever was set before."""
+
+    def expire(*_: object) -> None:
+        raise TimeIsUp
+
+    started = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, expire)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    try:
+        yield
+    finally:
+        while True:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, handler)
+                break
+            except TimeIsUp:  # just now, too late
+                continue
+        if remaining:
+            left = remaining - (time.monotonic() - started)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-6), interval)
+
+
+@contextmanager
+def _interruption(seconds: float) -> Iterator[None]:
+    """Let another thread raise the exception in this one."""
+    this = ctypes.c_ulong(threading.get_ident())
+    ended, sending = threading.Event(), threading.Lock()
+
+    def watch() -> None:
+        wait = seconds
+        while not ended.wait(wait):
+            with sending:
+                if not ended.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(this, ctypes.py_object(TimeIsUp))
+            wait = AGAIN
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        while True:
+            try:
+                with sending:
+                    ended.set()
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(this, None)  # what was sent and has not arrived
+                break
+            except TimeIsUp:  # just now, too late
+                continue
+
+
+def describe(error: TimeIsUp, seconds: float, otherwise: str) -> str:
+    """Return which of the user's functions did not return, and the line it was at; `otherwise` where none was running.
+
+    A file that is being loaded is no function.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [frame for frame in frames if _is_users(frame.filename)]
+    if not users or users[0].name == "<module>":
+        return f"{otherwise} did not end within {seconds:g} s"
+    last = users[-1]
+    return f"{users[0].name} did not return within {seconds:g} s (in {last.name}, {last.filename}:{last.lineno})"
+
+
+def _is_users(file: str) -> bool:
+    path = Path(file)
+    return not file.startswith("<") and not any(path.is_relative_to(folder) for folder in _NOT_THE_USERS)
