@@ -19,6 +19,7 @@ from gradtwin.comparisons.check_case import make_case
 from gradtwin.comparisons.comparator import Subject, merge_checks
 from gradtwin.comparisons.drawn_points import COPIES, check_memory, points, read_domains, typical_point
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.point import Style
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
@@ -34,6 +35,7 @@ from gradtwin.memory import check_fits
 SHRINKING_SECONDS = 10.0
 
 
+@isolated
 def check_gradient(
     forward: Callable[..., Any],
     *,

@@ -14,6 +14,7 @@ from gradtwin.comparisons.comparator import Subject
 from gradtwin.comparisons.discovery import BACKWARD_NAMES
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
 from gradtwin.comparisons.gradient_rules import Choices
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.layer_object import ObjectOracle, ObjectWritten, seeded
 from gradtwin.comparisons.layer_recipe import LayerRecipe, Settings
 from gradtwin.comparisons.look import Look, Looker, Notes
@@ -27,6 +28,7 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 SMALL = 2.0**-14
 
 
+@isolated
 def check_layer(
     layer: Any,
     x: Any,

@@ -12,6 +12,7 @@ import numpy as np
 from gradtwin.comparisons.comparator import Subject
 from gradtwin.comparisons.gradient_check import Judgement
 from gradtwin.comparisons.gradient_rules import Choices
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.layer_check import (
     Finding,
     copied,
@@ -38,6 +39,7 @@ from gradtwin.comparisons.written import ContractError
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 
+@isolated
 def check_model(
     model: Any,
     x: Any,

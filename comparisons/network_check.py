@@ -23,6 +23,7 @@ from gradtwin.backends.precision import find_dtype, precision_of
 from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.error_rules import ELEMENTARY_ROUNDINGS
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gradtwin.backends.keras_losses import KerasLoss
 
 
+@isolated
 def compare_network(
     keras_model: Any,
     x: Array,

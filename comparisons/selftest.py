@@ -13,6 +13,7 @@ from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.registry import get_backend
 from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.faults import all_faults
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.problems import Problem, build_problem, shapes_from
 from gradtwin.comparisons.report.data import Cause, Check, Report, Verdict, worst_verdict
@@ -34,6 +35,7 @@ class Catch:
     at: str
 
 
+@isolated
 def selftest(*, seed: int = 0, progress: Progress | None = None) -> Report:
     """Judge every faulty rule, at growing sizes until it is caught, and every correct one at all sizes.
 

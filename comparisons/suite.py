@@ -16,6 +16,7 @@ from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.operation_case import make_case
 from gradtwin.comparisons.operation_check import check_operation
 from gradtwin.comparisons.problems import PROFILES, VALUES, Problem, build_problem, problems, shapes_from
@@ -33,6 +34,7 @@ MODES = ("eager", "graph", "xla")
 FIXED_SIZES = ((16, 65, 5), (1, 1, 1))
 
 
+@isolated
 def compare(
     *operations: str,
     dtypes: Sequence[str] = ("float32", "float64"),

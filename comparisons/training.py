@@ -20,6 +20,7 @@ from gradtwin.backends.network import Network, check_batch
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.comparator import merge_checks
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.operation_check import compare_answers, run_judged
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
@@ -31,6 +32,7 @@ from gradtwin.comparisons.training_pictures import make_picture
 from gradtwin.errors import ArgumentValueError, unknown_name
 
 
+@isolated
 def train(
     scenario: str,
     *,

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.comparator import Subject, compare_arrays
+from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.rounding import allowed_difference, nudge
@@ -27,6 +28,7 @@ DRAWS = 6
 RULES = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
 
 
+@isolated
 def check_update(
     step: Any,
     optimizer: Any,

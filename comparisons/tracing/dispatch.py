@@ -48,8 +48,15 @@ RULES: dict[Any, Rule] = {}
 def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], evaluate: Any = None) -> Any:
     """Run a NumPy function, ufunc, method or operator on any mixture of tracing arrays and plain values."""
     recorder = _recorder(args, kwargs)
-    this = Call(recorder, function, args, kwargs, function if evaluate is None else evaluate)
+    evaluate = function if evaluate is None else evaluate
+    if recorder is None:  # a stand-in in a thread that knows of no run
+        return evaluate(*args, **kwargs)
+    this = Call(recorder, function, args, kwargs, evaluate)
     if not recorder.recording:
+        return this.value()
+    if recorder.is_elsewhere:
+        if is_active(args) or is_active(kwargs):
+            recorder.escape(f"{name_of(function)} in another thread")
         return this.value()
     if not (is_active(args) or (kwargs and is_active(kwargs))):
         return _inactive(this)
@@ -61,14 +68,14 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], evaluate:
     return _without_rule(this)
 
 
-def _recorder(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recorder:
+def _recorder(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recorder | None:
     for x in args:
         if is_tracing(x):
             return x._recorder  # type: ignore[no-any-return]
     if RUNNING:
         return RUNNING[-1]
     found = _first(list(args) + list(kwargs.values()))
-    return found._recorder  # type: ignore[no-any-return]
+    return None if found is None else found._recorder
 
 
 def _first(items: Any) -> Any:

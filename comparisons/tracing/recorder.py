@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,9 +71,15 @@ class Recorder:
         #: Buffers by the id of the array that owns their memory, which each buffer keeps alive.
         self.buffers: weakref.WeakValueDictionary[int, Buffer] = weakref.WeakValueDictionary()
         self.recording = True
+        self._thread = threading.get_ident()
         self._escapes: dict[Escape, None] = {}
         self._notes: dict[str, None] = {}
         self._branches: dict[Place, None] = {}
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this is another thread than the run's: its tape sees nothing of what is computed here."""
+        return threading.get_ident() != self._thread
 
     def escape(self, what: str) -> None:
         """Log that a traced value was taken out of the trace, and where."""
@@ -107,5 +114,26 @@ class Recorder:
         )
 
 
-#: The runs under way, innermost last. Tracing is not thread-safe: it changes modules while it runs.
-RUNNING: list[Recorder] = []
+class _Running(threading.local):
+    """The traced runs that are under way in this thread, innermost last; of another thread's it knows nothing."""
+
+    def __init__(self) -> None:
+        self._recorders: list[Recorder] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._recorders)
+
+    def __getitem__(self, number: int) -> Recorder:
+        return self._recorders[number]
+
+    def append(self, recorder: Recorder) -> None:
+        """Enter a run."""
+        self._recorders.append(recorder)
+
+    def remove(self, recorder: Recorder) -> None:
+        """Leave a run."""
+        self._recorders.remove(recorder)
+
+
+#: Stand-ins in the user's modules are what they stand for in every thread but the one that runs under the tape.
+RUNNING = _Running()

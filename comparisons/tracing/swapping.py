@@ -1,8 +1,9 @@
 """Which of the user's modules, closures and objects a function reaches, and putting stand-ins and arrays in and out.
 
 Reached are the names that the function's code uses, from function to helper to class to object. Nothing of the user's
-is written to: arrays are copied, names and attributes are put back. Not thread-safe: other threads see the stand-ins
-while a traced run is under way.
+is written to: arrays are copied, names and attributes are put back. Other threads see the stand-ins too while a traced
+run is under way, and in them each is what it stands for; what they write to those names meanwhile is lost. Two runs
+at once would take each other's stand-ins for the user's: `isolation.py` sees to it that there is one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from gradtwin.comparisons.tracing import namespaces
 from gradtwin.comparisons.tracing.conversion import NUMERIC, is_tracing
+from gradtwin.comparisons.tracing.recorder import RUNNING
 
 _DEPTH = 6
 _MISSING: Any = object()
@@ -269,7 +271,7 @@ class Swap:
         level: int = 0,
     ) -> Any:
         module = self._import(name, globals, locals, fromlist, level)
-        users = globals is not None and self.is_users(globals.get("__name__"))
+        users = bool(RUNNING) and globals is not None and self.is_users(globals.get("__name__"))
         return namespaces.traced(module) if users else module
 
 

@@ -122,7 +122,7 @@ def trace_forward(
     that no array of the user's was written to: attributes that forward changed hold new arrays. `Trace.restore` puts
     those back too. If forward raises, everything is put back and UntraceableError names the line.
 
-    Not thread-safe: the user's modules see stand-ins for numpy while forward runs.
+    The user's modules see stand-ins for numpy while forward runs: no two runs may be under way in two threads.
     """
     load_scipy()
     recorder = Recorder(call)
