@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+#: Seconds that can have been measured.
+SHORTEST, LONGEST = 1e-12, 1e9
+
 #: What makes two results those of one machine.
 MACHINE = ("cpu", "cpus", "platform")
 #: What makes two rows those of one thing.
@@ -125,18 +128,31 @@ def _read(path: str | Path) -> dict[str, Any]:
         data = json.loads(Path(path).read_text())
     except OSError as error:
         raise InputFileError(f"{path}: it can't be read ({error.strerror or error}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputFileError(f"{path}: it is not whole JSON ({error}). Run gradtwin bench --json again.") from error
     if not (isinstance(data, dict) and data.get("schema") == SCHEMA and data.get("command") == "bench"):
         raise InputFileError(f"{path}: it is no result of gradtwin bench; expected a file that its --json has written.")
     try:
         rounds = data["environment"]["protocol"]["rounds"]
         for row in data["results"]:
-            np.reshape([float(value) for value in row["samples"]], (rounds, -1))
-            [row[key] for key in (*IDENTITY, "median_s")]
+            _check_row(row, rounds)
     except (KeyError, TypeError, ValueError) as error:
         raise InputFileError(f"{path}: its results lack what a comparison needs ({error!r}).") from error
     return data
+
+
+def _check_row(row: dict[str, Any], rounds: int) -> None:
+    """Raise KeyError, TypeError or ValueError unless a row names what was timed and has times of so many processes."""
+    for key in ("operation", "dtype", "backend", "mode"):
+        if not isinstance(row[key], str):
+            raise ValueError(f"{key} is {row[key]!r}")
+    if not isinstance(row["threads"], int) or any(not isinstance(n, int) for shape in row["shape"] for n in shape):
+        raise ValueError(f"threads is {row['threads']!r}, shape {row['shape']!r}")
+    if not isinstance(rounds, int) or rounds < 1 or not row["samples"] or len(row["samples"]) % rounds:
+        raise ValueError(f"rounds is {rounds!r}, and there are {len(row['samples'])} samples")
+    for seconds in (row["median_s"], *row["samples"]):
+        if not SHORTEST <= seconds <= LONGEST:
+            raise ValueError(f"{seconds!r} is no time that was measured")
 
 
 def _samples(row: dict[str, Any], data: dict[str, Any]) -> Samples:

@@ -79,9 +79,10 @@ class Kept:
         for line in text.splitlines():
             try:
                 key, found = json.loads(line)
-            except ValueError:
-                continue  # cut off where the run was killed
-            self._answers[key] = found
+            except (ValueError, TypeError, RecursionError):
+                continue  # cut off where the run was killed, or not written by one
+            if isinstance(key, str):
+                self._answers[key] = found
 
 
 def default_folder(command: str) -> Path:
