@@ -10,6 +10,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.bounded_array import Reals
 from gradtwin.comparisons.report.data import Cause, Check, Stage, Verdict, Worst
+from gradtwin.comparisons.report.evidence import make_evidence
 from gradtwin.comparisons.running_error import Bound
 
 _NO_NUMBER = Cause(
@@ -58,6 +59,9 @@ def compare_arrays(subject: Subject, name: str, stage: Stage, left: Array, right
             verdict = "inconclusive"
         difference = np.where(same, 0.0, difference)
         worst = _find_worst(left64, right64, difference, allowed, bound.value)
+        evidence = None
+        if verdict == "mismatch" and worst:
+            evidence = make_evidence(left, right, difference, allowed, wrong, worst.index)
     causes: tuple[Cause, ...] = ()
     if verdict == "inconclusive" and not_a_number_by_both.any():
         causes = (_NO_NUMBER,)
@@ -74,6 +78,7 @@ def compare_arrays(subject: Subject, name: str, stage: Stage, left: Array, right
         worst=worst,
         causes=causes,
         undecided_examples=int(verdict == "inconclusive"),
+        evidence=evidence,
     )
 
 
@@ -87,16 +92,19 @@ def merge_checks(checks: Sequence[Check]) -> Check:
     elif 2 * undecided > examples:
         verdict = "inconclusive"
     causes = {cause: None for check in checks if check.verdict == verdict for cause in check.causes}
+    compared = [check for check in checks if check.worst]
+    worst = max(compared, key=lambda check: check.worst.fraction if check.worst else 0.0, default=checks[0])
     return replace(
         checks[0],
         verdict=verdict,
         size=sum(check.size for check in checks),
         mismatched=sum(check.mismatched for check in checks),
         inconclusive=sum(check.inconclusive for check in checks),
-        worst=max((check.worst for check in checks if check.worst), key=lambda worst: worst.fraction, default=None),
+        worst=worst.worst,
         causes=tuple(causes),
         examples=examples,
         undecided_examples=undecided,
+        evidence=worst.evidence,
     )
 
 

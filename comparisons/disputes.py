@@ -17,6 +17,7 @@ from gradtwin.comparisons.look import UPSTREAM_STREAM, Looker, Notes
 from gradtwin.comparisons.oracles import TracedOracle, UntrustedError
 from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.report.data import Cause
+from gradtwin.comparisons.report.evidence import Ballot
 from gradtwin.comparisons.rounding import allowed_difference, nudge
 from gradtwin.comparisons.votes import Vote, vote
 from gradtwin.comparisons.written import ContractError, copies
@@ -33,10 +34,11 @@ NEIGHBOUR_DRAWS = 4
 
 @dataclass(frozen=True)
 class Settled:
-    """The oracle's gradient as the dispute left it, and the cause if it is the reference that is wrong."""
+    """The oracle's gradient as the dispute left it, the cause if it is the reference that is wrong, the first vote."""
 
     right: Array
     causes: tuple[Cause, ...] = ()
+    vote: Ballot | None = None
 
 
 def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, notes: Notes) -> Settled:
@@ -61,28 +63,32 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
     order = order[: int(differing.sum())]
     said = {"user": 0, "kink": 0, "reference": 0, "open": 0}
     settled = right.copy()
+    first: Ballot | None = None
     for number, flat in enumerate(order[:MOST_VOTES]):
         if number >= FIRST_VOTES and said["user"]:
             break
         index = tuple(int(i) for i in np.unravel_index(flat, left.shape))
-        says, value = _third_vote(looker, point, k, index, left[index], right[index], allowed[index], seed)
+        ballot = _cast(looker, point, k, index, seed)
+        if first is None and ballot is not None:
+            first = Ballot(index, **vars(ballot))
+        says, value = _third_vote(looker, point, k, index, left[index], right[index], allowed[index], ballot)
         said[says] += 1
         if says in ("kink", "reference"):
             settled[index] = left[index]
         elif says == "user" and np.isnan(right[index]):
             settled[index] = value
     if said["user"]:
-        return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right))
+        return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right), vote=first)
     if said["kink"]:
         notes[f"kink: {name} has {said['kink']} points without a derivative; the gradient lies between its sides"] = (
             None
         )
     if said["reference"] and looker.has_reference:
         text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on the forward alone."
-        return Settled(right, (Cause("reference", True, "", text),))
+        return Settled(right, (Cause("reference", True, "", text),), first)
     if said["reference"]:
         notes[f"the traced gradient of {name} is wrong at {said['reference']} points; the vote sides with yours"] = None
-    return Settled(settled)
+    return Settled(settled, vote=first)
 
 
 def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) -> bool:
@@ -157,10 +163,16 @@ def _nudged(inputs: Sequence[Any], point: Point, seed: int) -> list[Any]:
 
 
 def _third_vote(
-    looker: Looker, point: Point, k: int, index: tuple[int, ...], mine: Any, theirs: Any, allowed: Any, seed: int
+    looker: Looker,
+    point: Point,
+    k: int,
+    index: tuple[int, ...],
+    mine: Any,
+    theirs: Any,
+    allowed: Any,
+    ballot: Vote | None,
 ) -> tuple[str, float]:
     """Return whose fault a difference is, `user`, `reference`, `kink` or, where it is unclear, `open`; and the vote"""
-    ballot = _cast(looker, point, k, index, seed)
     if ballot is None:
         return "open", np.nan
     if ballot.one_sided is not None and np.isnan(mine):

@@ -156,6 +156,8 @@ class GradientJudge:
             bound = Bound(np.where(np.isnan(settled.right), 0.0, settled.right), allowed[k] / 2, scale)
             left = point.left[k].reshape(settled.right.shape)
             check = compare_arrays(subject, f"gradient of {base.name(k)}", "gradient", left, settled.right, bound)
+            if check.evidence:
+                check = replace(check, evidence=replace(check.evidence, vote=settled.vote))
             is_blamed = check.verdict == "mismatch" and not values_differ  # of two functions each may be the right one
             found.checks.append(replace(check, causes=settled.causes) if is_blamed else check)
             if not left.size:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from gradtwin.comparisons.report.evidence import Evidence
     from gradtwin.comparisons.saved import Case
 
 Verdict = Literal["match", "mismatch", "inconclusive"]
@@ -48,6 +49,12 @@ class Worst:
             return math.inf
         return self.error / self.allowed if self.allowed > 0 else math.inf
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Worst:
+        """Return the element of these fields, whether its numbers are floats or as JSON has them."""
+        numbers = {name: None if value is None else float(value) for name, value in fields.items() if name != "index"}
+        return cls(tuple(fields["index"]), **numbers)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -76,6 +83,7 @@ class Check:
     causes: tuple[Cause, ...] = ()
     examples: int = 1
     undecided_examples: int = 0
+    evidence: Evidence | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check under the keys of the JSON report."""
@@ -102,17 +110,21 @@ class Check:
             },
             "causes": [vars(cause) for cause in self.causes],
             "examples": self.examples,
+            "evidence": self.evidence and self.evidence.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Check:
-        """Return the check that `to_dict` made these fields from."""
-        worst = fields["worst"]
+        """Return the check that `to_dict` made these fields from, whether numbers are floats or as JSON has them."""
+        from gradtwin.comparisons.report.evidence import Evidence
+
+        evidence = fields.get("evidence")
         return cls(
             **{
                 **fields,
-                "worst": worst and Worst(**{**worst, "index": tuple(worst["index"])}),
+                "worst": None if fields["worst"] is None else Worst.from_dict(fields["worst"]),
                 "causes": tuple(Cause(**cause) for cause in fields["causes"]),
+                "evidence": None if evidence is None else Evidence.from_dict(evidence),
             }
         )
 
