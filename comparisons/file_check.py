@@ -22,6 +22,8 @@ from gradtwin.errors import GradTwinError, InputFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 #: Seconds to find out how a pair is called, at small inputs, and to check it, where the user sets no limit.
 GUESSING_SECONDS, CHECKING_SECONDS = 10.0, 120.0
@@ -35,15 +37,24 @@ WITH_STORED_VALUE = ("derivative", "vjp")
 
 @dataclass(frozen=True)
 class FileReport(Report):
-    """The report of a file's pairs; `detailed` is the whole report of the first that fails, None where none does."""
+    """The report of a file's pairs; its members are the whole reports of them."""
 
-    detailed: Report | None = None
+    @property
+    def detailed(self) -> Report | None:
+        """The report of the first pair that fails, None where none does."""
+        return next((report for _, report in self.members if report.verdict == "mismatch"), None)
 
     def print_to(self, console: Console) -> None:
         """Print the table of pairs, then the first that fails in full."""
         from gradtwin.comparisons.report.pairs_text import print_pairs
 
         print_pairs(self, console)
+
+    def parts(self) -> list[Text | Table]:
+        """Return the pairs and what was skipped, for a page."""
+        from gradtwin.comparisons.report.pairs_text import list_pairs
+
+        return list_pairs(self)
 
 
 def check_file(
@@ -66,7 +77,7 @@ def check_file(
     read_domains(domain, 1)
     guessing, checking = (GUESSING_SECONDS, CHECKING_SECONDS) if timeout is None else (timeout, timeout)
     named, skipped = find_pairs(module)
-    checked: list[tuple[NamedPair, Guess, Report, list[str]]] = []
+    checked: list[tuple[NamedPair, Guess, Report]] = []
     for done, pair in enumerate(named):
         if progress:
             progress(done, len(named), pair.forward_name)
@@ -75,7 +86,7 @@ def check_file(
                 found = guess(pair, drawn_dtype, domain, seed)
             if isinstance(found, Guess):
                 with limited(checking, f"checking {pair.forward_name}", SMALLER):
-                    checked.append((pair, found, *_check(pair, found, dtype, examples, seed)))
+                    checked.append((pair, found, _check(pair, found, dtype, examples, seed)))
                 continue
             reason = found
         except GradTwinError as error:
@@ -95,7 +106,7 @@ def check_file(
     return _merge(place, checked, skipped, seed)
 
 
-def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) -> tuple[Report, list[str]]:
+def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) -> Report:
     how: dict[str, Any] = {found.style: True if found.gradient is None else found.gradient}
     report = check_gradient(found.forward, **how, inputs=found.point.inputs, wrt=found.wrt, seed=seed)
     if found.is_elementwise and report.verdict != "mismatch":  # others have points where they are not meant to be used
@@ -118,7 +129,7 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
         )
     if report.verdict == "mismatch" and found.doubtful_input:
         notes.insert(0, f"it was taken for the gradient of {found.doubtful_input}; if it is not, say --wrt")
-    return report, notes
+    return replace(report, extra={**report.extra, "notes": notes})
 
 
 def _is_right_at_output(found: Guess, seed: int) -> bool:
@@ -136,34 +147,30 @@ def _is_right_at_output(found: Guess, seed: int) -> bool:
     return check_gradient(forward, vjp=vjp, inputs=found.point.inputs, seed=seed).ok
 
 
-def _merge(
-    place: str, checked: list[tuple[NamedPair, Guess, Report, list[str]]], skipped: list[Skipped], seed: int
-) -> FileReport:
-    pairs = [_describe(place, *entry) for entry in checked]
-    reports = [report for _, _, report, _ in checked]
-    failing = next((i for i, report in enumerate(reports) if report.verdict == "mismatch"), None)
-    first = reports[failing or 0]
+def _merge(place: str, checked: list[tuple[NamedPair, Guess, Report]], skipped: list[Skipped], seed: int) -> FileReport:
+    reports = [replace(report, reproduce=_command_line(place, pair, found, report)) for pair, found, report in checked]
+    pairs = [_describe(pair, found, report) for (pair, found, _), report in zip(checked, reports, strict=True)]
+    first = next((report for report in reports if report.verdict == "mismatch"), None)
     extra = {
-        "oracle": first.extra["oracle"],
-        "notes": [] if failing is None else checked[failing][3],
+        "oracle": (first or reports[0]).extra["oracle"],
+        "notes": first.extra["notes"] if first else [],
         "pairs": pairs,
         "skipped": [{"name": item.name, "reason": item.reason} for item in skipped],
     }
-    detailed = None if failing is None else replace(first, extra={**first.extra, "notes": extra["notes"]})
     return FileReport(
         "check",
         tuple(check for report in reports for check in report.checks),
         seed,
         shlex.join(["gradtwin", "check", place, "--seed", str(seed)]),
-        first.environment,
+        reports[0].environment,
         extra,
-        None if detailed is None else detailed.example,
+        first.example if first else None,
         cases=tuple(case for report in reports for case in report.cases),
-        detailed=detailed,
+        members=tuple((pair.forward_name, report) for (pair, _, _), report in zip(checked, reports, strict=True)),
     )
 
 
-def _describe(place: str, pair: NamedPair, found: Guess, report: Report, notes: list[str]) -> dict[str, Any]:
+def _describe(pair: NamedPair, found: Guess, report: Report) -> dict[str, Any]:
     causes = [cause for check in report.checks if check.verdict != "match" for cause in check.causes]
     return {
         "forward": pair.forward_name,
@@ -174,9 +181,9 @@ def _describe(place: str, pair: NamedPair, found: Guess, report: Report, notes: 
         "cause": causes[0].cause if causes else None,
         "text": causes[0].text if causes else None,
         "oracle": report.extra["oracle"],
-        "notes": notes,
+        "notes": report.extra["notes"],
         "example": report.example,
-        "reproduce": _command_line(place, pair, found, report),
+        "reproduce": report.reproduce,
     }
 
 

@@ -1,6 +1,5 @@
 """`gradtwin check` as a real subprocess: files as published systems have them, exit statuses, messages, watching."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from json_report import read_report
 
 SINCOS = """
 import numpy as np
@@ -39,6 +39,7 @@ class Layer:
 """
 DIGITS_DENSE = """
 import numpy as np
+
 def sigmoid(x): return 1 / (1 + np.exp(-x))
 def sigmoid_derivative(a): return a * (1 - a)
 def relu(x): return x / (np.max(x) + 1) * (x > 0)
@@ -111,7 +112,7 @@ def test_a_file_with_faults_prints_and_writes_them(tmp_path):
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("MISMATCH"), "what the file prints is not among ours"
     assert len(done.stdout.splitlines()) <= 40
-    data = json.loads(files["json"].read_text())
+    data = read_report(files["json"].read_text())
     assert data["schema"] == "gradtwin.report/1"
     assert data["command"] == "check"
     assert data["oracle"] == "traced"
@@ -166,7 +167,7 @@ def test_a_tensorflow_reference_of_the_same_file(tmp_path):
     options = ("--signature", "(n)->(n)", "--examples", "5", "--reference", "by_tensorflow", "--json", report)
     done = gradtwin(target, "--derivative", "tanh_prime", *options)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(report.read_text())["oracle"] == "reference"
+    assert read_report(report.read_text())["oracle"] == "reference"
 
 
 def test_inconclusive_is_status_4(tmp_path):

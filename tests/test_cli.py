@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from json_report import read_report
 
 FEW = ("--mode", "eager", "--examples", "5", "--dtype", "float64")
 
@@ -45,7 +46,7 @@ def test_compare_matches_and_is_quiet_on_stderr(tmp_path):
     assert done.stderr == "", "TensorFlow's chatter, or a progress bar in a pipe"
     assert done.stdout.startswith("MATCH")
     assert "\x1b[" not in done.stdout
-    data = json.loads(files["json"].read_text())
+    data = read_report(files["json"].read_text())
     assert {check["operation"] for check in data["checks"]} == {"matmul", "sgd"}
     assert data["environment"]["tensorflow"]
     suite = ElementTree.fromstring(files["junit"].read_text())
@@ -193,7 +194,7 @@ def test_train_prints_both_losses_and_plots(tmp_path):
     assert "loss TensorFlow" in done.stdout
     assert "272.5248557" in done.stdout, "the first loss of the published run's data"
     assert plot.read_bytes().startswith(b"\x89PNG")
-    data = json.loads(report.read_text())
+    data = read_report(report.read_text())
     assert len(data["loss"]["numpy"]) == len(data["loss"]["tensorflow"]) == len(data["drift"]) == 30
 
 
@@ -209,7 +210,7 @@ def test_bench_times_both_backends(tmp_path):
     ):
         assert expected in page.read_text()
     assert "<svg" in plot.read_text()
-    results = json.loads(report.read_text())["results"]
+    results = read_report(report.read_text())["results"]
     assert {(row["backend"], row["mode"]) for row in results if row["operation"] == "sse"} >= {
         ("numpy", "eager"),
         ("tensorflow", "xla"),
@@ -229,14 +230,16 @@ def test_two_results_are_compared(tmp_path):
     done = gradtwin("bench", "--compare", old, new, "--fail-above", "1.5", "--json", tmp_path / "changes.json")
     assert done.returncode == 1
     assert "1 slower" in done.stdout
-    assert json.loads((tmp_path / "changes.json").read_text())["changes"][0]["outcome"] == "slower"
+    assert read_report((tmp_path / "changes.json").read_text())["changes"][0]["outcome"] == "slower"
     assert gradtwin("bench", "--compare", new, old, "--fail-above", "1.5").returncode == 0
 
 
-def test_inconclusive_is_status_4():
-    done = gradtwin("train", "regression", "--learning-rate", "1e150", "--steps", "20")
+def test_inconclusive_is_status_4(tmp_path):
+    report = tmp_path / "report.json"
+    done = gradtwin("train", "regression", "--learning-rate", "1e150", "--steps", "20", "--json", report)
     assert done.returncode == 4
     assert "INCONCLUSIVE" in done.stdout
+    assert {"NaN", "Infinity"} & set(read_report(report.read_text())["loss"]["numpy"])
 
 
 def test_list_and_env_name_what_there_is():

@@ -1,11 +1,11 @@
 """The plugin in sessions of its own: failure text, seeds, options, reports, xdist, unittest, Hypothesis."""
 
-import json
 import re
 import subprocess
 import sys
 
 import pytest
+from json_report import read_report
 
 LAYER = """
 import numpy as np
@@ -25,6 +25,7 @@ TESTS = """
 import unittest
 import gradtwin as gt
 from layer import backward, forward, halved
+
 
 def draw(rng):
     return rng.standard_normal((4, 3)), rng.standard_normal((3, 2))
@@ -73,7 +74,7 @@ def test_the_reports_of_all_tests_are_in_one_file(project, workers):
     found = run(project, *workers, "--gradtwin-report", "out.json")
     found.assert_outcomes(passed=1, failed=2)
     found.stdout.fnmatch_lines(["gradtwin: 3 reports in out.json"])
-    data = json.loads((project.path / "out.json").read_text())
+    data = read_report((project.path / "out.json").read_text())
     assert (data["schema"], data["command"], data["verdict"]) == ("gradtwin.report/1", "check", "mismatch")
     assert data["reports"] == 3
     assert {check["name"].rpartition(": ")[0].partition("::")[2] for check in data["checks"]} == {

@@ -134,7 +134,8 @@ class Report:
     """The verdict of a command, its checks, and what it takes to run it again.
 
     `extra` holds the keys that only some commands have; `example` is the smallest failing problem, in words; `cases`
-    are those that mismatch, to be saved.
+    are those that mismatch, to be saved. `members` are the reports that this one gathers, under the name of what each
+    is of; its checks are theirs.
     """
 
     command: str
@@ -145,6 +146,7 @@ class Report:
     extra: dict[str, Any] = field(default_factory=dict)
     example: str | None = None
     cases: tuple[Case, ...] = ()
+    members: tuple[tuple[str, Report], ...] = field(default=(), repr=False, kw_only=True)
 
     @property
     def verdict(self) -> Verdict:
@@ -169,10 +171,19 @@ class Report:
             "verdict": self.verdict,
             "checks": [check.to_dict() for check in self.checks],
             **self.extra,
+            "example": self.example,
             "seed": self.seed,
             "environment": self.environment,
             "reproduce": self.reproduce,
         }
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Report:
+        """Return the report that `to_dict` made these fields from, without members."""
+        own = ("command", "seed", "reproduce", "environment", "example")
+        checks = tuple(map(Check.from_dict, fields["checks"]))
+        extra = {name: value for name, value in fields.items() if name not in (*own, "schema", "verdict", "checks")}
+        return Report(**{name: fields[name] for name in own}, checks=checks, extra=extra)
 
     def print_to(self, console: Console) -> None:
         """Print the report on a rich console: tables on a terminal, plain text elsewhere."""

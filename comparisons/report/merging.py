@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.data import Report
 
 
 def merge_reports(
     named: Sequence[tuple[str, dict[str, Any]]], seed: int, reproduce: str, environment: dict[str, Any]
 ) -> Report:
     """Return one report of all checks, each under the name of what reported it; reports come as `to_dict` made them."""
-    found = [(name, check) for name, fields in named for check in fields["checks"]]
-    checks = [Check.from_dict({**check, "name": f"{name}: {check['name']}"}) for name, check in found]
-    return Report("check", tuple(checks), seed, reproduce, environment, {"reports": len(named)})
+    members = tuple((name, Report.from_dict(fields)) for name, fields in named)
+    checks = [replace(check, name=f"{name}: {check.name}") for name, member in members for check in member.checks]
+    return Report("check", tuple(checks), seed, reproduce, environment, {"reports": len(named)}, members=members)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from gradtwin.comparisons.report.check_text import render_check
@@ -36,18 +37,28 @@ def print_pairs(report: FileReport, console: Console) -> None:
 def _render(report: FileReport) -> Iterator[RenderableType]:
     pairs = report.extra["pairs"]
     yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {_sentence(report)}")
-    table = make_table("forward", "gradient", "style", "verdict", "cause")
     in_order = sorted(pairs, key=lambda pair: _ORDER.index(pair["verdict"])) if len(pairs) > MOST_PAIRS else pairs
-    for pair in in_order[:MOST_PAIRS]:
-        verdict = Text(pair["verdict"], style=STYLE[pair["verdict"]])
-        table.add_row(pair["forward"], pair["gradient"], pair["style"], verdict, pair["cause"] or "")
-    yield table
+    yield _table(in_order[:MOST_PAIRS])
     if len(pairs) > MOST_PAIRS:
         yield Text(f"and {len(pairs) - MOST_PAIRS} more pairs, in the file of --json")
     yield from _skipped(report)
     if report.detailed is not None:
         yield Text()
         yield from render_check(replace(report.detailed, example=_shortened(report.detailed.example)))
+
+
+def _table(pairs: Sequence[dict[str, Any]]) -> Table:
+    table = make_table("forward", "gradient", "style", "verdict", "cause")
+    for pair in pairs:
+        verdict = Text(pair["verdict"], style=STYLE[pair["verdict"]])
+        table.add_row(pair["forward"], pair["gradient"], pair["style"], verdict, pair["cause"] or "")
+    return table
+
+
+def list_pairs(report: FileReport) -> list[Text | Table]:
+    """Return all pairs as a table, and what was skipped, for a page."""
+    skipped = [Text(f"skipped {item['name']}: {item['reason']}") for item in report.extra["skipped"]]
+    return [Text(_sentence(report)), _table(report.extra["pairs"]), *skipped]
 
 
 def _shortened(example: str | None) -> str | None:

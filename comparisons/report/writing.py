@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from gradtwin.comparisons.report.data import Report
 from gradtwin.comparisons.report.html import to_page
+from gradtwin.comparisons.report.json_text import to_json
 from gradtwin.files import write_whole
 
 
@@ -18,4 +18,4 @@ def write_report(report: Report, path: str | Path, image: bytes | None = None) -
     if str(path).endswith(".html"):
         write_whole(path, to_page(report, image))
     else:
-        write_whole(path, json.dumps(report.to_dict(), indent=1) + "\n")
+        write_whole(path, to_json(report))

@@ -271,12 +271,12 @@ def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None
 
 def _finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:
     """Print the report, write it where it was asked for, and return the exit status."""
-    import json
-
     from gradtwin.files import write_whole
 
     if options.json:
-        write_whole(options.json, json.dumps(report.to_dict(), indent=1) + "\n")
+        from gradtwin.comparisons.report.json_text import to_json
+
+        write_whole(options.json, to_json(report))
     if options.html:
         from gradtwin.comparisons.report.html import to_page
 

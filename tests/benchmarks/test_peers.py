@@ -1,12 +1,12 @@
 """The gradient checkers side by side: real ones in real processes, at tiny sizes, with one that accepts everything."""
 
-import json
 import subprocess
 import sys
 import types
 
 import numpy as np
 import pytest
+from json_report import read_report
 
 import gradtwin as gt
 from gradtwin.benchmarks.chart import plot_report
@@ -27,6 +27,7 @@ from gradtwin.benchmarks.peers.question import Prepared, dense_mean_square
 from gradtwin.benchmarks.peers.results import Judged, PeerTiming
 from gradtwin.benchmarks.peers.tools import GRADTWIN, TOOLS, Tool
 from gradtwin.benchmarks.runner import bench
+from gradtwin.comparisons.report.json_text import to_json
 
 TINY = PeerProtocol(1, 2, 1e-4, 1e-4, ((2, 1, 1), (2, 2, 2), (8, 8, 8)), (("tanh", ORDINARY),))
 ALWAYS_THERE = (GRADTWIN, "tf.test.compute_gradient", "scipy check_grad")
@@ -45,7 +46,7 @@ def report():
 
 
 def test_the_report_has_the_peers_keys(report):
-    data = json.loads(json.dumps(report.to_dict()))
+    data = read_report(to_json(report))
     assert (data["command"], data["verdict"]) == ("bench", "match")
     assert [tool["tool"] for tool in data["peers"]["tools"]] == list(ALWAYS_THERE)
     assert all(tool["version"] and tool["settings"] for tool in data["peers"]["tools"])

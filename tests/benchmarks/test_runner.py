@@ -1,9 +1,9 @@
 """A whole run, tiny, in real processes; and the processes themselves."""
 
-import json
 import os
 
 import pytest
+from json_report import read_report
 
 import gradtwin as gt
 from gradtwin.benchmarks import runner
@@ -14,6 +14,7 @@ from gradtwin.benchmarks.conditions import usable_cpus
 from gradtwin.benchmarks.runner import Gate, Job, Protocol, bench, plan_jobs
 from gradtwin.benchmarks.table import count_threads
 from gradtwin.comparisons.report.data import Check
+from gradtwin.comparisons.report.json_text import to_json
 from gradtwin.kept import Kept
 from gradtwin.processes import WorkerProcess
 
@@ -41,7 +42,7 @@ def run():
 
 def test_the_report_has_the_keys_of_its_schema(run):
     report, _ = run
-    data = json.loads(json.dumps(report.to_dict()))
+    data = read_report(to_json(report))
     assert data["schema"] == "gradtwin.report/1"
     assert (data["command"], data["verdict"], data["seed"]) == ("bench", "match", 3)
     assert all(set(row) == ROW_KEYS for row in data["results"])
