@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -32,11 +33,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}")
     for check in report.checks:
         if check.verdict == "inconclusive":
-            reason = " ".join(cause.text for cause in check.causes) or (
-                f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large as "
-                f"they are. Use a wider dtype, a smaller problem or other inputs."
-            )
-            yield Text(f"{check.name}: {reason}", style=STYLE["inconclusive"])
+            yield Text(f"{check.name}: {reason_of(check)}", style=STYLE["inconclusive"])
     if report.example:
         yield Text(f"\nexample:\n{report.example}")
     for note in report.extra["notes"][:MOST_LINES]:
@@ -64,6 +61,26 @@ def sentence_of(report: Report) -> str:
     if report.ok:
         return f"{name}: every gradient agrees with {judge}{points}, to rounding."
     return f"{name}: nothing disagrees with {judge}{points}, but not everything could have."
+
+
+def sentence_of_check(report: Report, check: Check) -> str:
+    """Return what failed in a sentence, without its causes."""
+    if "oracle" in report.extra and "gallery" not in report.extra:
+        return sentence_of(replace(report, checks=(replace(check, causes=()),)))
+    where = f"{check.operation} ({check.dtype}, {check.mode}): {check.name}"
+    if check.worst is None:
+        return f"{where}: it fails."
+    return f"{where}: NumPy and TensorFlow differ by more than rounding explains."
+
+
+def reason_of(check: Check) -> str:
+    """Return why a check does not match: its causes in a sentence each, or what is known without them."""
+    if check.verdict == "mismatch":
+        return " ".join(f"{'cause' if c.confirmed else 'perhaps'} {c.cause}: {c.text}" for c in check.causes)
+    return " ".join(cause.text for cause in check.causes) or (
+        f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large as they are. "
+        f"Use a wider dtype, a smaller problem or other inputs."
+    )
 
 
 def _is_explained(check: Check) -> bool:

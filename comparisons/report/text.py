@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.check_text import render_check
+from gradtwin.comparisons.report.check_text import reason_of, render_check
 from gradtwin.comparisons.report.data import Check, Report, Worst, worst_verdict
 from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
 
@@ -51,16 +51,19 @@ def _render(report: Report) -> RenderableType:
 
 
 def _headline(report: Report) -> Text:
+    return Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {report.command}: {count_checks(report)}")
+
+
+def count_checks(report: Report) -> str:
+    """Return how many checks came out how; of a self-test, how many faults were caught."""
     checks = report.checks
-    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in STYLE}
     if report.command == "selftest":
         faults = report.extra["faults"]
         caught = sum(fault["caught_by"] is not None for fault in faults)
-        detail = f"{caught} of {len(faults)} planted faults caught; correct rules judged: {len(checks) - len(faults)}"
-    else:
-        detail = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "nothing was checked"
-        detail = f"{len(checks)} checks: {detail}"
-    return Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {report.command}: {detail}")
+        return f"{caught} of {len(faults)} planted faults caught; correct rules judged: {len(checks) - len(faults)}"
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in STYLE}
+    found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "nothing was checked"
+    return f"{len(checks)} checks: {found}"
 
 
 def _summary_table(checks: tuple[Check, ...]) -> Table:
@@ -154,11 +157,7 @@ def _undecided(checks: tuple[Check, ...]) -> Iterator[Text]:
     undecided = [check for check in checks if check.verdict == "inconclusive"]
     for check in undecided[:5]:
         where = f"{check.operation} ({check.dtype}, {check.mode})"
-        reason = " ".join(cause.text for cause in check.causes) or (
-            f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large. "
-            f"Use a wider dtype, a smaller problem or other inputs."
-        )
-        yield Text(f"\n{where}: {check.name} is inconclusive. {reason}", style="yellow")
+        yield Text(f"\n{where}: {check.name} is inconclusive. {reason_of(check)}", style="yellow")
     passed_over = sum(check.inconclusive for check in checks if check.verdict == "match")
     if passed_over:
         total = sum(check.size for check in checks)

@@ -23,7 +23,7 @@ LARGE, LARGEST_RATIO = 2**30, 100
 def write_whole(path: str | Path, content: str | bytes) -> None:
     """Write a file by writing another beside it and renaming it, so that no half-written one can be left."""
     path = Path(path)
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content  # halves of pairs
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

@@ -1,0 +1,58 @@
+"""A report's checks as rows of a page, the worst verdicts first: some in the page itself, all for its script."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from gradtwin.comparisons.report.check_text import reason_of
+from gradtwin.comparisons.report.data import Check, Verdict
+
+#: Worst first.
+ORDER: tuple[Verdict, ...] = ("mismatch", "inconclusive", "match")
+
+
+class Row(NamedTuple):
+    """What a row shows; `link` is the number of the mismatch that is shown in full, None where it isn't."""
+
+    verdict: Verdict
+    name: str
+    how: str
+    fraction: str
+    undecided: str
+    why: str
+    link: int | None
+
+
+def make_rows(checks: Sequence[Check], shown: Collection[int]) -> list[Row]:
+    """Return a row for each check; `shown` are the numbers of those that the page has in full."""
+    numbered = sorted(enumerate(checks), key=lambda item: ORDER.index(item[1].verdict))
+    return [_row(check, number if number in shown else None) for number, check in numbered]
+
+
+def pack_rows(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return all rows for JSON: every text that comes again as the number of its place among the texts."""
+    places: dict[str, int] = {}
+    packed = [
+        [
+            ORDER.index(row.verdict),
+            row.name,
+            *(places.setdefault(text, len(places)) for text in (row.how, row.fraction, row.undecided, row.why)),
+            row.link,
+        ]
+        for row in rows
+    ]
+    return {"verdicts": ORDER, "texts": list(places), "rows": packed}
+
+
+def _row(check: Check, link: int | None) -> Row:
+    cases = f", {check.examples} cases" if check.examples > 1 else ""
+    return Row(
+        check.verdict,
+        f"{check.operation}: {check.name}",
+        f"{check.stage}, {check.dtype}, {check.mode}{cases}",
+        f"{check.worst.fraction:.3g}" if check.worst else "",
+        f"{check.inconclusive} of {check.size}" if check.inconclusive else "",
+        "" if check.verdict == "match" else reason_of(check),
+        link,
+    )
