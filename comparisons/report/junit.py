@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 from gradtwin.comparisons.report.data import Check, Report
+
+#: What XML 1.0 can't hold, in whatever form: most control characters, halves of pairs, two that are no characters.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(report: Report) -> str:
@@ -18,12 +22,18 @@ def to_junit(report: Report) -> str:
         errors=str(verdicts.count("inconclusive")),
         skipped="0",
     )
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in {"seed": report.seed, "reproduce": report.reproduce, **report.environment}.items():
+        ElementTree.SubElement(properties, "property", name=_clean(name), value=_clean(str(value)))
     for check in report.checks:
-        name = f"{check.name} ({check.dtype}, {check.mode})"
-        case = ElementTree.SubElement(suite, "testcase", classname=f"gradtwin.{check.operation}", name=name)
+        name = _clean(f"{check.name} ({check.dtype}, {check.mode})")
+        classname = _clean(f"gradtwin.{check.operation}")
+        # Surefire's schema wants a time; none is taken.
+        case = ElementTree.SubElement(suite, "testcase", classname=classname, name=name, time="0")
         if check.verdict != "match":
             kind = "failure" if check.verdict == "mismatch" else "error"
-            ElementTree.SubElement(case, kind, message=_message(check))
+            slug = check.causes[0].cause if check.causes else "unknown"
+            ElementTree.SubElement(case, kind, message=_clean(_message(check)), type=slug)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
 
@@ -31,3 +41,7 @@ def _message(check: Check) -> str:
     words = [f"{check.verdict}: {check.mismatched} of {check.size} elements differ"]
     words += [f"{cause.cause}: {cause.text}" for cause in check.causes]
     return "; ".join(words)
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
