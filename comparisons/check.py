@@ -25,6 +25,7 @@ from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example, write_script
 from gradtwin.comparisons.saved import Case
+from gradtwin.comparisons.source import find_line
 from gradtwin.comparisons.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.comparisons.written import Written, is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
@@ -265,7 +266,11 @@ def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: in
     if failing is not None:
         y_bar = last.point.y_bar if last.point else None
         cases = (make_case(judge.written, judge.reference, failing, y_bar, judge.wrt, seed, last.checks, script),)
-    extra = {"oracle": last.oracle or "traced", "notes": list(notes)}
+    extra = {
+        "oracle": last.oracle or "traced",
+        "notes": list(notes),
+        "source": find_line(judge.written.gradient, judge.written.forward),
+    }
     checks = tuple(merge_checks(checks) for checks in by_name.values())
     return Report("check", checks, seed, reproduce, describe_environment(), extra, example, cases)
 

@@ -1,10 +1,11 @@
-"""Where a function's source is, so that another process can find the same function again."""
+"""Where a function's source is, to point at it, and to find the same function again in another process."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,18 @@ def find_source(function: Any) -> Source | None:
     if in_package and module != "__main__":
         return Source(file, module, "", name)
     return Source(file, file.stem, str(file.parent), name)
+
+
+def find_line(*functions: Callable[..., Any] | None) -> dict[str, Any] | None:
+    """Return the file and line of the first function that has any of its own; None where none does."""
+    for function in functions:
+        plain = inspect.unwrap(getattr(function, "func", function)) if function else None
+        code = getattr(plain, "__code__", None)
+        if code is None or getattr(plain, "__module__", "").startswith("gradtwin."):  # an adapter's, or a builtin
+            continue
+        if Path(code.co_filename).is_file():
+            return {"file": code.co_filename, "line": code.co_firstlineno}
+    return None
 
 
 def keyword_arguments(function: Any) -> tuple[Any, dict[str, Any]]:

@@ -135,6 +135,7 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
     parser.add_argument("--html", metavar="FILE", help="write the report as one self-contained page")
     parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
+    parser.add_argument("--github", action="store_true", help="print what does not match as GitHub annotations too")
     parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
 
@@ -289,6 +290,11 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
         print(report.verdict)
     else:
         report.print_to(_console())
+    if options.github:
+        from gradtwin.comparisons.report.github import to_annotations
+
+        for line in to_annotations(report):
+            print(line)
     return EXIT_STATUS[report.verdict]
 
 
