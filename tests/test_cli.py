@@ -52,7 +52,7 @@ def test_compare_matches_and_is_quiet_on_stderr(tmp_path):
     suite = ElementTree.fromstring(files["junit"].read_text())
     assert int(suite.get("tests")) == len(data["checks"])
     assert suite.get("failures") == "0"
-    assert "<script" not in files["html"].read_text()
+    assert files["html"].read_text().count("<script") == 2, "its rows and what draws them"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json", "report.junit"]
 
 
@@ -204,7 +204,7 @@ def test_bench_times_both_backends(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Correctness gate: match" in done.stdout
     for expected in (
-        "<h2>sse gradient, float64, 1 thread</h2>",
+        ">sse gradient, float64, 1 thread</h2>",
         "data:image/png;base64,",
         "TensorFlow is the faster one",
     ):

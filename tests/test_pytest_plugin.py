@@ -86,7 +86,7 @@ def test_the_reports_of_all_tests_are_in_one_file(project, workers):
 def test_the_page_holds_every_test(project):
     run(project, "--gradtwin-report", "out.html")
     page = (project.path / "out.html").read_text()
-    for expected in ("<!doctype html>", "test_layer.py::test_wrong: gradient of input 0 (x)", "cause: factor"):
+    for expected in ("<!doctype html>", "test_layer.py::test_wrong: gradient of input 0 (x)", "cause <code>factor</code>"):
         assert expected in page
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 #: Mismatches that are shown in full; all of them have a row.
-MOST_SHOWN = 200
+MOST_SHOWN = 100
 
 #: Rows that stand in the page itself, and that its script shows at a time; rows in a notebook.
 PAGE_ROWS, NOTEBOOK_ROWS = 200, 20
