@@ -232,11 +232,14 @@ def _raises(judged: Judgement) -> bool:
 
 
 def _main_cause(judged: Judgement) -> tuple[str, ...]:
-    """Return the stage that failed first, its first cause, and its numbers: another factor is another fault."""
+    """Return the stage that failed first and its first cause, how sure it is, and its numbers: 3 is not 2 times."""
     for check in judged.checks:
         if check.verdict == "mismatch":
-            cause = check.causes[0] if check.causes else None
-            return (check.stage, *((cause.cause, cause.detail if cause.cause in NUMBERED else "") if cause else ()))
+            if not check.causes:
+                return (check.stage,)
+            first = check.causes[0]
+            detail = first.detail if first.cause in NUMBERED else ""
+            return check.stage, first.cause, "confirmed" if first.confirmed else "guess", detail
     return ()
 
 

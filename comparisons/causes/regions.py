@@ -324,7 +324,8 @@ def _ties(view: View) -> dict[str, Array]:
     """Return where a kink is likely, by words."""
     if view.left.shape != view.right.shape:
         return {}
-    arrays = {name: source for name, source in view.sources(view.right.shape).items() if name != "y_bar"}
+    # What follows from the inputs is no tie: max(x, 0) equals x wherever x is positive.
+    arrays = {view.name(position): x for position, x in view.floating_inputs() if x.shape == view.right.shape}
     own = view.name(view.position)
     found = {f"where {name} is exactly 0": source == 0 for name, source in arrays.items()}
     if own in arrays:
