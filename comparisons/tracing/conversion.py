@@ -154,7 +154,7 @@ def is_differentiable(value: Any) -> bool:
     if type(value) is float:
         return True
     dtype = getattr(value, "dtype", None)
-    return dtype is not None and dtype.newbyteorder("=").name in DIFFERENTIABLE
+    return dtype is not None and dtype.char in DIFFERENTIABLE
 
 
 def layout_of(x: TracingArray) -> Array:

@@ -25,7 +25,7 @@ from gradtwin.comparisons.tracing.conversion import (
 from gradtwin.comparisons.tracing.recorder import RUNNING, Recorder
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call:
     """One call of a NumPy function; `evaluate` computes its plain value (an operator keeps a Python float one)."""
 

@@ -8,5 +8,5 @@ from gradtwin.backends.quiet_import import import_tensorflow
 
 tf: Any = import_tensorflow()
 
-#: The NumPy dtypes that a tape can differentiate, in native byte order.
-DIFFERENTIABLE = frozenset({"float16", "float32", "float64"})
+#: The codes of the NumPy dtypes that a tape can differentiate: float16, float32 and float64.
+DIFFERENTIABLE = frozenset("efd")

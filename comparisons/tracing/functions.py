@@ -6,7 +6,7 @@ through NumPy's own Python source (np.median, np.polyval, np.cross, …), or esc
 
 from __future__ import annotations
 
-import math
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,20 @@ from gradtwin.comparisons.tracing.framework import tf
 # Reductions.
 
 
-def _axes(axis: Any) -> Any:
-    return list(axis) if isinstance(axis, tuple) else axis
+def _reduce(operation: Any, x: Any, axis: Any, keepdims: Any) -> Any:
+    """Return one of TensorFlow's reductions; called by way of tf.reduce_sum it would take three times as long."""
+    return operation(input=x, axis=_axes(axis, x.shape.rank), keep_dims=bool(keepdims))
+
+
+@functools.cache
+def _axes(axis: Any, rank: int) -> Any:
+    """Return the axes of a reduction as a tensor, which costs as much to make as the reduction itself."""
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tf.constant(list(axes), tf.int32)
+
+
+def _total(x: Any, axis: Any, keepdims: Any) -> Any:
+    return _reduce(tf.raw_ops.Sum, x, axis, keepdims)
 
 
 def _shaped(x: Any, where: Any) -> Any:
@@ -37,19 +49,16 @@ def _sum(
     x = to_tensor(a, kind)
     if where is not True:
         x = tf.where(_shaped(x, where), x, tf.zeros_like(x))
-    y = tf.reduce_sum(x, _axes(axis), keepdims)
+    y = _total(x, axis, keepdims)
     return y if initial is None else y + to_tensor(initial, kind)
 
 
 def _mean(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = True) -> Any:
     """Σ a / n."""
-    x = to_tensor(a, kind)
-    total = _sum(kind, a, axis, keepdims=keepdims, where=where)
     if where is True:
-        count = math.prod(x.shape) // max(math.prod(total.shape), 1)
-    else:
-        count = np.sum(_shaped(x, where), axis=axis, keepdims=bool(keepdims))
-    return total / tf.constant(count, kind)
+        return _reduce(tf.raw_ops.Mean, to_tensor(a, kind), axis, keepdims)
+    count = np.sum(_shaped(to_tensor(a, kind), where), axis=axis, keepdims=bool(keepdims))
+    return _sum(kind, a, axis, keepdims=keepdims, where=where) / tf.constant(count, kind)
 
 
 def _var(
@@ -63,7 +72,7 @@ def _var(
     if where is not True:
         squares = tf.where(_shaped(x, where), squares, tf.zeros_like(x))
     count = np.sum(_shaped(x, where), axis=axis, keepdims=bool(keepdims)) - (ddof if correction is None else correction)
-    return tf.reduce_sum(squares, _axes(axis), keepdims) / tf.constant(count, kind)
+    return _total(squares, axis, keepdims) / tf.constant(count, kind)
 
 
 def _std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **options: Any) -> Any:
@@ -72,7 +81,7 @@ def _std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any
 
 def _prod(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, **options: Any) -> Any:
     """Π a."""
-    return NotImplemented if options else tf.reduce_prod(to_tensor(a, kind), _axes(axis), keepdims)
+    return NotImplemented if options else _reduce(tf.raw_ops.Prod, to_tensor(a, kind), axis, keepdims)
 
 
 def _extremum(function: Any) -> Any:
@@ -102,7 +111,7 @@ def _extremum(function: Any) -> Any:
 
 
 def _mean_of(x: Any, chosen: Any, axis: Any, keepdims: Any, count: Any) -> Any:
-    return tf.reduce_sum(tf.where(chosen, x, tf.zeros_like(x)), _axes(axis), keepdims) / tf.constant(count, x.dtype)
+    return _total(tf.where(chosen, x, tf.zeros_like(x)), axis, keepdims) / tf.constant(count, x.dtype)
 
 
 def _in_steps(ufunc: np.ufunc) -> Rule:
@@ -151,7 +160,11 @@ def _axis_zero(rule: Rule) -> Rule:
 
 def _matmul(kind: Any, a: Any, b: Any, **_: Any) -> Any:
     """Y = A B, stacks of matrices broadcast; a 1-D A is a row, a 1-D B a column."""
-    return matmul(to_tensor(a, kind), to_tensor(b, kind))
+    return _product(to_tensor(a, kind), to_tensor(b, kind))
+
+
+def _product(x: Any, y: Any) -> Any:
+    return tf.raw_ops.MatMul(a=x, b=y) if x.shape.rank == y.shape.rank == 2 else matmul(x, y)
 
 
 def _dot(kind: Any, a: Any, b: Any) -> Any:
@@ -160,7 +173,7 @@ def _dot(kind: Any, a: Any, b: Any) -> Any:
     if not x.shape.rank or not y.shape.rank:
         return x * y
     if x.shape.rank == y.shape.rank == 2:
-        return tf.matmul(x, y)
+        return _product(x, y)
     return tf.tensordot(x, y, [[x.shape.rank - 1], [max(y.shape.rank - 2, 0)]])
 
 

@@ -88,8 +88,8 @@ class Holder:
             self._views[id(array)] = array._value  # forward may set its shape
             if id(buffer) not in self._leaves:
                 buffer.replace(constant(buffer.root))
-                self._recorder.tape.watch(buffer.tensor)
                 self._leaves[id(buffer)] = (buffer, buffer.tensor)
+        self._recorder.tape.watch([tensor for _, tensor in self._leaves.values()])
 
     def leaf(self, array: TracingArray) -> Any:
         """Return the tensor that the tape watches for a differentiated array."""
@@ -98,7 +98,7 @@ class Holder:
     def extract(self, array: TracingArray, bar: Array) -> Array:
         """Return an array's own part of its buffer's gradient."""
         root, view = array._buffer.root, self._views[id(array)]
-        if not isinstance(view, np.ndarray):
+        if not isinstance(view, np.ndarray) or array._buffer.covered_by(view):
             return bar
         memory = np.empty(root.size, bar.dtype)
         overlay(memory, root, root)[...] = bar

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Callable
@@ -152,9 +153,11 @@ DISTRIBUTIONS: dict[int, Any] = {}
 
 def load_scipy() -> None:
     """Add the rules of those parts of SciPy that the user's code has loaded."""
-    special, signal, stats, linalg = (
-        sys.modules.get(f"scipy.{part}") for part in ("special", "signal", "stats", "linalg")
-    )
+    _add_rules(*[sys.modules.get(f"scipy.{part}") for part in ("special", "signal", "stats", "linalg")])
+
+
+@functools.cache
+def _add_rules(special: Any, signal: Any, stats: Any, linalg: Any) -> None:
     if special is not None:
         RULES.update({getattr(special, name): rule for name, rule in _SPECIAL.items()})
         RULES[special.logsumexp] = numeric(_logsumexp)
