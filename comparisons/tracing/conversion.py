@@ -71,7 +71,7 @@ def to_tensor(x: Any, dtype: Any) -> Any:
     if not x._buffer.active:
         return constant(x._value, dtype)
     tensor = tensor_of(x)
-    return tensor if tensor.dtype == dtype else tf.cast(tensor, dtype)
+    return tensor if _is_of(tensor, dtype) else tf.cast(tensor, dtype)
 
 
 def positions_of(x: Any, dtype: Any, recorder: Recorder) -> Array:
@@ -88,7 +88,7 @@ def positions_of(x: Any, dtype: Any, recorder: Recorder) -> Array:
 def from_tensor(recorder: Recorder, value: Any, tensor: Any) -> TracingArray:
     """Return a new tracing array of a fresh value and its tensor."""
     value, root = _own(value)
-    if tuple(tensor.shape) != root.shape or native(root.dtype) != tensor.dtype.as_numpy_dtype:
+    if tensor.shape.as_list() != list(root.shape) or not _is_of(tensor, root.dtype):
         raise AssertionError(f"tensor {tensor.dtype.name}{tuple(tensor.shape)} of value {root.dtype}{root.shape}")
     return _register(recorder, value, Buffer(root, tensor=tensor))
 
@@ -139,7 +139,7 @@ def write(target: TracingArray, value: Any, source: Any) -> None:
 def _fit(tensor: Any, target: TracingArray) -> Any:
     """Return a tensor cast and broadcast to an array's dtype and shape."""
     dtype = native(target._buffer.root.dtype)
-    tensor = tensor if tensor.dtype == dtype else tf.cast(tensor, dtype)
+    tensor = tensor if _is_of(tensor, dtype) else tf.cast(tensor, dtype)
     return tensor if tuple(tensor.shape) == target.shape else tf.broadcast_to(tensor, target.shape)
 
 
@@ -160,6 +160,11 @@ def is_differentiable(value: Any) -> bool:
 def layout_of(x: TracingArray) -> Array:
     """Return the array whose memory layout says which elements of the buffer these are."""
     return x._value if isinstance(x._value, np.ndarray) else x._buffer.root
+
+
+def _is_of(tensor: Any, dtype: np.dtype[Any]) -> bool:
+    """Return whether a tensor is of a dtype; TensorFlow's own comparison takes as long as a small operation."""
+    return bool(tensor.dtype.as_numpy_dtype is dtype.type)
 
 
 def _is_numpy(value: Any) -> bool:

@@ -111,11 +111,18 @@ class Holder:
             _, original, _ = self._originals[id(array)]
             if np.shape(original) == np.shape(value) and np.asarray(original).tobytes() == np.asarray(value).tobytes():
                 value = original
-        self._plain[id(value)] = (value, array)
+        if array._buffer.active:
+            self._plain[id(value)] = (value, array)
         return value
 
+    def release(self) -> None:
+        """Forget the copies of arrays that are not differentiated, which a run alone needs."""
+        self._groups.clear()
+        self._originals.clear()
+        self._by_array = {key: array for key, array in self._by_array.items() if key in self._parameters}
+
     def traced(self, value: Any) -> TracingArray | None:
-        """Return the tracing array that a plain one was put in the place of."""
+        """Return the tracing array that a plain one was put in the place of, None where it is not active."""
         found = self._plain.get(id(value))
         return None if found is None else found[1]
 

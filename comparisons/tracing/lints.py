@@ -15,8 +15,8 @@ _NARROWER = {"float64": np.float32, "float32": np.float16}
 
 def lint_operands(recorder: Recorder, operands: list[Any], value: Any) -> None:
     """Note (m,) with (m,1) giving (m,m), and float32 operands of a float64 result."""
-    shapes = [np.shape(x) for x in operands]
-    if len(shapes) == 2 and np.ndim(value) == 2:
+    if len(operands) == 2 and np.ndim(value) == 2:
+        shapes = [np.shape(x) for x in operands]
         for flat, column in (shapes, shapes[::-1]):
             if len(flat) == 1 and column == (flat[0], 1) and flat[0] > 1:
                 recorder.note(f"forward-broadcast: {flat} with {column} became {np.shape(value)}")

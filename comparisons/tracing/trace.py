@@ -102,10 +102,11 @@ class Trace:
             bars = self._recorder.tape.gradient(target, leaves, constant(y_bar, native(target.dtype.as_numpy_dtype)))
         except (tf.errors.OpError, LookupError, ValueError, NotImplementedError) as error:
             raise UntraceableError(f"TensorFlow can't differentiate this forward: {error}") from error
-        return [
-            None if bar is None else self._holder.extract(array, tf.convert_to_tensor(bar).numpy())
-            for array, bar in zip(arrays, bars, strict=True)
-        ]
+        found: list[Array | None] = []
+        for array in arrays:
+            bar = bars.pop(0)  # a large one goes as soon as there is an array of it
+            found.append(None if bar is None else self._holder.extract(array, tf.convert_to_tensor(bar).numpy()))
+        return found
 
 
 def trace_forward(
@@ -143,6 +144,7 @@ def trace_forward(
         recorder.recording = False
         swap.settle(holder.plain)
         trace.result = swap.clean(result, holder.plain)
+        holder.release()
     except BaseException as error:
         recorder.recording = False
         swap.restore()
