@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,13 @@ COPIES = 8
 ORDINARY = (-3.0, 3.0)
 
 #: Layouts that keep the values as drawn; the judge itself adds strided and read-only memory.
-_LAYOUTS = [name for name in LAYOUTS if name != "broadcast"]
+_LAYOUT = st.sampled_from([name for name in LAYOUTS if name != "broadcast"])
+
+#: Beyond this float64 has no second decimal.
+DECIMALS_END = 2.0**53 / 100
+
+# Made once: to make a strategy costs as much as to draw from it.
+_BUILT, _SEED, _EXTENT = st.booleans(), st.integers(0, 2**16), st.integers(1, 6)
 
 
 @dataclass(frozen=True)
@@ -88,17 +95,15 @@ def _read_domain(entry: Any) -> Domain:
 @st.composite
 def points(draw: st.DrawFn, signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain]) -> tuple[Array, ...]:
     """Draw the inputs; shrinks towards extents of 1, short decimals near 0, and C order."""
-    shapes = draw(_shapes(signature))
-    if draw(st.booleans()):
-        seed = draw(st.integers(0, 2**16))
+    shapes = _draw_shapes(draw, signature)
+    if draw(_BUILT):
+        seed = draw(_SEED)
         rng = np.random.default_rng(seed)
         made = [d.low + (d.high - d.low) * rng.random(shape) for d, shape in zip(domains, shapes, strict=True)]
     else:
-        made = [
-            draw(hnp.arrays(np.float64, shape, elements=_decimals(d))) for d, shape in zip(domains, shapes, strict=True)
-        ]
+        made = [draw(_decimals(d, shape)) for d, shape in zip(domains, shapes, strict=True)]
     inputs = [np.asarray(d.admit(x), dtype=dtype) for d, x in zip(domains, made, strict=True)]
-    return tuple(LAYOUTS[draw(st.sampled_from(_LAYOUTS))](x) for x in inputs)
+    return tuple(LAYOUTS[draw(_LAYOUT)](x) for x in inputs)
 
 
 def check_memory(signature: Signature, dtype: np.dtype[Any]) -> None:
@@ -132,8 +137,7 @@ def _typical_shapes(signature: Signature) -> list[Shape]:
     ]
 
 
-@st.composite
-def _shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
+def _draw_shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
     extents: dict[str, int] = {}
     whole: Shape | None = None
     shapes: list[Shape] = []
@@ -145,15 +149,17 @@ def _shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
             continue
         for name in core:
             if name not in extents:
-                extents[name] = int(name) if name.isdigit() else draw(st.integers(1, 6))
+                extents[name] = int(name) if name.isdigit() else draw(_EXTENT)
         shapes.append(tuple(extents[name] for name in core))
     return shapes
 
 
-def _decimals(domain: Domain) -> st.SearchStrategy[float]:
-    """Draw numbers of at most two decimals in the domain; shrinks towards the one nearest 0."""
-    largest = max(abs(domain.low), abs(domain.high)) * 100
-    low, high = (int(np.ceil(domain.low * 100)), int(np.floor(domain.high * 100))) if np.isfinite(largest) else (1, 0)
-    if low > high:
-        return st.floats(domain.low, domain.high)
-    return st.integers(low, high).map(lambda hundredths: hundredths / 100)
+@functools.lru_cache(maxsize=1024)
+def _decimals(domain: Domain, shape: Shape) -> st.SearchStrategy[Array]:
+    """Draw an array of numbers of at most two decimals in the domain; shrinks towards those nearest 0."""
+    if max(abs(domain.low), abs(domain.high)) < DECIMALS_END:
+        low, high = int(np.ceil(domain.low * 100)), int(np.floor(domain.high * 100))
+        if low <= high:
+            # Divided as a whole: a number that is mapped by itself takes twice as long to draw.
+            return hnp.arrays(np.int64, shape, elements=st.integers(low, high)).map(lambda hundredths: hundredths / 100)
+    return hnp.arrays(np.float64, shape, elements=st.floats(domain.low, domain.high))

@@ -6,6 +6,7 @@ that they are quick and show rounding.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -171,6 +172,11 @@ VALUES: dict[str, Values] = {
 }
 
 
+# Made once: to make a strategy costs as much as to draw from it.
+_BUILT, _SEED, _IN_FOUR = st.booleans(), st.integers(0, 2**32 - 1), st.integers(0, 3)
+_VALUES, _LAYOUT = st.sampled_from(list(VALUES)), st.sampled_from(list(LAYOUTS))
+
+
 def build_problem(operation: Operation, dtype: np.dtype[Any], shapes: list[Shape], values: str, seed: int) -> Problem:
     """Return the problem that a shape, a kind of values and a seed stand for."""
     rng = np.random.default_rng(seed)
@@ -207,9 +213,7 @@ def shapes_of(draw: st.DrawFn, operation: Operation, largest: int) -> list[Shape
     smallest = 1 if operation.mean else 0
     extents: dict[str, int] = {}
     whole: Shape | None = None
-    dropped = {
-        name for core in operation.shapes.inputs for name in core if name.endswith("?") and draw(st.integers(0, 3)) == 3
-    }
+    dropped = {name for core in operation.shapes.inputs for name in core if name.endswith("?") and draw(_IN_FOUR) == 3}
     cores: list[Shape] = []
     for core in operation.shapes.inputs:
         if core == ("...",):
@@ -224,7 +228,7 @@ def shapes_of(draw: st.DrawFn, operation: Operation, largest: int) -> list[Shape
                 low = max(low, smallest)
                 extents[name] = int(name) if name.isdigit() else draw(st.integers(low, max(low, min(high, largest))))
         cores.append(tuple(extents[name] for name in kept))
-    if operation.stacked and draw(st.integers(0, 3)) == 3:
+    if operation.stacked and draw(_IN_FOUR) == 3:
         stacks = draw(
             hnp.mutually_broadcastable_shapes(num_shapes=len(cores), max_dims=2, max_side=3, min_side=smallest)
         )
@@ -246,17 +250,17 @@ def problems(
     `layout`, where one is given, else each in one drawn for it.
     """
     operation = draw(st.sampled_from(operation.variants()))
-    if draw(st.booleans()):
+    if draw(_BUILT):
         # Now and then a contraction over thousands, thin so that it stays quick.
-        seed = draw(st.integers(0, 2**32 - 1))
+        seed = draw(_SEED)
         shapes = draw(shapes_of(operation, largest))
-        if not operation.derived and draw(st.integers(0, 3)) == 3:
+        if not operation.derived and draw(_IN_FOUR) == 3:
             shapes = _lengthen(operation, shapes, draw(st.integers(largest, 8192)))
-        problem = build_problem(operation, dtype, shapes, draw(st.sampled_from(list(VALUES))), seed)
+        problem = build_problem(operation, dtype, shapes, draw(_VALUES), seed)
     else:
         problem = draw(_by_element(operation, dtype, _elements(dtype), "element by element"))
     count = len(problem.inputs) + 1
-    return with_layouts(problem, [layout or draw(st.sampled_from(list(LAYOUTS))) for _ in range(count)])
+    return with_layouts(problem, [layout or draw(_LAYOUT) for _ in range(count)])
 
 
 @st.composite
@@ -266,7 +270,7 @@ def _by_element(
     """Draw a small problem element by element; shrinks towards few elements that are zero."""
 
     def draw_values(shape: Shape) -> Array:
-        return draw(hnp.arrays(dtype, shape, elements=elements))
+        return draw(_arrays(dtype, shape, elements))
 
     made = [draw_values(shape) for shape in draw(shapes_of(operation, 4))]
     return _with_upstream(operation, dtype, made, draw_values, made_of)
@@ -316,6 +320,12 @@ def _lengthen(operation: Operation, shapes: list[Shape], length: int) -> list[Sh
     return lengthened
 
 
+@functools.lru_cache(maxsize=1024)
+def _arrays(dtype: np.dtype[Any], shape: Shape, elements: st.SearchStrategy[Any]) -> st.SearchStrategy[Array]:
+    return hnp.arrays(dtype, shape, elements=elements)
+
+
+@functools.cache
 def _elements(dtype: np.dtype[Any]) -> st.SearchStrategy[Any]:
     """Draw one number: a small integer, one of ordinary size, or any finite one; shrinks towards 0."""
     width = dtype.itemsize * 8
