@@ -46,8 +46,8 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
 
     Where both sides are not a number, a finite vote takes the oracle's place.
     """
-    right = point.right[k].astype(np.float64)
-    left = point.left[k].reshape(right.shape).astype(np.float64)
+    right = point.right[k].astype(np.float64, copy=False)
+    left = point.left[k].reshape(right.shape).astype(np.float64, copy=False)
     differing = exceeds(left, right, allowed) | (np.isnan(left) & np.isnan(right))
     if not differing.any() or point.style == "jacobian":
         return Settled(right)
@@ -96,11 +96,12 @@ def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) 
 
     A gradient that is zero by cancellation looks the same; the third vote, at its largest element, tells them apart.
     """
-    size = np.abs(point.right[k].astype(np.float64))
+    size = np.abs(point.right[k], dtype=np.float64)
     if not size.size or point.style == "jacobian" or not np.isfinite(size).all() or not size.any():
         return False
     lost = size <= 2 * allowed  # where half of it would pass too
-    if np.sum(size[~lost] ** 2) > np.sum(size[lost] ** 2):
+    squares = size**2
+    if np.sum(squares) > 2 * np.sum(squares[lost]):
         return False
     index = tuple(int(i) for i in np.unravel_index(np.argmax(size), size.shape))
     ballot = _cast(looker, point, k, index, seed)
@@ -225,10 +226,12 @@ def _second_opinion(looker: Looker, point: Point, k: int, index: tuple[int, ...]
 
 def exceeds(left: Array, right: Array, allowed: Array) -> Array:
     """Return where two values differ by more than is allowed, or one alone is not a number."""
-    left, right = left.astype(np.float64), right.astype(np.float64)
     with np.errstate(all="ignore"):
-        same = (left == right) | (np.isnan(left) & np.isnan(right))
-        return np.asarray(~same & ~(np.abs(left - right) <= allowed))
+        difference = np.asarray(np.subtract(left, right, dtype=np.float64))
+        beyond = np.asarray(~(np.abs(difference, out=difference) <= allowed))
+        if beyond.any():
+            beyond &= ~((left == right) | (np.isnan(left) & np.isnan(right)))
+    return beyond
 
 
 def _excess(left: Array, right: Array, allowed: Array) -> Array:

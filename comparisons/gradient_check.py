@@ -104,6 +104,7 @@ class GradientJudge:
         explain: bool,
     ) -> None:
         found.checks.append(self._contract(subject, base, inputs, found))
+        side_effects = self._side_effects(subject, base, inputs, found)  # now, while little is held in memory
         draws = self._draws(inputs, base, seed, found)
         value = self._value(subject, base, draws)
         blamed = self._blame_reference(value, base, inputs)
@@ -125,7 +126,7 @@ class GradientJudge:
                 self._judge_gradients(subject, base, self._draws(inputs, base, seed, found), inputs, seed, found)
         elif explain:
             found.point = _known(self._point(base, inputs, self._allowed_alone(base, inputs)), base.answer)
-        found.checks.append(self._side_effects(subject, base, inputs, found))
+        found.checks.append(side_effects)
         found.oracle = self._looker.oracle.name
         if found.point is not None and explain and any(c.verdict == "mismatch" for c in found.checks):
             self._explain(found, inputs)
@@ -148,12 +149,12 @@ class GradientJudge:
                 found.notes[f"TensorFlow finds no path from {base.name(k)} to the output"] = None
             settled = settle(self._looker, point, k, allowed[k], seed, found.notes)
             theirs = point.right[k]  # where it is not a number, the causes get what the vote says
-            rights.append(np.where(np.isnan(theirs), settled.right, theirs).astype(theirs.dtype))
+            rights.append(_without_nan(theirs, settled.right))
             scale = point.scale[k] / 2  # at an allowed error of half its size, a halved gradient would pass too
             if unresolved(self._looker, point, k, allowed[k], seed):
                 found.notes[f"the gradient of {base.name(k)} is not zero, and smaller than its rounding errors"] = None
                 scale = np.zeros_like(scale)
-            bound = Bound(np.where(np.isnan(settled.right), 0.0, settled.right), allowed[k] / 2, scale)
+            bound = Bound(_without_nan(settled.right, 0.0), allowed[k] / 2, scale)
             left = point.left[k].reshape(settled.right.shape)
             check = compare_arrays(subject, f"gradient of {base.name(k)}", "gradient", left, settled.right, bound)
             if check.evidence:
@@ -179,18 +180,21 @@ class GradientJudge:
             for i, g in zip(base.wrt, base.right, strict=True)
         )
         # Where both sides are exactly zero: how large a gradient nearby points have, for how far they were moved.
-        sensitivity = [np.full(np.shape(g), base.operands(inputs[i])) for i, g in zip(base.wrt, right, strict=True)]
+        sensitivity = list(base.operands)
         for look in others:
             for k, theirs in enumerate(look.right):
                 if theirs is not None and theirs.shape == right[k].shape:
                     moved_by = UNITS_MOVED * float(np.finfo(right[k].dtype).eps)
                     sensitivity[k] = np.fmax(sensitivity[k], float(np.max(np.abs(theirs), initial=0.0)) / moved_by)
         scales = []
-        for k, (i, mine, theirs) in enumerate(zip(base.wrt, left, right, strict=True)):
-            size = np.abs(theirs.astype(np.float64))
+        for k, (mine, theirs) in enumerate(zip(left, right, strict=True)):
+            size = np.asarray(np.abs(theirs, dtype=np.float64))
             if mine.shape == theirs.shape:
-                size = np.fmax(size, np.abs(mine.astype(np.float64)))
-            scales.append(np.where(size == 0, sensitivity[k], np.fmax(size, base.operands(inputs[i]))))
+                np.fmax(size, np.abs(mine, dtype=np.float64), out=size)
+            zero = size == 0
+            np.fmax(size, base.operands[k], out=size)
+            size[zero] = sensitivity[k]
+            scales.append(size)
         y_bar = base.y_bar
         return Point(
             self.written.style,
@@ -233,7 +237,7 @@ class GradientJudge:
         """Return what a repair of a gradient of another shape may be off by: the oracle's own rounding."""
         zeros = [np.zeros(np.shape(inputs[i])) for i in base.wrt]
         rights = [zero if g is None else g for zero, g in zip(zeros, base.right, strict=True)]
-        return [allowed_difference((g, g), [], base.operands(inputs[i])) for i, g in zip(base.wrt, rights, strict=True)]
+        return [allowed_difference((g, g), [], size) for g, size in zip(rights, base.operands, strict=True)]
 
     def _exceeded(self, base: Look, allowed: list[Array], inputs: Sequence[Any]) -> bool:
         return any(np.any(exceeds(*self._looker.sides(base, k, inputs), limit)) for k, limit in enumerate(allowed))
@@ -243,7 +247,7 @@ class GradientJudge:
 
     def _allowed_of(self, base: Look, looks: list[Look], k: int, inputs: Sequence[Any]) -> Array:
         sides, others = self._looker.sides(base, k, inputs), [self._looker.sides(look, k, inputs) for look in looks]
-        allowed = allowed_difference(sides, others, base.operands(inputs[base.wrt[k]]))
+        allowed = allowed_difference(sides, others, base.operands[k])
         if base.answer.error is not None:
             allowed = allowed + base.answer.error[k]
         return allowed
@@ -290,8 +294,8 @@ class GradientJudge:
             slug = "forward-broadcast" if right.size < y.size else "forward"
             return subject.check("value", "value", "mismatch", Cause(slug, True, str(y.shape), text))
         allowed = allowed_difference((y, right), [(o.evaluation.y, o.answer.y) for o in draws.looks])
-        size = np.fmax(np.abs(y.astype(np.float64)), np.abs(right.astype(np.float64)))
-        known = np.where(np.isnan(right), 0.0, right)  # NaN on both sides is not a match by silence
+        size = np.fmax(np.abs(y, dtype=np.float64), np.abs(right, dtype=np.float64))
+        known = _without_nan(right, 0.0)  # NaN on both sides is not a match by silence
         check = compare_arrays(
             subject, "value", "value", y, right, Bound(known, allowed / 2, np.fmax(size, allowed * 2))
         )
@@ -328,9 +332,8 @@ class GradientJudge:
             for what in base.evaluation.changed
         ]
         found.notes |= dict.fromkeys(base.evaluation.views)
-        frozen = [LAYOUTS["read-only"](x) if isinstance(x, np.ndarray) else x for x in inputs]
         try:
-            again, _ = self.written.run(frozen, lambda y: base.upstream)
+            again, _ = self.written.run(inputs, lambda _: base.upstream, LAYOUTS["read-only"])
         except ContractError as error:
             if not base.evaluation.changed:
                 causes.append(replace(error.cause, text=f"with read-only inputs, {error.cause.text}"))
@@ -403,8 +406,15 @@ def _accused(found: Judgement) -> bool:
     return any(check.stage == "gradient" and not check.causes for check in wrong) and wrong[0].stage != "value"
 
 
+def _without_nan(values: Array, instead: Array | float) -> Array:
+    nan = np.isnan(values)
+    return np.where(nan, instead, values).astype(values.dtype) if nan.any() else values
+
+
 def _differs(one: Array, two: Array, coarsest: float) -> bool:
     """Return whether two runs differ in the leading half of their digits, where no order of summation shows."""
+    if (one == two).all():
+        return False
     one64, two64 = one.astype(np.float64), two.astype(np.float64)
     own = float(np.finfo(one.dtype).eps) if one.dtype.kind == "f" else 0.0
     half = float(np.sqrt(max(own, coarsest)))

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from gradtwin.comparisons.gradient_rules import Choices, GradientFinder, Rule, R
 from gradtwin.comparisons.oracles import Answer, OracleName, UntrustedError
 from gradtwin.comparisons.written import ContractError, Evaluation, Written, as_value, copies, raised
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.problems import Layout
 
 
 class Recipe(Protocol):
@@ -84,10 +87,12 @@ class ObjectWritten(Written):
         """
         return (*inputs, *(self._telling(p) for p in self.parameters))
 
-    def run(self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array]) -> tuple[Evaluation, Array | None]:
+    def run(
+        self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array], layout: Layout | None = None
+    ) -> tuple[Evaluation, Array | None]:
         """Run forward and gradient, each on copies, as every style does."""
         fixed = self.fixed_upstream
-        return super().run(inputs, make_y_bar if fixed is None else lambda y: fixed.astype(y.dtype))
+        return super().run(inputs, make_y_bar if fixed is None else lambda y: fixed.astype(y.dtype), layout)
 
     def _telling(self, p: Parameter) -> Array:
         array = np.array(p.places[0].read(self.prototype))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -44,8 +44,12 @@ def _given(upstream: Array, _: Array) -> Array:
 
 @dataclass(frozen=True)
 class Look:
-    """Both sides at one point, before anything is judged."""
+    """Both sides at one point, before anything is judged.
 
+    `inputs` are those of the point that is judged.
+    """
+
+    inputs: Sequence[Any]
     evaluation: Evaluation
     y_bar: Array | None
     upstream: Array
@@ -55,30 +59,46 @@ class Look:
     right: tuple[Array | None, ...]
     answer: Answer
 
-    def operands(self, x: Any) -> float:
-        """Return the size of what a gradient of x is formed from: ‖ȳ ∘ y‖ over the typical size of x, 0 if unknown.
+    @cached_property
+    def operands(self) -> tuple[float, ...]:
+        """The size of what each gradient is formed from: ‖ȳ ∘ y‖ over the typical size of its input, 0 if unknown.
 
         A gradient that is smaller than this by many digits is zero by cancellation.
         """
         with np.errstate(all="ignore"):
-            products = self.upstream.astype(np.float64) * self.evaluation.y
-            typical = float(np.sqrt(np.mean(np.asarray(x, np.float64) ** 2))) if np.size(x) else 0.0
-            reach = float(np.linalg.norm(products.ravel())) / (typical or 1.0)
-        return reach if np.isfinite(reach) else 0.0
+            products = np.multiply(self.upstream, self.evaluation.y, dtype=np.float64)
+            size = float(np.linalg.norm(products.ravel()))
+            reaches = [size / (_typical(self.inputs[i]) or 1.0) for i in self.wrt]
+        return tuple(reach if np.isfinite(reach) else 0.0 for reach in reaches)
 
     def name(self, k: int) -> str:
         """Return the words for the k-th differentiated input."""
         return f"input {self.wrt[k]} ({self.names[self.wrt[k]]})"
 
 
+def _typical(x: Any) -> float:
+    return float(np.sqrt(np.mean(np.asarray(x, np.float64) ** 2))) if np.size(x) else 0.0
+
+
 @dataclass(frozen=True)
 class Moved:
-    """The user's side at a nudged point, whose inputs are these."""
+    """The user's side at the nudged point of a seed."""
 
     evaluation: Evaluation
     y_bar: Array | None
     left: tuple[Array, ...]
-    inputs: list[Any]
+    seed: int
+
+
+def _nudged(base: Look, seed: int) -> list[Any]:
+    """Return the inputs with the differentiated ones nudged."""
+    return [_nudged_input(x, seed) if i in base.wrt else x for i, x in enumerate(base.inputs)]
+
+
+def _nudged_input(x: Any, seed: int) -> Any:
+    if isinstance(x, np.ndarray):
+        return nudge(x, seed)
+    return float(nudge(np.asarray(x), seed)) if isinstance(x, float) else x
 
 
 class Draws:
@@ -89,39 +109,40 @@ class Draws:
 
     def __init__(self, looker: Looker, inputs: Sequence[Any], base: Look, seed: int, notes: Notes, first: int) -> None:
         self._looker, self._inputs, self._base, self._seed, self._notes = looker, inputs, base, seed, notes
-        self._waiting = [looker.move(inputs, base, seed, k) for k in range(1, first + 1)]
-        self._next = first + 1
+        self._next = 1
         #: The looks there are so far, none before `measure`.
         self.looks: list[Look] = []
-        if not self._is_steady():
-            self.measure(first)
+        moved = [self._move(k) for k in range(1, first + 1)]
+        if not all(at is not None and self._is_steady(at) for at in moved):
+            self._measure_at(moved)
 
-    def _is_steady(self) -> bool:
+    def measure(self, count: int) -> None:
+        """Have looks at so many points."""
+        self._measure_at([self._move(k) for k in range(self._next, count + 1)])
+
+    def _measure_at(self, moved: list[Moved | None]) -> None:
+        self._next += len(moved)
+        looks = [self._looker.nudged(at, self._base, self._notes) for at in moved if at is not None]
+        self.looks += [look for look in looks if look is not None]
+
+    def _move(self, k: int) -> Moved | None:
+        return self._looker.move(self._inputs, self._base, self._seed, k)
+
+    def _is_steady(self, at: Moved) -> bool:
         """Return whether rounding can't be as large as what it is in, as far as the user's side tells.
 
         A difference of two sides varies by no more than both do, and so much of it is allowed in the end.
         """
-        before = (self._base.evaluation.y, *self._base.left)
-        for at in self._waiting:
-            if at is None or len(at.left) + 1 != len(before):
+        before, after = (self._base.evaluation.y, *self._base.left), (at.evaluation.y, *at.left)
+        if [x.shape for x in before] != [x.shape for x in after]:
+            return False
+        for one, two in zip(before, after, strict=True):
+            with np.errstate(all="ignore"):
+                size = np.linalg.norm(one.ravel())
+                moved = np.linalg.norm(np.subtract(two, one, dtype=np.float64).ravel())
+            if not 2 * SAFETY * moved <= size / 2:  # where a half of it would pass too
                 return False
-            for one, two in zip(before, (at.evaluation.y, *at.left), strict=True):
-                if one.shape != two.shape:
-                    return False
-                with np.errstate(all="ignore"):
-                    size, moved = np.linalg.norm(one.ravel()), np.linalg.norm((two.astype(float) - one).ravel())
-                if not 2 * SAFETY * moved <= size / 2:  # where a half of it would pass too
-                    return False
         return True
-
-    def measure(self, count: int) -> None:
-        """Have looks at so many points."""
-        while self._next <= count:
-            self._waiting.append(self._looker.move(self._inputs, self._base, self._seed, self._next))
-            self._next += 1
-        looks = [self._looker.nudged(at, self._base, self._notes) for at in self._waiting if at is not None]
-        self.looks += [look for look in looks if look is not None]
-        self._waiting = []
 
 
 class Looker:
@@ -180,7 +201,7 @@ class Looker:
             upstream = make_y_bar(evaluation.y)
         answer = self.ask(inputs, wrt, upstream, notes)
         right = self._right(answer, evaluation.y, wrt, inputs)
-        return Look(evaluation, y_bar, upstream, names, wrt, gradients, right, answer)
+        return Look(inputs, evaluation, y_bar, upstream, names, wrt, gradients, right, answer.without_tape())
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], upstream: Array, notes: Notes) -> Answer:
         """Ask the oracle; where the forward can't be traced, differences take its place from then on."""
@@ -209,7 +230,8 @@ class Looker:
         self._distrusted = self._distrusted or self.oracle
         self.oracle = oracle
         answer = self.ask(inputs, base.wrt, base.upstream, notes)
-        return replace(base, answer=answer, right=self._right(answer, base.evaluation.y, base.wrt, inputs))
+        right = self._right(answer, base.evaluation.y, base.wrt, inputs)
+        return replace(base, right=right, answer=answer.without_tape())
 
     def _check_output(self, y: Array, inputs: Sequence[Any], wrt: tuple[int, ...]) -> None:
         style = self.written.style
@@ -226,17 +248,10 @@ class Looker:
 
     def move(self, inputs: Sequence[Any], base: Look, seed: int, k: int) -> Moved | None:
         """Run the user's side at a nudged point, None where it does not compare; at the first one not contiguous."""
-        moved = [nudge(x, seed + k) if i in base.wrt and isinstance(x, np.ndarray) else x for i, x in enumerate(inputs)]
-        moved = [
-            float(nudge(np.asarray(x), seed + k)) if isinstance(x, float) and i in base.wrt else x
-            for i, x in enumerate(moved)
-        ]
-        given = [
-            LAYOUTS[NUDGED_LAYOUTS[k]](x) if isinstance(x, np.ndarray) and k in NUDGED_LAYOUTS else x for x in moved
-        ]
+        layout = LAYOUTS[NUDGED_LAYOUTS[k]] if k in NUDGED_LAYOUTS else None
         try:
             evaluation, y_bar = self.written.run(
-                given, lambda y: np.asarray(nudge(base.upstream, seed + k), dtype=base.upstream.dtype)
+                _nudged(base, seed + k), lambda _: nudge(base.upstream, seed + k), layout
             )
             wrt, left = self._pair(inputs, base.names, evaluation)
         except ContractError as error:
@@ -246,7 +261,7 @@ class Looker:
             return None
         if evaluation.y.shape != base.evaluation.y.shape or wrt != base.wrt:
             return None
-        return Moved(evaluation, y_bar, left, moved)
+        return Moved(evaluation, y_bar, left, seed + k)
 
     def nudged(self, at: Moved, base: Look, notes: Notes) -> Look | None:
         """Look at a nudged point with the oracle too, None where its gradients do not compare."""
@@ -256,11 +271,12 @@ class Looker:
             upstream = base.upstream
         if base.answer.error is not None:  # differences know their own error, and cost too much to repeat
             return replace(base, evaluation=evaluation, left=left)
-        answer = self.ask(at.inputs, base.wrt, upstream, notes)
+        inputs = _nudged(base, at.seed)
+        answer = self.ask(inputs, base.wrt, upstream, notes)
         if [g.shape for g in left] != [g.shape for g in base.left]:
             return None
-        right = self._right(answer, evaluation.y, base.wrt, at.inputs)
-        return Look(evaluation, at.y_bar, upstream, base.names, base.wrt, left, right, answer)
+        right = self._right(answer, evaluation.y, base.wrt, inputs)
+        return replace(base, evaluation=evaluation, left=left, right=right, answer=answer.without_tape())
 
     def scaled_errors(self, inputs: Sequence[Any], base: Look) -> list[Array] | None:
         """Return each gradient's rounding error on both sides together, from float32 and float64 at one point.
@@ -284,7 +300,7 @@ class Looker:
             if evaluation.y.shape != base.evaluation.y.shape or [g.shape for g in left] != [g.shape for g in base.left]:
                 return None
             right = self._right(answer, evaluation.y, base.wrt, at)
-            found.append(Look(evaluation, base.y_bar, upstream, base.names, base.wrt, left, right, answer))
+            found.append(replace(base, evaluation=evaluation, upstream=upstream, left=left, right=right))
         errors = []
         for k in range(len(base.wrt)):
             sides = zip(*(self.sides(look, k, inputs) for look in (base, *found)), strict=True)

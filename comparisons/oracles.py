@@ -6,7 +6,7 @@ It is the user's own forward under GradientTape, a TensorFlow reference, or, for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -41,6 +41,14 @@ class Answer:
     notes: tuple[str, ...] = ()
     samples: tuple[Sampled, ...] | None = None
 
+    def without_tape(self) -> Answer:
+        """Return the answer without `pull_back`, which holds all that the tape recorded: as much as a dozen inputs."""
+        return replace(self, pull_back=_forgotten)
+
+
+def _forgotten(_: Array) -> tuple[Array | None, ...]:
+    raise AssertionError("the tape of this answer was let go")
+
 
 class Oracle(Protocol):
     """Gives the gradients of Σ y_bar · forward(inputs) with respect to the inputs at `wrt`."""
@@ -69,7 +77,7 @@ class TracedOracle:
 
         try:
             with np.errstate(all="ignore"):
-                plain = tuple(np.array(x, order="C") if isinstance(x, np.ndarray) and x.ndim else x for x in inputs)
+                plain = tuple(np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs)
                 trace = trace_forward(self._written.forward, plain, wrt)
             trace.restore()
             if trace.escapes:

@@ -36,16 +36,39 @@ def nudge(x: Array, seed: int) -> Array:
     """
     if x.dtype.kind != "f" or x.size == 0:
         return x
-    bits = np.abs(np.asarray(x, np.float64)).view(np.uint64) if x.ndim else np.abs(np.float64(x)).view(np.uint64)
-    with np.errstate(over="ignore"):
-        mixed = (bits ^ (bits >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15 + 2 * seed)
-        mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xBF58476D1CE4E5B9)
-    units = (mixed >> np.uint64(40)).astype(np.float64) / 2.0**24 * 2 - 1
-    step = np.rint(units * UNITS_MOVED) * float(np.finfo(x.dtype).eps)
-    still = ~np.isfinite(x) | (x == np.rint(x))
-    with np.errstate(all="ignore"):
-        moved = (np.asarray(x, np.float64) * np.where(still, 1.0, 1.0 + step)).astype(x.dtype)
-    return np.asarray(np.where(still, x, moved), dtype=x.dtype)
+    native, result = x.dtype.newbyteorder("="), np.empty_like(x)
+    # In blocks: a large array takes no more memory than its result, and none leaves the cache.
+    with (
+        np.errstate(all="ignore"),
+        np.nditer(
+            [x, result],
+            flags=["external_loop", "buffered"],
+            op_flags=[["readonly"], ["writeonly"]],
+            op_dtypes=[native, native],
+        ) as blocks,
+    ):
+        for block, moved in blocks:
+            _nudge_block(block, moved, seed)
+    return result
+
+
+def _nudge_block(x: Array, moved: Array, seed: int) -> None:
+    """Write the nudged elements of a 1-D array."""
+    wide = x.astype(np.float64, copy=False)
+    mixed = np.abs(wide).view(np.uint64)
+    for shift, factor in ((29, 0x9E3779B97F4A7C15 + 2 * seed), (32, 0xBF58476D1CE4E5B9)):
+        mixed ^= mixed >> np.uint64(shift)
+        mixed *= np.uint64(factor)
+    mixed >>= np.uint64(40)
+    units = mixed.astype(np.float64)
+    units *= 2 * UNITS_MOVED / 2.0**24
+    units -= UNITS_MOVED
+    np.rint(units, out=units)
+    units *= float(np.finfo(x.dtype).eps)
+    units += 1
+    units *= wide
+    moved[...] = units
+    np.copyto(moved, x, where=x == np.rint(x))  # an infinity is a whole number too, and NaN stays NaN
 
 
 def allowed_difference(
@@ -57,16 +80,26 @@ def allowed_difference(
     what the elements were formed from, where that is known: a term absorbed by a larger one is lost every time, which
     no spread shows.
     """
-    left, right = (side.astype(np.float64) for side in base)
+    left, right = base
     formats = [np.finfo(side.dtype) for side in base if side.dtype.kind == "f"]
     u = max((float(info.eps) for info in formats), default=0.0) / 2
     tiny = max((float(info.smallest_normal) for info in formats), default=0.0)
-    with np.errstate(all="ignore"):
-        size = np.fmax(np.abs(left), np.abs(right))
-        few = u * (FEW_ROUNDINGS * np.where(np.isfinite(size), size, 0.0) + SAFETY * operands)
-        flushed = np.where((size > 0) & (size * u < tiny), tiny, 0.0)  # TensorFlow flushes subnormals to zero
-        spread = _spread(left - right, [a.astype(np.float64) - b for a, b in others])
-    return np.asarray(few + flushed + SAFETY * spread)
+    with np.errstate(all="ignore"):  # in place: the arrays may be large
+        allowed = np.asarray(np.abs(left, dtype=np.float64))
+        np.fmax(allowed, np.abs(right, dtype=np.float64), out=allowed)
+        flushed = (allowed > 0) & (allowed < (tiny / u if u else 0.0))  # TensorFlow flushes subnormals to zero
+        allowed[~np.isfinite(allowed)] = 0.0
+        allowed *= FEW_ROUNDINGS
+        allowed += SAFETY * operands
+        allowed *= u
+        allowed[flushed] += tiny
+        if others:
+            allowed += SAFETY * _spread(_difference(left, right), [_difference(a, b) for a, b in others])
+    return allowed
+
+
+def _difference(left: Array, right: Array) -> Array:
+    return np.asarray(np.subtract(left, right, dtype=np.float64))
 
 
 def scaled_error(judged: Array, other: Array, wide: Array) -> Array:
@@ -97,8 +130,6 @@ def wider_error(judged: Array, wide: Array, right: Array, allowed: Array) -> Arr
 
 def _spread(difference: Array, again: list[Array]) -> Array:
     """Return the root mean square of how the difference varies: of each element, or of the whole array if larger."""
-    if not again:
-        return np.zeros_like(difference)
     squares = np.asarray([(d - difference) ** 2 / 2 for d in again])
     squares = np.where(np.isfinite(squares), squares, 0.0)
     each = np.sqrt(squares.mean(axis=0))

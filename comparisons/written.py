@@ -11,7 +11,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from gradtwin.comparisons.point import Style
 from gradtwin.comparisons.report.data import Cause
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 from gradtwin.memory import check_fits
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.problems import Layout
 
 STYLES: tuple[Style, ...] = ("vjp", "backward", "grad", "derivative", "jacobian", "value_and_grad")
 
@@ -80,20 +83,26 @@ class Written:
         named = self._parameters
         return tuple(named[i] if i < len(named) else f"argument {i}" for i in range(count))
 
-    def run(self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array]) -> tuple[Evaluation, Array | None]:
-        """Run forward and gradient, each on copies; return what came, and the y_bar that was used, if any."""
+    def run(
+        self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array], layout: Layout | None = None
+    ) -> tuple[Evaluation, Array | None]:
+        """Run forward and gradient, each on copies; return what came, and the y_bar that was used, if any.
+
+        `layout` says how the copies lie in memory; by default as the inputs do.
+        """
         names = self.names(len(inputs))
         changed: dict[str, None] = {}
-        given = copies(inputs)
+        given = copies(inputs, layout)
         result = self._call("forward", self.forward, given)
         changed |= _changed(names, inputs, given, "by forward")
         y = self._value_of(result)
         views = [f"forward's output is a view of {name}" for name in _shared(names, given, y)]
+        del given  # the gradient gets its own
         y_bar = make_y_bar(y) if self.has_upstream else None
         if self.style == "value_and_grad":
             returned: Any = result[1:] if len(result) > 2 else result[1]
         else:
-            returned = self._gradients(result, y_bar, inputs, names, changed, views)
+            returned = self._gradients(result, y_bar, inputs, layout, changed, views)
         return Evaluation(y, as_gradients(returned), list(changed), views), y_bar
 
     def _gradients(
@@ -101,7 +110,7 @@ class Written:
         result: Any,
         y_bar: Array | None,
         inputs: Sequence[Any],
-        names: tuple[str, ...],
+        layout: Layout | None,
         changed: dict[str, None],
         views: list[str],
     ) -> Any:
@@ -115,8 +124,8 @@ class Written:
             known = ("y_bar",)
             before: list[Any] = [y_bar]
         else:
-            given = [*upstream, *copies(inputs)]
-            known = (*(("y_bar",) if upstream else ()), *names)
+            given = [*upstream, *copies(inputs, layout)]
+            known = (*(("y_bar",) if upstream else ()), *self.names(len(inputs)))
             before = [*([y_bar] if upstream else []), *inputs]
         returned = self._call(self.style, self.gradient, given)
         changed |= _changed(known, before, given[: len(known)], f"by {self.style}")
@@ -259,13 +268,16 @@ def resolve_wrt(
     return positions
 
 
-def copies(inputs: Sequence[Any]) -> list[Any]:
-    """Return copies of the arrays that keep order, byte order and whether they can be written to."""
-    return [_copy(x) for x in inputs]
+def copies(inputs: Sequence[Any], layout: Layout | None = None) -> list[Any]:
+    """Return copies of the arrays in a layout, else with their own order, byte order and whether they are writable."""
+    return [_copy(x, layout) for x in inputs]
 
 
-def _copy(x: Any) -> Any:
+def _copy(x: Any, layout: Layout | None) -> Any:
     if isinstance(x, np.ndarray):
+        laid_out = x if layout is None else layout(x)
+        if laid_out is not x:
+            return laid_out
         copied = np.empty_like(x) if 0 not in x.strides or x.size < 2 else None
         if copied is None or x.strides != copied.strides:
             copied = _copy_with_strides(x)
@@ -303,7 +315,7 @@ def _changed(names: Sequence[str], before: Sequence[Any], after: Sequence[Any], 
 
 def _equal(x: Array, y: Array) -> bool:
     same = x == y
-    return bool(np.all(same)) or bool(np.all(same | ((x != x) & (y != y))))
+    return bool(same.all() or (same | ((x != x) & (y != y))).all())
 
 
 def _shared(names: Sequence[str], given: Sequence[Any], result: Array) -> list[str]:
