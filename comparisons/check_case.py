@@ -62,7 +62,8 @@ def make_case(
     }
     if y_bar is not None and "y_bar" not in arrays:
         arrays["y_bar"] = y_bar
-    digest = sha256(b"".join(array.tobytes() for array in arrays.values()) + repr(fields["functions"]).encode())
+    told = repr([fields[key] for key in ("functions", "inputs", "wrt", "static", "seed")])
+    digest = sha256(b"".join(array.tobytes() for array in arrays.values()) + told.encode())
     operation = getattr(forward, "__name__", "forward").strip("<>")
     return Case(f"{operation}-{written.style}-{digest.hexdigest()[:8]}", fields, arrays)
 

@@ -96,11 +96,12 @@ def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport
             progress(done, len(files), file.stem)
         try:
             case = read_case(file)
+            then = take(case.fields, "environment", dict, file)
             found, changed = _judge(case, file.parent)
         except GradTwinError as error:
             refused.append(str(error))
             continue
-        differs = _differences(take(case.fields, "environment", dict, file), environment)
+        differs = _differences(then, environment)
         differs += [(f"{path} has changed", "", "") for path in changed]
         verdict = worst_verdict(check.verdict for check in found)
         replayed.append(Replayed(case.name, str(case.fields.get("verdict")), verdict, tuple(differs)))

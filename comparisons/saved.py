@@ -14,6 +14,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import find_dtype
+from gradtwin.comparisons.report.json_text import spelled
 from gradtwin.errors import InputFileError, OutputFileError
 from gradtwin.files import read_arrays, write_arrays, write_whole
 
@@ -48,7 +49,7 @@ class Case:
         digest = sha256(archive.read_bytes()).hexdigest()
         content = {"schema": SCHEMA, **self.fields, "arrays": layouts, "arrays_sha256": digest}
         path = folder / f"{self.name}.json"
-        write_whole(path, json.dumps(content, indent=1) + "\n")
+        write_whole(path, json.dumps(spelled(content), indent=1, allow_nan=False) + "\n")
         return path
 
 

@@ -14,17 +14,17 @@ def to_json(report: Report) -> str:
 
     JSON has no NaN and no infinities; they are the strings "NaN", "Infinity" and "-Infinity", which `float` takes.
     """
-    return json.dumps(_spelled(report.to_dict()), indent=1, allow_nan=False) + "\n"
+    return json.dumps(spelled(report.to_dict()), indent=1, allow_nan=False) + "\n"
 
 
-def _spelled(value: Any) -> Any:
+def spelled(value: Any) -> Any:
     """Return the value with every float that JSON has no number for as its name."""
     if isinstance(value, float):
         if math.isfinite(value):
             return value
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):
-        return {key: _spelled(item) for key, item in value.items()}
+        return {key: spelled(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_spelled(item) for item in value]
+        return [spelled(item) for item in value]
     return value

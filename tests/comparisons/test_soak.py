@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from json_report import read_report
 
 import gradtwin as gt
 from gradtwin.backends import get_backend
@@ -234,7 +235,7 @@ def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch):
     assert len(numbers) == len(set(numbers))
     assert out.startswith("MISMATCH  soak:")
     assert "interrupted" in out
-    told = json.loads((tmp_path / "report.json").read_text())
+    told = read_report((tmp_path / "report.json").read_text())
     assert told["soak"]["chunks"] == len(after)
     assert told["soak"]["examples"] == sum(result["examples"] for result in after)
     assert told["soak"]["findings"] == [result["finding"] for result in after]
