@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -54,7 +54,7 @@ def make_case(
         "functions": {role: _describe(function) for role, function in functions.items() if function is not None},
         "inputs": [{"name": name} if name in arrays else _plain(name, x) for name, x in named],
         "wrt": list(wrt) if isinstance(wrt, Sequence) else wrt,
-        "static": static,
+        "static": [_plain(name, value) for name, value in static.items()],
         "seed": seed,
         "checks": [check.to_dict() for check in checks if check.verdict == "mismatch"],
         "reproduce": script,
@@ -102,17 +102,22 @@ def judge_case(case: Case, folder: Path) -> tuple[list[Check], list[str]]:
 
 def _read_arguments(case: Case, where: str) -> dict[str, Any]:
     fields = case.fields
-    inputs: list[Any] = []
-    for item in take(fields, "inputs", list, where):
+    inputs = [value for _, value in _read_values(case, "inputs", where)]
+    static = dict(_read_values(case, "static", where))
+    wrt = take(fields, "wrt", (list, int, NoneType), where)
+    return {"inputs": inputs, "wrt": wrt, "static": static or None, "seed": take(fields, "seed", int, where)}
+
+
+def _read_values(case: Case, key: str, where: str) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the value of each argument: an array, or what JSON has."""
+    for item in take(case.fields, key, list, where):
         name = take(item, "name", str, where) if isinstance(item, dict) else ""
         if name in case.arrays:
-            inputs.append(case.arrays[name])
+            yield name, case.arrays[name]
         elif name and "value" in item:
-            inputs.append(item["value"])
+            yield name, item["value"]
         else:
-            raise InputFileError(f"{where}: the input {item!r} has neither an array nor a value that could be saved.")
-    wrt, static = take(fields, "wrt", (list, int, NoneType), where), take(fields, "static", dict, where)
-    return {"inputs": inputs, "wrt": wrt, "static": static or None, "seed": take(fields, "seed", int, where)}
+            raise InputFileError(f"{where}: {key}: {item!r} has neither an array nor a value that could be saved.")
 
 
 def _find_file(role: str, described: Any, folder: Path, where: str, changed: list[str]) -> tuple[Path, str]:
@@ -144,9 +149,9 @@ def _describe(function: Any) -> dict[str, str] | None:
 
 
 def _plain(name: str, value: Any) -> dict[str, Any]:
-    """Return an input that is no array, with its value if JSON has such."""
+    """Return an argument that is no array, with its value if JSON has such."""
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return {"name": name, "type": type(value).__name__}
     return {"name": name, "value": value}

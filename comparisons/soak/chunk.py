@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful
 
     with suppress(_FoundError, Flaky):
         run()
-    return {**drawing.finish(), "cpu_s": time.process_time() - started}
+    return {**drawing.finish(), "cpu_s": time.process_time() - started, "spent_s": drawing.spent}
 
 
 class _Drawing:
@@ -83,6 +83,7 @@ class _Drawing:
         self._examples = 0
         self._checks: dict[str, list[Check]] = {}
         self._smallest: tuple[Problem, list[Check], str] | None = None
+        self.spent = {"rules": 0.0, "comparison": 0.0}  # of the CPU's time; the rest is drawing
         folder.mkdir(parents=True, exist_ok=True)
 
     def fails(self, drawn: Sequence[Problem]) -> bool:
@@ -101,8 +102,10 @@ class _Drawing:
 
     def _judge(self, drawn: Sequence[Problem]) -> tuple[Problem, list[Check], str] | None:
         try:
-            judged = [run_judged(Call(p.operation, p.inputs, p.y_bar), self._left) for p in drawn]
-            found = compare_answers(judged, self._right)
+            with self._spending("rules"):
+                judged = [run_judged(Call(p.operation, p.inputs, p.y_bar), self._left) for p in drawn]
+            with self._spending("comparison"):
+                found = compare_answers(judged, self._right)
         except Exception as error:  # gradtwin's own fault or TensorFlow's, and a finding too
             if len(drawn) > 1:  # which of them is it?
                 return next(filter(None, (self._judge([problem]) for problem in drawn)), None)
@@ -115,6 +118,14 @@ class _Drawing:
             if any(check.verdict == "mismatch" for check in checks):
                 return problem, checks, ""
         return None
+
+    @contextmanager
+    def _spending(self, on: str) -> Iterator[None]:
+        started = time.process_time()
+        try:
+            yield
+        finally:
+            self.spent[on] += time.process_time() - started
 
     def finish(self) -> dict[str, Any]:
         """Save the smallest failing problem in the place of the first, and return what came of the chunk."""

@@ -73,6 +73,7 @@ class Processes:
             "finding": f"{chunk.name}-judging",
             "crash": said,
             "cpu_s": 0.0,
+            "spent_s": {},
             "peak_mb": 0.0,
         }
 

@@ -44,6 +44,7 @@ class SoakReport(Report):
                 "examples": tally.examples,
                 "chunks": tally.chunks,
                 "cpu_s": tally.cpu_s,
+                "spent_s": dict(tally.spent_s),
                 "run": {
                     "seconds": self.seconds,
                     "where": self.where,
@@ -100,6 +101,12 @@ class SoakReport(Report):
             f"{_rate(self.fresh_examples, self.seconds):.0f} a second; all of them: "
             f"{_rate(tally.examples, tally.cpu_s):.0f} in a second of a core"
         )
+        if tally.cpu_s:
+            rules, comparison = (tally.spent_s[what] / tally.cpu_s for what in ("rules", "comparison"))
+            yield Text(
+                f"of a core's time: drawing {1 - rules - comparison:.0%}, the judged rules {rules:.0%}, TensorFlow, "
+                f"bounds and comparison {comparison:.0%}"
+            )
         if tally.peaks:
             shown = " ".join(f"{peak:.0f}" for peak in tally.memory())
             yield Text(f"largest peak memory of a worker, in MB, by equal parts of all chunks: {shown}")

@@ -45,6 +45,7 @@ class Tally:
     operations: dict[str, OfOperation] = field(default_factory=lambda: {name: OfOperation() for name in OPERATIONS})
     findings: list[str] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
+    spent_s: Counter[str] = field(default_factory=Counter)
     _checks: dict[tuple[str, ...], Check] = field(default_factory=dict)
 
     @classmethod
@@ -63,6 +64,7 @@ class Tally:
         self.examples += examples
         self.cpu_s += cpu_s
         self.cells[chunk.cell] += examples
+        self.spent_s.update(result["spent_s"])
         self.peaks.append(result["peak_mb"])
         if result["finding"]:
             self.findings.append(result["finding"])

@@ -68,6 +68,15 @@ STYLES = {
     "static": ("total", {"grad": "total_grad", "static": {"power": 3}}),
 }
 
+
+def total(x, power=2):
+    return np.sum(x**power)
+
+
+def total_grad(x, power=2):
+    return (power + 1) * x ** (power - 1)
+
+
 X = np.array([1.5, -2.0, 0.25])
 
 
@@ -249,6 +258,16 @@ def test_a_comparison_saves_what_mismatches(tmp_path):
     found = replay(tmp_path)
     assert (found.verdict, len(found.replayed)) == ("match", 2), "the catalogue's own rule is right"
     assert "another verdict, in the same environment" in str(found)
+
+
+def test_what_cannot_be_saved_is_told_when_it_is_needed(tmp_path):
+    report = gt.check_gradient(total, grad=total_grad, static={"power": np.int64(2)}, inputs=(np.array([1.0, 2.0]),))
+    [file] = report.save(tmp_path)
+    [refused] = replay(tmp_path).refused
+    assert "static: {'name': 'power', 'type': 'int64'} has neither an array nor a value" in refused
+    fields = json.loads(file.read_text())
+    file.write_text(json.dumps({**fields, "static": [{"name": "power", "value": 2}]}))
+    assert replay(tmp_path).verdict == "mismatch", "the negative control"
 
 
 def test_another_environment_is_told(tmp_path):
