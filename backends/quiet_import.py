@@ -12,9 +12,9 @@ from gradtwin.errors import BackendMissingError
 
 def import_tensorflow() -> Any:
     """Return the module tensorflow, or raise BackendMissingError; what it prints is shown only if it fails."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" in sys.modules and sys.modules["tensorflow"] is not None:
         return sys.modules["tensorflow"]
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:

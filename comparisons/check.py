@@ -21,6 +21,7 @@ from gradtwin.comparisons.drawn_points import COPIES, check_memory, points, read
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
 from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.point import Style
+from gradtwin.comparisons.problems import tables_apart
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example, write_script
@@ -202,7 +203,8 @@ def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool])
             raise _FoundError
 
     try:
-        run()
+        with tables_apart():
+            run()
     except _FoundError:
         return smallest[-1]
     return None

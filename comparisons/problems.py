@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import configuration
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -22,14 +24,25 @@ from gradtwin.backends.precision import Precision, precision_of
 from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.domains import DOMAINS
 
-# Hypothesis keeps tables of its own; left alone it would make a folder for them wherever the user happens to be.
-os.environ.setdefault(
-    "HYPOTHESIS_STORAGE_DIRECTORY",
-    str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradtwin" / "hypothesis"),
-)
-
 #: Examples drawn for each operation and dtype.
 PROFILES = {"quick": 8, "default": 20, "thorough": 2000}
+
+
+@contextmanager
+def tables_apart() -> Iterator[None]:
+    """Let Hypothesis keep its own tables in the user's cache within the block, unless it was told another place.
+
+    Left alone it would make a folder for them wherever the user happens to be; set for good, it would take the place
+    of the one that the user's own tests have.
+    """
+    before = vars(configuration).get("__hypothesis_home_directory")
+    if before is None and not os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY"):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        configuration.set_hypothesis_home_dir(cache / "gradtwin" / "hypothesis")
+    try:
+        yield
+    finally:
+        configuration.set_hypothesis_home_dir(before)
 
 
 @dataclass(frozen=True)

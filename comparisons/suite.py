@@ -19,7 +19,7 @@ from gradtwin.comparisons.comparator import merge_checks
 from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.operation_case import make_case
 from gradtwin.comparisons.operation_check import check_operation
-from gradtwin.comparisons.problems import PROFILES, VALUES, Problem, build_problem, problems, shapes_from
+from gradtwin.comparisons.problems import PROFILES, VALUES, Problem, build_problem, problems, shapes_from, tables_apart
 from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.saved import Case
@@ -165,7 +165,8 @@ def draw_and_check(
             raise _FoundError
 
     try:
-        run()
+        with tables_apart():
+            run()
     except _FoundError:
         checks, problem = failures[-1]  # Hypothesis runs the smallest last
         return [checks], problem
