@@ -85,11 +85,20 @@ def _read_domain(entry: Any) -> Domain:
         return entry
     if not _is_range(entry):
         raise ArgumentTypeError(f"domain: got {entry!r}; expected (low, high) or (low, high, [excluded points]).")
-    low, high = float(entry[0]), float(entry[1])
+    low, high = _as_float(entry[0]), _as_float(entry[1])
     if not (low < high and np.isfinite(high - low)):
         raise ArgumentValueError(f"domain: got ({low}, {high}); expected a finite range, the lower number first.")
-    excluded = tuple(float(x) for x in entry[2]) if len(entry) == 3 else ()
-    return Domain(low, high, excluded)
+    excluded = entry[2] if len(entry) == 3 else ()
+    if not isinstance(excluded, Sequence) or not all(isinstance(x, int | float) for x in excluded):
+        raise ArgumentTypeError(f"domain: got {excluded!r} as excluded points; expected a list of numbers.")
+    return Domain(low, high, tuple(map(_as_float, excluded)))
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number beyond the largest float
+        return float("inf") if number > 0 else float("-inf")
 
 
 @st.composite

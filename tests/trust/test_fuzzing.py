@@ -86,7 +86,8 @@ def test_signatures(text, shapes, stacked):
 
 
 DOMAINS = st.recursive(
-    st.one_of(st.none(), st.floats(), st.integers(), TEXT), lambda inner: st.lists(inner, max_size=4).map(tuple)
+    st.one_of(st.none(), st.floats(), st.integers(), TEXT, st.just(10**400)),
+    lambda inner: st.lists(inner, max_size=4).map(tuple),
 )
 
 
