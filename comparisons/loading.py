@@ -127,9 +127,10 @@ def find_function(module: ModuleType, name: str, argument: str, place: str) -> C
     """Return a function of the module, such as `relu` or `Tanh.forward`; the error for another suggests the nearest."""
     found: Any = module
     for part in name.split("."):
-        known = [key for key, value in vars(found).items() if callable(value) and not key.startswith("__")]
-        if part not in vars(found):
-            own = [key for key in known if getattr(vars(found)[key], "__module__", "") == module.__name__]
+        names = getattr(found, "__dict__", {})  # numbers and arrays have none
+        known = [key for key, value in names.items() if callable(value) and not key.startswith("__")]
+        if part not in names:
+            own = [key for key in known if getattr(names[key], "__module__", "") == module.__name__]
             if not known:
                 raise InputFileError(f"{place}: it has no functions, and {argument} asks for {part!r}.")
             raise unknown_name(f"{argument} in {place}", part, own or known)

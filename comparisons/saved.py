@@ -63,7 +63,7 @@ def read_case(path: Path) -> Case:
     """Return the case of a JSON file; raise InputFileError for one that is damaged, changed, or lacks its arrays."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputFileError(f"{path}: it can't be read as JSON ({error}). Save the case again.") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputFileError(f"{path}: it is not a saved case; expected the schema {SCHEMA!r}.")

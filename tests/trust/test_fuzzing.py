@@ -6,10 +6,13 @@ for each of the cheap ones and a tenth for the command line.
 
 import argparse
 import contextlib
+import copy
+import importlib.util
 import io
 import json
 import os
 import random
+import sys
 import zipfile
 
 import numpy as np
@@ -20,13 +23,15 @@ from hypothesis.extra import numpy as hnp
 
 import gradtwin as gt
 from gradtwin import cli
+from gradtwin.backends import get_backend
 from gradtwin.backends.signature import Signature
 from gradtwin.benchmarks.changes import compare_results
-from gradtwin.benchmarks.kept import Kept
 from gradtwin.comparisons.drawn_points import check_memory, read_domains, typical_point
+from gradtwin.comparisons.replay import replay
 from gradtwin.comparisons.report.data import SCHEMA
 from gradtwin.comparisons.time_limits import time_limit
 from gradtwin.files import read_arrays, write_arrays
+from gradtwin.kept import Kept
 
 EXAMPLES = int(os.environ.get("GRADTWIN_FUZZ", "200"))
 many = settings(max_examples=EXAMPLES)
@@ -35,6 +40,12 @@ fewer = settings(max_examples=EXAMPLES // 10 + 30)
 #: Seconds within which an answer must have come.
 PATIENCE = 60
 
+USER = """
+import numpy as np
+def tanh(x): return np.tanh(x)
+def tanh_prime(x): return 1 - np.tanh(x) ** 2
+def broken(x): return undefined
+"""
 #: No "/": what is drawn must not lead out of the folder that a test works in.
 TEXT = st.text(st.characters(exclude_characters="/\\", exclude_categories=()), max_size=8)
 
@@ -203,10 +214,10 @@ def places_in(value, path=()):
 PLACES = list(places_in(make_result()))
 
 
-def replaced(path, new):
+def replaced(document, path, new):
     if not path:
         return new
-    document = inner = make_result()
+    inner = document
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = new
@@ -218,7 +229,7 @@ def replaced(path, new):
 def test_results_of_the_bench_with_anything_in_any_place(tmp_path_factory, place, new, limit):
     old, other = (tmp_path_factory.getbasetemp() / name for name in ("old.json", "new.json"))
     old.write_text(json.dumps(make_result()))
-    other.write_text(json.dumps(replaced(place, new)))
+    other.write_text(json.dumps(replaced(make_result(), place, new)))
     with answered():
         report = compare_results(old, other, fail_above=limit, across_machines=True)
         json.dumps(report.to_dict())
@@ -251,14 +262,51 @@ def test_kept_results(tmp_path_factory, content):
     path.unlink()
 
 
+# Saved cases.
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """A folder with a saved case of either kind, and their contents."""
+    folder = tmp_path_factory.mktemp("cases")
+    (folder / "user.py").write_text(USER)
+    spec = importlib.util.spec_from_file_location("gradtwin_fuzzed_user", folder / "user.py")
+    user = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, spec.name, user)
+        spec.loader.exec_module(user)
+        gt.check_gradient(user.tanh, derivative=user.tanh, inputs=(np.linspace(-1, 1, 3),)).save(folder)
+    wrong = {"mse": get_backend("numpy").rules["half-mse"]}
+    gt.compare("mse", modes=["eager"], dtypes=["float64"], examples=2, rules=wrong).save(folder)
+    contents = {path: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert {content["kind"] for content in contents.values()} == {"check", "operation"}
+    return contents
+
+
+@fewer
+@given(st.data(), ANYTHING)
+def test_saved_cases_with_anything_in_any_place(cases, data, new):
+    path, content = data.draw(st.sampled_from(sorted(cases.items(), key=str)))
+    kept = {key: content[key] for key in content if key not in ("checks", "reproduce", "made_of")}
+    place = data.draw(st.sampled_from(list(places_in(kept))))
+    path.write_text(json.dumps(replaced(copy.deepcopy(content), place, new)))
+    with answered():
+        report = replay(path)
+        assert len(report.replayed) + len(report.refused) == 1
+        str(report)
+
+
+@fewer
+@given(RAW)
+def test_what_is_no_saved_case(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "case.json"
+    path.write_bytes(content)
+    with answered():
+        assert replay(path).refused
+
+
 # The command line.
 
-USER = """
-import numpy as np
-def tanh(x): return np.tanh(x)
-def tanh_prime(x): return 1 - np.tanh(x) ** 2
-def broken(x): return undefined
-"""
 #: Values of the options that say how much there is to do.
 SMALL = st.sampled_from(["1", "2", "1", "0", "-1", "1.5", "x", ""])
 OF_OPTION = {
@@ -266,23 +314,11 @@ OF_OPTION = {
     "--profile": st.sampled_from(["quick", "x"]), "--timeout": st.sampled_from(["20", "0", "nan", "1e400", "x"]),
 }  # fmt: skip
 WORDS = [
-    *("0", "-1", "1e400", "nan", "float32", "float64", "bfloat16", "int8", "(n)->(n)", "(n,k)->(n,k)", "(n", "0,1"),
-    *(
-        "0,0",
-        "-3,3",
-        "3,-3",
-        "x.npz",
-        "text.npz",
-        "old.json",
-        "no/such/file",
-        ".",
-        "user.py",
-        "user.py:",
-        "user.py:tanh",
-    ),
-    *("user.py:broken", "user:tanh", ":", "tanh", "tanh_prime", "matmul", "relu", "regression", "mse", "--", "-", "é"),
-    *("out.json", "", "\0", "\udc80", "9" * 30, "a" * 1000),
-]
+    "0", "-1", "1e400", "nan", "float32", "float64", "bfloat16", "int8", "(n)->(n)", "(n,k)->(n,k)", "(n", "0,1", "0,0",
+    "-3,3", "3,-3", "x.npz", "text.npz", "old.json", "no/such/file", ".", "user.py", "user.py:", "user.py:tanh",
+    "user.py:broken", "user.py:np.pi.x", "user:tanh", ":", "tanh", "tanh_prime", "matmul", "relu", "regression", "mse",
+    "--", "-", "é", "out.json", "", "\0", "\udc80", "9" * 30, "a" * 1000,
+]  # fmt: skip
 VALUES = st.one_of(
     st.sampled_from(WORDS),
     TEXT,
@@ -298,15 +334,20 @@ STARTS = {
     "check": [["check", "user.py:tanh", "--derivative", "tanh_prime"], ["check", "user.py"], ["check"]],
     "selftest": [["selftest", "--seed", "-1"], ["selftest", "--json", "no/such/file"]],
     "bench": [["bench", "nothing"], ["bench", "--compare", "old.json", "old.json"], ["bench", "--sizes", "0"]],
+    "soak": [["soak", "nothing"], ["soak", "--minutes", "0"]],
+    "replay": [["replay", "old.json"], ["replay", "."], ["replay"]],
     "list": [["list"]],
     "env": [["env"]],
 }
+#: Takes minutes with what is right.
+NEVER_RIGHT = ("selftest", "soak", "replay")
 #: What comes last, so that it holds.
 ENDS = {
     "compare": ["--examples", "1", "--mode", "eager", "--dtype", "float32"],
     "train": ["--steps", "1", "--mode", "eager"],
     "check": ["--examples", "2"],
     "selftest": ["--seed", "x"],
+    "soak": ["--minutes", "-1"],
 }
 
 
@@ -366,7 +407,7 @@ def test_command_lines(folder, words):
     assert "Traceback" not in out + err
     if status == 2:
         assert len(err.strip()) > 10
-        assert not out
+        assert not out or words[0] == "replay", "which prints the cases that it could read as well"
     else:
         assert out
 
@@ -374,4 +415,9 @@ def test_command_lines(folder, words):
 def test_of_the_command_lines_some_are_right(folder):
     for command, starts in STARTS.items():
         answers = [run([*start, *ENDS.get(command, [])]) for start in starts]
-        assert command == "selftest" or any(status in (0, 1) for status, _, _ in answers), answers
+        assert command in NEVER_RIGHT or any(status in (0, 1) for status, _, _ in answers), answers
+
+
+def test_every_command_is_drawn():
+    commands = next(a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert set(commands.choices) == set(STARTS)
