@@ -28,27 +28,37 @@ SQUARE, SIDE = (4, 24), 256
 
 @dataclass(frozen=True)
 class Bar:
-    """A level in the histogram: in words, as a colour, its elements, and how long its bar is, from 0 to 1."""
+    """A level in the histogram: in words, as a colour, its elements, and how long its bar is, from 0 to 1.
+
+    `apart` says that empty levels are left out before it.
+    """
 
     label: str
     colour: str
     count: int
     length: float
     beyond: bool
+    apart: bool
 
 
 def make_bars(evidence: Evidence) -> list[Bar]:
-    """Return the histogram from the first level that has elements to the last, and always both sides of 1."""
+    """Return the levels that have elements, and always both sides of 1."""
     counts = evidence.histogram
-    held = [level for level, count in enumerate(counts) if count]
-    shown = range(min([*held, BEYOND - 1]), max([*held, BEYOND]) + 1)
+    shown = [level for level, count in enumerate(counts) if count or level in (BEYOND - 1, BEYOND)]
     most = max(counts)
     bars = [
-        Bar(_label(level), _css(PALETTE[level]), counts[level], counts[level] / most, level >= BEYOND)
-        for level in shown
+        Bar(
+            _label(level),
+            _css(PALETTE[level]),
+            counts[level],
+            counts[level] / most,
+            level >= BEYOND,
+            level - before > 1,
+        )
+        for before, level in zip([shown[0], *shown], shown, strict=False)
     ]
     missing = sum(row.count(UNKNOWN) for row in evidence.levels)
-    return [*bars, Bar("unknown", _css(_UNKNOWN), missing, 0.0, False)] if missing else bars
+    return [*bars, Bar("unknown", _css(_UNKNOWN), missing, 0.0, True, False)] if missing else bars
 
 
 def _label(level: int) -> str:

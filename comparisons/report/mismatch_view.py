@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -73,6 +74,8 @@ class Mismatch:
 def view_mismatch(report: Report, check: Check, number: int) -> Mismatch:
     """Return the view of a check that failed in a report."""
     evidence, sides = check.evidence, _sides(report)
+    if evidence and math.prod(evidence.shape) == 1:
+        evidence = None  # the facts have it all
     return Mismatch(
         number,
         check,
@@ -98,7 +101,7 @@ def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]
         yield Fact("in wider precision", repr(worst.reference))
     yield Fact("difference", f"{worst.error:.3g}")
     yield Fact("allowed", f"{worst.allowed:.3g}")
-    yield Fact("difference / allowed", f"{worst.fraction:.3g}")
+    yield Fact("over allowed", f"{worst.fraction:.3g}")
     if check.evidence and check.evidence.ulps is not None:
         yield Fact("ulps apart", f"{check.evidence.ulps:.3g}")
     if check.evidence and check.evidence.vote:
@@ -141,11 +144,9 @@ def _pair(left: float, right: float, wrong: bool) -> tuple[str, str | None]:
 
 def _map(evidence: Evidence) -> Map:
     squares = (len(evidence.levels), len(evidence.levels[0]))
-    axes = evidence.shape or (1,)
+    axes = evidence.shape
     whole = " × ".join(map(str, axes))
-    rows = 1
-    for extent in axes[:-1]:
-        rows *= extent
+    rows = math.prod(axes[:-1])
     each = "each square an element" if squares == (rows, axes[-1]) else "each square the largest of a block"
     flat = f", as {rows} rows" if len(axes) > 2 else ""
     return Map(draw_map(evidence), *map_size(evidence), f"{whole} elements{flat}, {each}")

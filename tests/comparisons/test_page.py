@@ -174,6 +174,26 @@ def test_the_keyboard_reaches_everything_and_one_sees_where_it_is(page, tmp_path
 
 
 @needs_browser
+def test_the_map_is_orange_where_it_is_wrong_and_the_window_marks_it(page, tmp_path):
+    script = """
+      const map = document.querySelector(".map"), canvas = document.createElement("canvas");
+      canvas.width = map.naturalWidth; canvas.height = map.naturalHeight;
+      const context = canvas.getContext("2d");
+      context.drawImage(map, 0, 0);
+      const warm = (x, y) => { const [r, , b] = context.getImageData(x, y, 1, 1).data; return r > b; };
+      const rows = [...Array(canvas.height).keys()], columns = [...Array(canvas.width).keys()];
+      answer = {
+        size: [canvas.width, canvas.height],
+        warm: rows.map((y) => columns.filter((x) => warm(x, y)).length),
+        marked: [...document.querySelectorAll(".window tr")].map((row) => row.querySelectorAll(".wrong").length),
+      };"""
+    found = run_in(tmp_path, page, script)
+    assert found["size"] == [40, 7]
+    assert found["warm"] == [0, 0, 0, 28, 28, 0, 0]
+    assert [bool(count) for count in found["marked"][1:]] == [False, False, False, True, True, False, False]
+
+
+@needs_browser
 def test_a_link_of_a_row_opens_its_mismatch(page, tmp_path):
     closed = page.replace("<details open>", "<details>")
     script = """
