@@ -99,7 +99,9 @@ def _read_parts(report: Report) -> list[Any]:
         if isinstance(part, Table):
             rows = list(zip(*[column.cells for column in part.columns], strict=True))
             headers = [str(column.header) for column in part.columns]
-            found.append({"title": part.title, "caption": part.caption, "headers": headers, "rows": rows})
+            kinds = ["number" if column.justify == "right" else "" for column in part.columns]
+            texts = {"title": part.title, "caption": part.caption}
+            found.append({**texts, "headers": headers, "kinds": kinds, "rows": rows})
         else:
             found.append({"line": part.plain})
     return found

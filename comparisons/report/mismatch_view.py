@@ -73,7 +73,7 @@ class Mismatch:
 
 def view_mismatch(report: Report, check: Check, number: int) -> Mismatch:
     """Return the view of a check that failed in a report."""
-    evidence, sides = check.evidence, _sides(report)
+    evidence, sides = check.evidence, _sides(report, check)
     if evidence and math.prod(evidence.shape) == 1:
         evidence = None  # the facts have it all
     return Mismatch(
@@ -89,8 +89,10 @@ def view_mismatch(report: Report, check: Check, number: int) -> Mismatch:
     )
 
 
-def _sides(report: Report) -> tuple[str, str]:
-    return ("yours", "autodiff") if "oracle" in report.extra else CATALOGUE
+def _sides(report: Report, check: Check) -> tuple[str, str]:
+    """Return what the two sides are called; it is on the user's own functions that votes are taken."""
+    is_users = "oracle" in report.extra or (check.evidence and check.evidence.vote)
+    return ("yours", "autodiff") if is_users else CATALOGUE
 
 
 def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]:
