@@ -16,12 +16,12 @@ Function = Callable[..., Any]
 
 
 def upstream_last(gradient: Function) -> Function:
-    """`gradient(*inputs, y_bar)` → vjp(y_bar, *inputs)."""
+    """`gradient(*inputs, y_bar)` → `vjp(y_bar, *inputs)`."""
     return _named(gradient, lambda y_bar, *inputs: gradient(*inputs, y_bar))
 
 
 def accumulating(gradient: Function, count: int) -> Function:
-    """`gradient(y_bar, *inputs, *gradients)` that adds to its last `count` arrays → vjp(y_bar, *inputs).
+    """`gradient(y_bar, *inputs, *gradients)` that adds to its last `count` arrays → `vjp(y_bar, *inputs)`.
 
     The arrays start at zero and have the shapes of the first `count` inputs.
     """
@@ -37,7 +37,7 @@ def accumulating(gradient: Function, count: int) -> Function:
 
 
 def of_output(derivative: Function, forward: Function) -> Function:
-    """`derivative(y)` in terms of the output, such as `1 - y * y` for tanh → vjp(y_bar, x)."""
+    """`derivative(y)` in terms of the output, such as `1 - y * y` for tanh → `vjp(y_bar, x)`."""
     return _named(derivative, lambda y_bar, x: y_bar * derivative(forward(x)))
 
 
@@ -60,7 +60,7 @@ def by_name(gradient: Function, names: Sequence[str]) -> Function:
 
 
 def one_by_one(*gradients: Function | None) -> Function:
-    """One function for each input, `gradient_i(y_bar, *inputs)`, None for an input without → vjp(y_bar, *inputs)."""
+    """One function for each input, `gradient_i(y_bar, *inputs)`, None for one without → `vjp(y_bar, *inputs)`."""
 
     def vjp(y_bar: Any, *inputs: Any) -> tuple[Any, ...]:
         return tuple(None if gradient is None else gradient(y_bar, *inputs) for gradient in gradients)
@@ -87,7 +87,7 @@ def cache_at(forward: Function, output: int = 0) -> Function:
 
 
 def cache_first(backward: Function) -> Function:
-    """`backward(cache, y_bar)` → backward(y_bar, cache)."""
+    """`backward(cache, y_bar)` → `backward(y_bar, cache)`."""
     return _named(backward, lambda y_bar, cache: backward(cache, y_bar))
 
 

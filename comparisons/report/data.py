@@ -30,7 +30,7 @@ class Worst:
     """The element that comes nearest to what is allowed, or exceeds it most.
 
     `left` is the NumPy side, `right` TensorFlow's, `reference` the value in wider precision; `error` is
-    |left − right| and `allowed` the largest such difference that rounding explains.
+    `|left − right|` and `allowed` the largest such difference that rounding explains.
     """
 
     index: tuple[int, ...]
