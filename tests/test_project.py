@@ -67,22 +67,30 @@ def test_the_readmes_table_is_current():
     assert coverage_markdown() in README
 
 
-def test_the_readmes_example_prints_what_it_shows():
-    source = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL)
-    assert source
-    assert shown
-    done = subprocess.run([sys.executable, "-c", source.group(1)], capture_output=True, text=True, check=False)
-    assert without_roundings(done.stdout) == without_roundings(shown.group(1)), done.stdout + done.stderr
-
-
-def without_roundings(text):
-    """What is printed but for errors and bounds at rounding's level, whose digits depend on the processor."""
-    return [re.sub(r"\d\.?\d*e-1\d", "tiny", " ".join(line.split())) for line in text.strip().splitlines()]
-
-
 def test_the_readmes_first_two_blocks_are_one_line_each():
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     assert "gradtwin compare" in blocks[0]
     assert "pytest" in blocks[1]
     assert all(block.count("\n") == 1 and "venv" in block for block in blocks[:2])
+
+
+def test_the_hooks_lint_with_the_pinned_ruff():
+    pinned = re.search(r"^ruff==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    hooked = re.search(r"ruff-pre-commit\s+rev: v(\S+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert pinned
+    assert hooked
+    assert hooked.group(1) == pinned.group(1)
+
+
+def test_the_forges_workflow_runs_the_readmes_commands():
+    first = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)[0]
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text()
+    assert f"- run: {first}\n" in workflow
+    assert "- run: .ci/run " in workflow
+
+
+def test_the_versions_are_one():
+    for file, pattern in (("CITATION.cff", r"^version: (\S+)$"), ("pyproject.toml", r'^version = "(\S+)"$')):
+        found = re.search(pattern, (ROOT / file).read_text(), re.MULTILINE)
+        assert found
+        assert found.group(1) == gradtwin.__version__
