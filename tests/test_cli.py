@@ -1,5 +1,6 @@
 """The real command in a subprocess: exit statuses, messages, files, and nothing lost."""
 
+import functools
 import json
 import os
 import signal
@@ -170,7 +171,8 @@ def test_interrupting_writes_no_file(tmp_path):
     report = tmp_path / "report.json"
     report.write_text("old")
     command = [sys.executable, "-m", "gradtwin", "compare", "--profile", "thorough", "--json", str(report)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     time.sleep(12)  # past the imports, inside the work
     for _ in range(20):  # Python drops an interrupt that arrives in a finaliser: a person presses again
         process.send_signal(signal.SIGINT)
@@ -179,6 +181,7 @@ def test_interrupting_writes_no_file(tmp_path):
             break
         except subprocess.TimeoutExpired:
             continue
+    process.kill()
     assert process.returncode == 130, errors
     assert "interrupted" in errors
     assert "Traceback" not in errors
