@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from gradtwin.backends.interface import Array, Operation, check_memory, output_shape
-from gradtwin.backends.operations import find_operation
+from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.backends.signature import Shape
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError, unknown_name
 from gradtwin.memory import check_fits
 
 
@@ -54,7 +54,7 @@ class Network:
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise ArgumentTypeError(f"layers: got {layer!r}; expected gt.Layer(operation, parameters).")
-            _check_kind("layers", layer.bound, "map")
+            _check_kind("layers", layer.operation, "map")
             count = len(layer.bound.inputs) - 1
             if len(layer.parameters) != count:
                 raise ArgumentValueError(
@@ -71,8 +71,8 @@ class Network:
             raise ArgumentValueError(f"layers: the name {shared[0]!r} occurs twice; expected one for each parameter.")
         if self.samples not in ("rows", "columns"):
             raise ArgumentValueError(f"samples: got {self.samples!r}; expected 'rows' or 'columns'.")
-        _check_kind("loss", self.bound_loss, "loss")
-        _check_kind("optimizer", self.bound_optimizer, "update")
+        _check_kind("loss", self.loss, "loss").bind(**self.loss_options)
+        _check_kind("optimizer", self.optimizer, "update").bind(**self.optimizer_options)
 
     @property
     def bound_loss(self) -> Operation:
@@ -181,11 +181,16 @@ def check_batch(batch: int | None, count: int) -> None:
 KINDS = {"map": "a map", "loss": "a loss", "update": "an update"}
 
 
-def _check_kind(argument: str, operation: Operation, kind: str) -> None:
+def _check_kind(argument: str, name: str, kind: str) -> Operation:
+    """Return the catalogue's operation of this name; raise ArgumentValueError unless it has one of this kind."""
+    if not isinstance(name, str) or name not in OPERATIONS:
+        raise unknown_name(argument, name, [row.name for row in OPERATIONS.values() if row.kind == kind])
+    operation = OPERATIONS[name]
     if operation.kind != kind:
         raise ArgumentValueError(
             f"{argument}: {operation.name!r} is not {KINDS[kind]} but {KINDS[operation.kind]}; expected {KINDS[kind]}."
         )
+    return operation
 
 
 def _glorot(rng: np.random.Generator, shape: Shape) -> Array:

@@ -37,45 +37,67 @@ NOT_FOR_GALLERY = {
 #: Seconds between two looks at a watched file.
 WATCH_EVERY = 0.2
 
+USAGE = """gradtwin check FILE.py [options]
+       gradtwin check FILE.py:FORWARD STYLE (--signature SHAPES | --inputs FILE.npz) [options]
+       gradtwin check --gallery [options]
+
+STYLE is one of --vjp NAME, --backward NAME, --grad NAME, --derivative NAME, --jacobian NAME, --value-and-grad"""
+
+TRUST = """
+It runs your code: the file is imported, its `if __name__ == "__main__"` part left out, and its functions are called.
+Check no file that you would not run. An archive for --inputs is read without pickle, and runs nothing."""
+
+EXAMPLES = """examples:
+  gradtwin check layers.py
+  gradtwin check layers.py:affine --vjp affine_vjp --signature '(n,i),(i,o),(o)->(n,o)'
+  gradtwin check layers.py:tanh --derivative tanh_prime --inputs x.npz --timeout 10"""
+
 AddCommand = Callable[[Any, str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
 
 def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]) -> None:
     """Add the command and its options."""
     parser = add_command(commands, "check", run, "check a hand-derived gradient, or every pair in a file")
-    parser.add_argument(
+    parser.usage, parser.formatter_class = USAGE, argparse.RawDescriptionHelpFormatter
+    parser.description = f"{parser.description}\n{TRUST}"
+    parser.epilog = f"{EXAMPLES}\n\n{parser.epilog}"
+    what = parser.add_argument_group("what is checked")
+    what.add_argument(
         "target",
         metavar="TARGET",
         nargs="?",
         help="FILE.py:forward, package.module:forward, or FILE.py for all that pair by name",
     )
-    parser.add_argument(
-        "--gallery", action="store_true", help="check the published faults of gradtwin's own gallery, without TARGET"
-    )
-    style = parser.add_argument_group("how the gradient was written down (one of)")
+    what.add_argument("--gallery", action="store_true", help="instead of TARGET: gradtwin's own gallery of faults")
+    style = parser.add_argument_group("how a function's gradient was written down (one of these)")
     style.add_argument("--vjp", metavar="NAME", help="NAME(y_bar, *inputs)")
     style.add_argument("--backward", metavar="NAME", help="NAME(y_bar, cache), forward returning (y, cache)")
     style.add_argument("--grad", metavar="NAME", help="NAME(*inputs), of a scalar forward")
     style.add_argument("--derivative", metavar="NAME", help="NAME(x), of an elementwise forward")
     style.add_argument("--jacobian", metavar="NAME", help="NAME(*inputs), of shape output + input")
     style.add_argument("--value-and-grad", action="store_true", help="forward itself returns (loss, gradient, ...)")
-    where = parser.add_argument_group("where it is checked (one of the first two)")
-    where.add_argument("--signature", help="shapes of inputs to draw, such as '(n,k),(k,m)->(n,m)'")
+    where = parser.add_argument_group("where it is checked (at drawn points, or at --inputs)")
+    where.add_argument("--signature", metavar="SHAPES", help="shapes of inputs to draw, such as '(n,k),(k,m)->(n,m)'")
     where.add_argument("--inputs", metavar="FILE.npz", help="arrays named as forward's parameters, or in their order")
-    where.add_argument("--wrt", type=_positions, help="differentiated inputs, as in 0,1 (default: every floating one)")
-    where.add_argument("--dtype", help="of drawn inputs (default: float64)")
+    where.add_argument(
+        "--wrt", type=_positions, metavar="0,1", help="positions of differentiated inputs (default: all floating)"
+    )
+    where.add_argument("--dtype", metavar="NAME", help="of drawn inputs (default: float64)")
     where.add_argument("--domain", type=_range, metavar="LOW,HIGH", help="of drawn inputs, as in --domain=-3,3")
-    where.add_argument("--examples", type=int, help="points drawn (default: 100, for a bare file 20 for each pair)")
-    parser.add_argument("--reference", metavar="NAME", help="TensorFlow function of the same inputs, in the same place")
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-    parser.add_argument(
+    where.add_argument(
+        "--examples", type=int, metavar="N", help="points drawn (default: 100; for each pair of a file 20)"
+    )
+    how = parser.add_argument_group("how it is judged")
+    how.add_argument("--reference", metavar="NAME", help="by a TensorFlow function of the same inputs, in the file too")
+    how.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random (default: 0)")
+    how.add_argument(
         "--timeout",
         type=float,
-        default=DEFAULT_TIMEOUT,
-        help="seconds, for loading and again for each check (default: 120)",
+        metavar="SECONDS",
+        help="for loading, and again for each check (default: 120; 10 to find out how a bare file's pair is called)",
     )
-    parser.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
-    parser.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
+    how.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
+    how.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
     add_outputs(parser)
 
 

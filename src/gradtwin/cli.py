@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradtwin.comparisons.report.data import Report
     from gradtwin.comparisons.suite import Progress
 
+STATUSES = "Exit status: 0 match, 1 mismatch, 2 bad usage or input, 3 backend missing, 4 inconclusive, 130 interrupted."
 EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
 
 
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradtwin",
         description="Cross-validates hand-derived NumPy gradients against TensorFlow.",
-        epilog="Exit status: 0 match, 1 mismatch, 2 bad input, 3 backend missing, 4 inconclusive.",
+        epilog=f"{STATUSES} gradtwin COMMAND --help says more.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -85,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--init-mean", type=float, metavar="MEAN", help="added to the start weights, likewise")
     train.add_argument("--steps", type=int, help="number of steps (default: as published)")
     train.add_argument("--learning-rate", type=float, help="(default: as published)")
-    train.add_argument("--loss", help="another loss of the catalogue")
+    train.add_argument(
+        "--loss", help="another loss of the catalogue, such as mse or huber; see: gradtwin list operations"
+    )
     train.add_argument("--dtype", default="float64", help="(default: float64)")
     train.add_argument("--mode", default="graph", help="eager, graph or xla (default: graph)")
     train.add_argument("--seed", type=int, help="(default: as published)")
@@ -126,18 +129,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=f"{help.capitalize()}.")
+    description = f"{help[0].upper()}{help[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description, epilog=STATUSES)
     parser.set_defaults(run=run)
     return parser
 
 
 def _outputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--html", metavar="FILE", help="write the report as one self-contained page")
-    parser.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
-    parser.add_argument("--github", action="store_true", help="print what does not match as GitHub annotations too")
-    parser.add_argument("--quiet", action="store_true", help="print the verdict alone")
-    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    output = parser.add_argument_group("output")
+    output.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    output.add_argument("--html", metavar="FILE", help="write the report as one self-contained page")
+    output.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
+    output.add_argument("--github", action="store_true", help="print what does not match as GitHub annotations too")
+    output.add_argument("--quiet", action="store_true", help="print the verdict alone")
+    output.add_argument("--no-progress", action="store_true", help="no progress bar")
 
 
 def _names(text: str) -> list[str]:
