@@ -21,13 +21,15 @@ from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype, precision_of
 from gradtwin.backends.signature import Shape
+from gradtwin.comparisons.causes import diagnose
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.error_rules import ELEMENTARY_ROUNDINGS
 from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.operation_check import check_operation
+from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.running_error import Bound, bound_rule
+from gradtwin.comparisons.running_error import Bound, bound_operation, bound_rule
 from gradtwin.comparisons.written import ContractError
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
@@ -170,6 +172,7 @@ class _Comparison:
                 checks = check_operation(operation, inputs, y_bar, self._left, right)
             except ContractError as error:
                 checks = [_subject(part, inputs).check("contract", "contract", "mismatch", error.cause)]
+            checks = _explained(part, inputs, y_bar, checks)
             by_part.append([replace(check, name=f"{part.title}: {check.name}") for check in checks])
             y_bar = _first(self._left.value_and_gradients(operation, *inputs, y_bar=y_bar)[1])
         checks = [check for found in reversed(by_part) for check in found]
@@ -200,6 +203,52 @@ class _Comparison:
         except ContractError as error:
             return subject.check(name, "contract", "mismatch", error.cause)
         return compare_arrays(subject, name, "value", left, right, _bound_chain(parts, inputs))
+
+
+def _explained(part: Part, inputs: tuple[Array, ...], y_bar: Array, checks: list[Check]) -> list[Check]:
+    """Put a cause on the first check that fails: another value, or what repairs the gradients of Keras's layer."""
+    failed = next((check for check in checks if check.verdict == "mismatch"), None)
+    if failed is None or failed.causes:
+        return checks
+    if failed.stage == "value":
+        text = f"Keras's layer computes another value than {part.layer.bound.title}: {part.layer.bound.equation}."
+        causes: tuple[Cause, ...] = (Cause("forward", True, part.title, text),)
+    else:
+        point = _point(part, inputs, y_bar)
+
+        def another(seed: int) -> Point | None:
+            rng = np.random.default_rng([seed, 0x6AD])
+            drawn = [np.asarray(rng.uniform(-2, 2, x.shape), dtype=x.dtype) for x in (*inputs, y_bar)]
+            try:
+                return _point(part, tuple(drawn[:-1]), drawn[-1])
+            except Exception:  # whatever a layer's own code raises elsewhere, no repair is told from it
+                return None
+
+        causes = diagnose(point, another)
+    return [replace(check, causes=causes) if check is failed else check for check in checks]
+
+
+def _point(part: Part, inputs: tuple[Array, ...], y_bar: Array) -> Point:
+    """Return a point at which the gradients of Keras's layer are those judged, and the rule's are the right ones."""
+    from gradtwin.backends.tensorflow_backend import TensorFlowBackend
+
+    operation = part.layer.bound
+    keras = TensorFlowBackend(rules={operation.name: part.rule})
+    y, right = NumpyBackend().value_and_gradients(operation, *inputs, y_bar=y_bar)
+    _, left = keras.value_and_gradients(operation, *inputs, y_bar=y_bar)
+    bounds = bound_operation(operation, inputs, y_bar)[1:]
+    return Point(
+        "vjp",
+        inputs,
+        tuple(range(len(inputs))),
+        operation.inputs,
+        y,
+        y_bar,
+        tuple(np.zeros_like(x) if g is None else g for x, g in zip(inputs, left, strict=True)),
+        tuple(np.zeros_like(x) if g is None else g for x, g in zip(inputs, right, strict=True)),
+        tuple(np.asarray(2 * bound.error, np.float64) for bound in bounds),
+        tuple(np.asarray(bound.scale, np.float64) for bound in bounds),
+    )
 
 
 def _subject(part: Part, inputs: tuple[Array, ...]) -> Subject:

@@ -51,7 +51,12 @@ def _render(report: Report) -> RenderableType:
 
 
 def _headline(report: Report) -> Text:
-    return Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {report.command}: {count_checks(report)}")
+    counted = count_checks(report)
+    failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
+    if report.command == "compare" and failed:
+        name = failed.name if failed.operation in failed.name else f"{failed.operation}: {failed.name}"
+        counted = f"{name} fails; {counted}"
+    return Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {report.command}: {counted}")
 
 
 def count_checks(report: Report) -> str:

@@ -1,8 +1,11 @@
 """`compare_network`: real Keras models match, and layers that are not what they claim to be are named."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from json_report import read_report
 
 import gradtwin as gt
@@ -247,6 +250,30 @@ def test_other_wrong_layers_are_named(layer):
     wrong = [check.name for check in report.checks if check.verdict == "mismatch"]
     assert wrong
     assert all("layer 1" in name and "'planted'" in name for name in wrong), wrong
+
+
+class DoubledGradient(L.Dense):
+    def call(self, x):
+        @tf.custom_gradient
+        def product(x, w):
+            return x @ w, lambda y_bar: (2 * y_bar @ tf.transpose(w), tf.transpose(x) @ y_bar)
+
+        return product(x, tf.convert_to_tensor(self.kernel)) + self.bias
+
+
+@pytest.mark.parametrize(
+    ("layer", "what", "cause"),
+    [
+        (WrongRelu(name="planted"), r"layer 1 \(relu, 'planted'\): value", "forward"),
+        (DoubledGradient(3, name="planted"), r"layer 1 \(dense, 'planted'\): gradient of input 0 \(x\)", "factor"),
+    ],
+)
+def test_the_first_sentence_names_the_layer_and_its_cause_is_told(layer, what, cause):
+    model = keras.Sequential([keras.Input((3,)), L.Dense(4), layer, L.Dense(2)])
+    report = gt.compare_network(model, np.random.default_rng(0).normal(size=(5, 3)))
+    assert re.match(f"MISMATCH  compare: {what} fails; ", str(report))
+    first = next(check for check in report.checks if check.verdict == "mismatch")
+    assert [(found.cause, found.confirmed) for found in first.causes] == [(cause, True)]
 
 
 class WrongLoss(keras.losses.MeanSquaredError):
