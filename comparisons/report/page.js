@@ -2,7 +2,6 @@
 // Draws the rows that a verdict and a search leave, some at a time; copies scripts; opens what is printed.
 (() => {
   const root = document.querySelector(".gradtwin");
-  const { verdicts, texts, rows } = JSON.parse(document.getElementById("checks").textContent);
   const form = root.querySelector(".filter");
   const search = form.querySelector("input[type=search]");
   const body = root.querySelector(".rows tbody");
@@ -10,8 +9,11 @@
   const [previous, next] = pager.querySelectorAll("button");
   const status = pager.querySelector("[role=status]");
   const size = Math.max(body.rows.length, 1);
-  let found = rows;
+  const total = Number(pager.dataset.checks);
   let first = 0;
+  let found = null; // all of them
+  let read = null;
+  const data = () => (read ??= JSON.parse(document.getElementById("checks").textContent)); // not before it is asked for
 
   const add = (parent, tag, text, kind = "") => {
     const element = parent.appendChild(document.createElement(tag));
@@ -21,6 +23,7 @@
   };
 
   const makeRow = ([verdict, name, how, fraction, undecided, why, link]) => {
+    const { verdicts, texts } = data();
     const row = document.createElement("tr");
     add(add(row, "td", ""), "span", verdicts[verdict], `${verdicts[verdict]} verdict`);
     const what = add(row, "td", "");
@@ -34,20 +37,22 @@
   };
 
   const count = () => {
-    const last = Math.min(first + size, found.length);
-    const of = found.length === rows.length ? "" : ` found, of ${rows.length.toLocaleString("en")}`;
-    status.textContent = `${found.length ? first + 1 : 0}–${last} of ${found.length.toLocaleString("en")}${of}`;
+    const length = found ? found.length : total;
+    const last = Math.min(first + size, length);
+    const of = length === total ? "" : ` found, of ${total.toLocaleString("en")}`;
+    status.textContent = `${length ? first + 1 : 0}–${last} of ${length.toLocaleString("en")}${of}`;
     previous.disabled = first === 0;
-    next.disabled = last === found.length;
+    next.disabled = last === length;
   };
 
   const show = (start) => {
     first = start;
-    body.replaceChildren(...found.slice(first, first + size).map(makeRow));
+    body.replaceChildren(...(found ?? data().rows).slice(first, first + size).map(makeRow));
     count();
   };
 
   const filter = () => {
+    const { verdicts, texts, rows } = data();
     const wanted = verdicts.indexOf(form.elements.verdict.value);
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const lower = texts.map((text) => text.toLowerCase());
