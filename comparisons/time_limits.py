@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import gradtwin
 from gradtwin import backends, comparisons
 from gradtwin.errors import ArgumentValueError
 
@@ -24,7 +25,7 @@ LONGEST = 1e8
 #: Where code lies that is not the user's: Python's, installed packages', and this one's.
 _NOT_THE_USERS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    *(folder for package in (backends, comparisons) for folder in package.__path__),
+    *(folder for package in (gradtwin, backends, comparisons) for folder in package.__path__),
 )
 
 
