@@ -36,6 +36,9 @@ from gradtwin.memory import check_fits
 #: judged and explained anew.
 SHRINKING_SECONDS = 10.0
 
+#: Points of short decimals that are drawn, at most, to find one that fails too.
+FAILING_EXAMPLES = 50
+
 
 @isolated
 def check_gradient(
@@ -147,7 +150,7 @@ def _check_drawn(
     _check_arity(judge.written, len(parsed.inputs), "signature")
     typical = typical_point(parsed, dtype, domains, seed)
     found = [judge.judge(typical, seed)]
-    strategy = points(parsed, dtype, domains)
+    short = points(parsed, dtype, domains, short=True)
     if _raises(found[0]):
         return _report(found, typical, judge, seed, "")
     _check_output_shape(parsed, typical, found[0])
@@ -157,16 +160,17 @@ def _check_drawn(
         def fails_alike(inputs: Any) -> bool:
             return _is_telling(inputs, typical) and _main_cause(judge.judge(inputs, seed)) == cause
 
-        smallest = _draw(strategy, min(examples, 50), seed, fails_alike)
+        smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails_alike)
         return _report_smallest(judge, typical if smallest is None else smallest, seed)
 
     def fails(inputs: Any) -> bool:
         found.append(judge.judge(inputs, seed, explain=False))
         return _failed(found[-1])
 
-    failing = _draw(strategy, examples, seed, fails)
+    failing = _draw(points(parsed, dtype, domains), examples, seed, fails)
     if failing is not None:
-        return _report_smallest(judge, failing, seed)
+        smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails)
+        return _report_smallest(judge, failing if smallest is None else smallest, seed)
     return _report(found, None, judge, seed, f"signature={signature!r}")
 
 

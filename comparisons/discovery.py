@@ -36,7 +36,7 @@ TARGET = re.compile(r"(t|targets?|labels?|y_?true|ytrue|true|actual|truth|expect
 UPSTREAM = re.compile(r"d|\w*grad|upstream|\w*delta|\w*err|\w*_bar$|gy?$|cotangent")
 FORWARD_INPUT = re.compile(r"(x|inputs?|inp|input_data|y_?pred|y_?hat|predictions?|preds?)$", re.IGNORECASE)
 PREDICTION = re.compile(
-    r"(y_?pred|y_?hat|predict\w*|preds?|outputs?|out|probs?|logits|scores|a_?\d|al)$", re.IGNORECASE
+    r"(y_?pred|y_?hat|predict\w*|preds?|outputs?|out|probs?|logits|scores|a_?\d|al|p)$", re.IGNORECASE
 )
 CACHE = frozenset({"cache", "caches"})
 

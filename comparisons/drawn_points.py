@@ -102,10 +102,12 @@ def _as_float(number: float) -> float:
 
 
 @st.composite
-def points(draw: st.DrawFn, signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain]) -> tuple[Array, ...]:
-    """Draw the inputs; shrinks towards extents of 1, short decimals near 0, and C order."""
+def points(
+    draw: st.DrawFn, signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain], short: bool = False
+) -> tuple[Array, ...]:
+    """Draw the inputs; shrinks towards extents of 1, short decimals near 0, and C order. `short`: decimals alone."""
     shapes = _draw_shapes(draw, signature)
-    if draw(_BUILT):
+    if not short and draw(_BUILT):
         seed = draw(_SEED)
         rng = np.random.default_rng(seed)
         made = [d.low + (d.high - d.low) * rng.random(shape) for d, shape in zip(domains, shapes, strict=True)]

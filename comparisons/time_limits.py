@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import signal
+import sys
 import sysconfig
 import threading
 import time
@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import gradtwin
 from gradtwin import backends, comparisons
@@ -37,8 +38,8 @@ class TimeIsUp(BaseException):
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise TimeIsUp inside the block once it has run for so many seconds; None sets no limit.
 
-    In the main thread of a Unix process an alarm interrupts even what waits. Elsewhere the exception comes between two
-    lines of Python: one call that waits, or computes in C, ends first.
+    In the main thread of a Unix process an alarm interrupts even what waits, again and again should it be swallowed.
+    Elsewhere the exception comes once, between two lines of Python: a call that waits, or computes in C, ends first.
     """
     if seconds is None:
         yield
@@ -46,7 +47,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         raise ArgumentValueError(f"timeout: got {seconds!r}; expected a number of seconds above 0.")
     has_alarm = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
-    with (_alarm if has_alarm else _interruption)(min(seconds, LONGEST)):
+    with (_alarm if has_alarm else _tracing)(min(seconds, LONGEST)):
         yield
 
 
@@ -76,31 +77,21 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _interruption(seconds: float) -> Iterator[None]:
-    """Let another thread raise the exception in this one."""
-    this = ctypes.c_ulong(threading.get_ident())
-    ended, sending = threading.Event(), threading.Lock()
+def _tracing(seconds: float) -> Iterator[None]:
+    """Look at the clock at every line of Python that this thread runs; afterwards whoever traced it before does."""
+    ends = time.monotonic() + seconds
+    before = sys.gettrace()
 
-    def watch() -> None:
-        wait = seconds
-        while not ended.wait(wait):
-            with sending:
-                if not ended.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(this, ctypes.py_object(TimeIsUp))
-            wait = AGAIN
+    def look(*_: object) -> Any:
+        if time.monotonic() > ends:
+            raise TimeIsUp  # which ends the tracing too
+        return look
 
-    threading.Thread(target=watch, daemon=True).start()
+    sys.settrace(look)
     try:
         yield
     finally:
-        while True:
-            try:
-                with sending:
-                    ended.set()
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(this, None)  # what was sent and has not arrived
-                break
-            except TimeIsUp:  # just now, too late
-                continue
+        sys.settrace(before)
 
 
 def describe(error: TimeIsUp, seconds: float, otherwise: str) -> str:

@@ -73,7 +73,8 @@ def _sentence(report: FileReport) -> str:
     pairs, skipped = report.extra["pairs"], report.extra["skipped"]
     counts = {verdict: sum(pair["verdict"] == verdict for pair in pairs) for verdict in _ORDER}
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return f"{len(pairs)} pairs of a function and its gradient: {found}; skipped: {len(skipped)}."
+    pairs_of = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
+    return f"{pairs_of} of a function and its gradient: {found}; skipped: {len(skipped)}."
 
 
 def _skipped(report: FileReport) -> Iterator[RenderableType]:
