@@ -1,12 +1,15 @@
 """check_gradient: every style, every rule of judgement, every kind of bad input."""
 
 import functools
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from json_report import read_report
 
 import gradtwin as gt
+from gradtwin.benchmarks.peers.question import dense_mean_square
 from gradtwin.comparisons.report.json_text import to_json
 
 RNG = np.random.default_rng(23)
@@ -767,3 +770,26 @@ def test_a_failure_shrinks_no_further_than_its_cause_is_told_by(forward, how, si
     causes = [cause.text for check in report.checks for cause in check.causes if cause.confirmed]
     assert causes
     assert all(words in text for text in causes), causes
+
+
+def peak_arrays(question, size):
+    """The most of NumPy's memory that a check takes at once, in arrays of so many numbers."""
+    tracemalloc.start()
+    try:
+        assert gt.check_gradient(question.forward, vjp=question.vjp, inputs=question.inputs).ok
+        return tracemalloc.get_traced_memory()[1] / (8 * size)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_check_holds_few_arrays_at_once():
+    n = 256
+    question = dense_mean_square((n, n, n), 0)
+    gt.check_gradient(question.forward, vjp=question.vjp, inputs=question.inputs)  # what is loaded at first use
+    assert peak_arrays(question, n * n) <= 16
+
+    def wasteful(*inputs):
+        kept = [x + 0 for x in inputs for _ in range(8)]
+        return kept and question.forward(*inputs)
+
+    assert peak_arrays(replace(question, forward=wasteful), n * n) > 16
