@@ -38,7 +38,7 @@ many = settings(max_examples=EXAMPLES)
 fewer = settings(max_examples=EXAMPLES // 10 + 30)
 
 #: Seconds within which an answer must have come.
-PATIENCE = 60
+PATIENCE = 300
 
 USER = """
 import numpy as np
