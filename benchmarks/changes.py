@@ -148,7 +148,7 @@ def _check_row(row: dict[str, Any], rounds: int) -> None:
             raise ValueError(f"{key} is {row[key]!r}")
     if not isinstance(row["threads"], int) or any(not isinstance(n, int) for shape in row["shape"] for n in shape):
         raise ValueError(f"threads is {row['threads']!r}, shape {row['shape']!r}")
-    if not isinstance(rounds, int) or rounds < 1 or not row["samples"] or len(row["samples"]) % rounds:
+    if type(rounds) is not int or rounds < 1 or not row["samples"] or len(row["samples"]) % rounds:
         raise ValueError(f"rounds is {rounds!r}, and there are {len(row['samples'])} samples")
     for seconds in (row["median_s"], *row["samples"]):
         if not SHORTEST <= seconds <= LONGEST:

@@ -45,6 +45,12 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
 def check_writable(path: str | Path) -> None:
     """Raise OutputFileError unless a file can be written there; asked before long work, not after it."""
     path = Path(path)
+    try:
+        is_name = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise OutputFileError(f"{str(path)!r}: no file can have this name. Choose another.")
     if path.is_dir():
         raise OutputFileError(f"{path}: it is a folder; expected a file's name.")
     if not path.parent.is_dir():

@@ -17,7 +17,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -226,6 +226,7 @@ def replaced(document, path, new):
 
 @many
 @given(st.sampled_from(PLACES), ANYTHING, st.one_of(st.just(None), st.floats(), st.just(1.2)))
+@example(("environment", "protocol", "rounds"), True, None)
 def test_results_of_the_bench_with_anything_in_any_place(tmp_path_factory, place, new, limit):
     old, other = (tmp_path_factory.getbasetemp() / name for name in ("old.json", "new.json"))
     old.write_text(json.dumps(make_result()))
@@ -401,6 +402,8 @@ def run(words):
 
 @fewer
 @given(words=command_lines())
+@example(["compare", "relu", "--json", "\0"])
+@example(["compare", "relu", "--html", "\ud800"])
 def test_command_lines(folder, words):
     status, out, err = run(words)
     assert status in (0, 1, 2, 3, 4)
