@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+#: Reasons that are told where no case can be judged.
+MOST_REASONS = 3
+
 #: What of an environment can change a verdict.
 TELLING = ("python", "gradtwin", "numpy", "tensorflow", "keras", "platform", "cpu", "blas", "onednn")
 
@@ -80,7 +83,7 @@ def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport
     """Judge every case that is saved in a folder, or a single one, again.
 
     Its verdict is `mismatch` if any case still mismatches. Cases that can't be judged are in `refused`. Raises
-    InputFileError where there is no case.
+    InputFileError where there is no case, or none that can be judged.
     """
     place = Path(folder)
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
@@ -106,6 +109,8 @@ def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport
         verdict = worst_verdict(check.verdict for check in found)
         replayed.append(Replayed(case.name, str(case.fields.get("verdict")), verdict, tuple(differs)))
         checks += [replace(check, name=f"{case.name}: {check.name}") for check in found]
+    if not replayed:
+        raise InputFileError(f"{place}: no case could be judged. {' '.join(refused[:MOST_REASONS])}")
     command = f"gradtwin replay {place}"
     return ReplayReport(
         "replay", tuple(checks), 0, command, environment, replayed=tuple(replayed), refused=tuple(refused)
