@@ -8,7 +8,7 @@ from dataclasses import replace
 from rich.console import RenderableType
 from rich.text import Text
 
-from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
 
 #: Lines of causes and notes; the JSON report has all of them.
@@ -29,8 +29,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
     if failed and _is_explained(failed):
         causes = causes[1:]  # it is in the sentence
     for cause in causes[:MOST_LINES]:
-        is_guess = not cause.confirmed and cause.cause != "unknown"
-        yield Text(f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}")
+        yield Text(show_cause(cause))
     for check in report.checks:
         if check.verdict == "inconclusive":
             yield Text(f"{check.name}: {reason_of(check)}", style=STYLE["inconclusive"])
@@ -73,10 +72,16 @@ def sentence_of_check(report: Report, check: Check) -> str:
     return f"{where}: NumPy and TensorFlow differ by more than rounding explains."
 
 
+def show_cause(cause: Cause) -> str:
+    """Return a cause as a line; that it is unknown is no guess."""
+    is_guess = not cause.confirmed and cause.cause != "unknown"
+    return f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}"
+
+
 def reason_of(check: Check) -> str:
     """Return why a check does not match: its causes in a sentence each, or what is known without them."""
     if check.verdict == "mismatch":
-        return " ".join(f"{'cause' if c.confirmed else 'perhaps'} {c.cause}: {c.text}" for c in check.causes)
+        return " ".join(map(show_cause, check.causes))
     return " ".join(cause.text for cause in check.causes) or (
         f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large as they are. "
         f"Use a wider dtype, a smaller problem or other inputs."

@@ -53,6 +53,6 @@ def _row(check: Check, link: int | None) -> Row:
         f"{check.stage}, {check.dtype}, {check.mode}{cases}",
         f"{check.worst.fraction:.3g}" if check.worst else "",
         f"{check.inconclusive} of {check.size}" if check.inconclusive else "",
-        "" if check.verdict == "match" else reason_of(check),
+        reason_of(check) if check.verdict != "match" or check.causes else "",  # a caught fault has its cause
         link,
     )
