@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.check_text import reason_of, render_check
+from gradtwin.comparisons.report.check_text import reason_of, render_check, show_cause
 from gradtwin.comparisons.report.data import Check, Report, Worst, worst_verdict
 from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
 
@@ -153,7 +153,7 @@ def _failures(failed: list[Check]) -> Iterator[RenderableType]:
         yield table
     for check in shown:
         for cause in check.causes:
-            yield Text(f"{check.name}: {'cause' if cause.confirmed else 'perhaps'} {cause.cause}: {cause.text}")
+            yield Text(f"{check.name}: {show_cause(cause)}")
     if len(failed) > len(shown):
         yield Text(f"and {len(failed) - len(shown)} more mismatches, in other dtypes, modes or operations.")
 
