@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -155,23 +156,27 @@ def _check_drawn(
         return _report(found, typical, judge, seed, "")
     _check_output_shape(parsed, typical, found[0])
     if _failed(found[0]):
-        cause = _main_cause(found[0])
-
-        def fails_alike(inputs: Any) -> bool:
-            return _is_telling(inputs, typical) and _main_cause(judge.judge(inputs, seed)) == cause
-
-        smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails_alike)
-        return _report_smallest(judge, typical if smallest is None else smallest, seed)
+        return _report_smallest(judge, _shrink(judge, short, typical, found[0], examples, seed), seed)
 
     def fails(inputs: Any) -> bool:
         found.append(judge.judge(inputs, seed, explain=False))
         return _failed(found[-1])
 
-    failing = _draw(points(parsed, dtype, domains), examples, seed, fails)
+    failing = _draw(points(parsed, dtype, domains), examples, seed, fails, [Phase.generate])
     if failing is not None:
-        smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails)
-        return _report_smallest(judge, failing if smallest is None else smallest, seed)
+        return _report_smallest(judge, _shrink(judge, short, failing, judge.judge(failing, seed), examples, seed), seed)
     return _report(found, None, judge, seed, f"signature={signature!r}")
+
+
+def _shrink(judge: GradientJudge, short: Any, failing: Any, judged: Judgement, examples: int, seed: int) -> Any:
+    """Return the smallest point of short decimals that fails for the same cause; the given one if none is found."""
+    cause = _main_cause(judged)
+
+    def fails_alike(inputs: Any) -> bool:
+        return _is_telling(inputs, failing) and _main_cause(judge.judge(inputs, seed)) == cause
+
+    smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails_alike, [Phase.generate, Phase.shrink])
+    return failing if smallest is None else smallest
 
 
 def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judgement) -> None:
@@ -187,14 +192,14 @@ def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judg
         )
 
 
-def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool]) -> Any:
-    """Return the smallest drawn point that fails, None if none does; once one is found, for so many seconds."""
+def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool], phases: list[Phase]) -> Any:
+    """Return the last drawn point that fails, None if none does; smaller ones are tried for so many seconds."""
     known: dict[Any, bool] = {}
     smallest: list[Any] = []
     ends = math.inf
 
     @hypothesis_seed(seed)
-    @settings(**_SETTINGS, max_examples=examples)
+    @settings(**_SETTINGS, max_examples=examples, phases=phases)
     @given(strategy)
     def run(inputs: Any) -> None:
         nonlocal ends
@@ -221,7 +226,6 @@ NUMBERED = ("factor", "missing-term", "elementwise-factor")
 _SETTINGS: dict[str, Any] = {
     "database": None,
     "deadline": None,
-    "phases": [Phase.generate, Phase.shrink],
     "suppress_health_check": list(HealthCheck),
 }
 
@@ -239,21 +243,28 @@ def _raises(judged: Judgement) -> bool:
 
 
 def _main_cause(judged: Judgement) -> tuple[str, ...]:
-    """Return the stage that failed first and its first cause, how sure it is, and its numbers: 3 is not 2 times."""
+    """Return the stage that failed first and its first cause, how sure it is, and what of: 3 is not 2 times.
+
+    Where it says a place or a threshold, these numbers may be others in a smaller example.
+    """
     for check in judged.checks:
         if check.verdict == "mismatch":
             if not check.causes:
                 return (check.stage,)
             first = check.causes[0]
-            detail = first.detail if first.cause in NUMBERED else ""
+            detail = first.detail if first.cause in NUMBERED else re.sub(r"-?[\d.]+(e-?\d+)?", "#", first.detail)
             return check.stage, first.cause, "confirmed" if first.confirmed else "guess", detail
     return ()
 
 
-def _is_telling(inputs: Sequence[Any], typical: Sequence[Any]) -> bool:
+def _is_telling(inputs: Sequence[Any], failing: Sequence[Any]) -> bool:
     """Return whether no axis has shrunk to one item or none: a mean, a sum and an element would be the same there."""
-    pairs = zip(inputs, typical, strict=True)
-    return all(n >= min(m, 2) for x, known in pairs for n, m in zip(np.shape(x), np.shape(known), strict=True))
+    for x, known in zip(inputs, failing, strict=True):
+        shape, wanted = np.shape(x), np.shape(known)
+        least = [min(n, 2) for n in wanted] if len(wanted) == len(shape) else [2] * max(1, len(shape))
+        if len(shape) < len(least) or any(n < m for n, m in zip(shape, least, strict=True)):
+            return False
+    return True
 
 
 def _report_smallest(judge: GradientJudge, inputs: Any, seed: int) -> Report:

@@ -429,6 +429,8 @@ def _redrawn(x: Any, rng: np.random.Generator) -> Any:
     if isinstance(x, float):
         return x * float(rng.uniform(0.7, 0.9))
     array = np.asarray(x)
+    if array.size and not array.any():  # what holds at 0 alone is not the cause
+        return np.asarray(rng.uniform(0.25, 0.75, array.shape), dtype=array.dtype)
     if array.size == 0 or np.all(array == np.rint(array)):
         return x
     shuffled = rng.permutation(array.ravel()).reshape(array.shape)

@@ -6,6 +6,7 @@ every element right here and at other points; what fits here alone is worded as 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 
@@ -47,6 +48,9 @@ FEW_POINTS = 2
 #: Bits of evidence that make a repair's success no chance: some hundreds of repairs are tried, so that one in a
 #: hundred mismatches of another kind could pass for it.
 ENOUGH_BITS = 16
+
+#: Seconds of this thread's own work after which no more repairs are tried: what is wrong is known, and slow to run.
+LONGEST_SEARCH = 20.0
 
 #: Guesses that are given where nothing is confirmed.
 MOST_GUESSES = 2
@@ -108,7 +112,10 @@ def _explain(view: View) -> list[tuple[Finding, bool]]:
             return findings
     possible: dict[Finding, None] = {}
     refuted: dict[Finding, None] = {}
+    ends = time.thread_time() + LONGEST_SEARCH
     for repair in _repairs(view):
+        if time.thread_time() > ends:
+            break
         trial = repair.attempt(view)
         if trial is not None and (repair.guess or trial.passes()):
             passed = _passed_elsewhere(repair, view)

@@ -57,7 +57,7 @@ def test_help_that_loads_scipy_is_told(monkeypatch):
 
 
 def test_a_job_runs_in_a_process_of_its_own():
-    claim = Claim("share", "", 2.0, False, "")
+    claim = Claim("share", "", 1e6, False, "")  # whatever else the machine does
     [found] = measure_claims(TINY, claims=[(claim, own_job("step_products", "the step", n=8))])
     assert (found.outcome, found.number.to) == ("reached", "the step")
 

@@ -772,6 +772,22 @@ def test_a_failure_shrinks_no_further_than_its_cause_is_told_by(forward, how, si
     assert all(words in text for text in causes), causes
 
 
+def five_at_zero(x):
+    return np.where(x > 0, 1.0, np.where(x == 0, 5.0, 0.0))
+
+
+@pytest.mark.parametrize("signature", ["(...)->(...)", "(n)->(n)", "(n,m)->(n,m)"])
+def test_an_example_shrinks_whatever_its_rank_and_to_the_same_cause(signature):
+    half = gt.check_gradient(np.square, derivative=lambda x: x, signature=signature)
+    assert causes(half)[0] == "factor"
+    flat = gt.check_gradient(leaky, derivative=lambda x: np.where(x > 0, 1.0, 0.0), signature=signature)
+    assert "where x is negative" in str(flat)
+    kinked = gt.check_gradient(relu, derivative=five_at_zero, signature=signature)
+    assert kinked.verdict == "mismatch"
+    told = [cause for check in kinked.checks for cause in check.causes]
+    assert not any(cause.confirmed and cause.cause == "factor" for cause in told), "it is right but at 0"
+
+
 def peak_arrays(question, size):
     """The most of NumPy's memory that a check takes at once, in arrays of so many numbers."""
     tracemalloc.start()
