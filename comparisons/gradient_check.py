@@ -344,7 +344,11 @@ class GradientJudge:
         after = (again.y, *again.gradients)
         for what, one, two in zip(("forward", *(["the gradient"] * len(before))), before, after, strict=False):
             if one is not None and two is not None and one.shape == two.shape and _differs(one, two, coarsest):
-                causes.append(Cause("nondeterministic", True, what, f"two runs of {what} on equal inputs differ."))
+                text = (
+                    f"two runs of {what} on equal inputs differ: seed what it draws inside, or let it take the random "
+                    f"numbers, such as a mask, as an input."
+                )
+                causes.append(Cause("nondeterministic", True, what, text))
                 break
         return subject.check("side effects", "side-effect", "mismatch" if causes else "match", *causes)
 

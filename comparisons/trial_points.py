@@ -102,6 +102,8 @@ def trial_points(
     ranges = [(0.1, 0.9), (-3.0, 3.0)] if needs_probabilities else [(-3.0, 3.0), (0.1, 0.9)]
     targets = [i for i in arrays if is_target(names[i])] if len(arrays) > 1 else []
     shapes_to_try = (LOSS_SHAPES.get(len(arrays), ()) if targets else ()) + SHAPES.get(len(arrays), ())
+    if len(arrays) == 2 and is_bias(names[arrays[1]]) and "a" not in names:  # as large as the samples it is no bias
+        shapes_to_try = tuple(shapes for shapes in shapes_to_try if shapes[0] != shapes[1])
     if len(arrays) == 3 and not any(is_bias(name) for name in names):
         shapes_to_try += TERM_SHAPES
     only_rows = bool(LOGITS.search(function) or PROBABILITIES.search(function))

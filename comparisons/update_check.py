@@ -27,6 +27,9 @@ DRAWS = 6
 #: Keras's optimizers that are known by rule, for the causes.
 RULES = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
 
+#: What is said where the step gives no numbers of its own.
+NO_NUMBERS = "Keras's defaults; give your own numbers by config=, such as config={'learning_rate': 0.1}"
+
 
 @isolated
 def check_update(
@@ -322,7 +325,7 @@ def _optimizer(given: Any, written: WrittenStep, notes: dict[str, None]) -> Any:
         settings = {**settings, **said}
         if "learning_rate" in settings:
             settings["learning_rate"] = float(settings["learning_rate"])
-        shown = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or "Keras's defaults"
+        shown = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or NO_NUMBERS
         notes[f"compared with keras.optimizers.{kind.__name__}: {shown}"] = None
         return kind(**settings)
 

@@ -213,6 +213,7 @@ FAULTS = {
     "def softmax_backward(dout, z): return dout * softmax(z) * (1 - softmax(z))",
     "shape": "def affine_forward(x, w, b): return x @ w + b, (x, w)\n"
     "def affine_backward(dout, cache):\n    x, w = cache\n    return dout @ w.T, x.T @ dout, dout",
+    "missing-sum": "def add_bias(x, b): return x + b\ndef add_bias_vjp(dout, x, b): return dout, dout",
     "raises": "def cube(x): return x**3\ndef cube_prime(x): return 3 * xx**2",
 }
 
@@ -222,6 +223,17 @@ def test_faults_are_found_without_being_told_the_style(tmp_path, cause):
     report = check(tmp_path, FAULTS[cause])
     assert report.verdict == "mismatch"
     assert cause in {c.cause for each in report.checks for c in each.causes}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def add_bias(x, b): return x + b\ndef add_bias_vjp(dout, x, b): return dout, dout.sum(axis=0)",
+        "def product(a, b): return a * b\ndef product_vjp(dout, a, b): return dout * b, dout * a",
+    ],
+)
+def test_a_second_input_is_a_bias_by_its_name_alone(tmp_path, source):
+    assert check(tmp_path, source).ok
 
 
 @pytest.mark.parametrize(
