@@ -21,7 +21,9 @@ def render_check(report: Report) -> Iterator[RenderableType]:
     compared = [
         check for check in report.checks if check.worst is not None and check.stage in ("gradient", "update", "value")
     ]
-    shown = [check for check in compared if check.verdict != "match"] or compared
+    shown = [check for check in compared if check.verdict != "match"]
+    if not shown and report.verdict != "mismatch":  # a contract that fails has no element to show
+        shown = compared
     if shown:
         yield _table(shown, "differences" if report.extra["oracle"] == "finite-differences" else "autodiff")
     causes = [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]

@@ -109,13 +109,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, pytest.TestReport]:
-    """Show a mismatch as gradtwin words it, below the test's own line; hand on what the test reported."""
+    """Show a mismatch as gradtwin words it, what Hypothesis adds, and the test's line; hand on what was reported."""
     outcome: pytest.TestReport = yield
     if call.when == "call":
         # Built-in types, which pytest-xdist carries from its workers.
         outcome.gradtwin = [report.to_dict() for report in item.stash.get(_REPORTS, [])]  # type: ignore[attr-defined]
     if call.excinfo and call.excinfo.errisinstance(GradientMismatch) and outcome.failed:
-        outcome.longrepr = f"{_find_line(call.excinfo)}\n\n{call.excinfo.value}"
+        notes = getattr(call.excinfo.value, "__notes__", [])
+        outcome.longrepr = "\n".join([str(call.excinfo.value).strip(), *notes, "", _find_line(call.excinfo)])
     return outcome
 
 
