@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-#: Reasons that are told where no case can be judged.
-MOST_REASONS = 3
-
 #: What of an environment can change a verdict.
 TELLING = ("python", "gradtwin", "numpy", "tensorflow", "keras", "platform", "cpu", "blas", "onednn")
 
@@ -110,7 +107,7 @@ def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport
         replayed.append(Replayed(case.name, str(case.fields.get("verdict")), verdict, tuple(differs)))
         checks += [replace(check, name=f"{case.name}: {check.name}") for check in found]
     if not replayed:
-        raise InputFileError(f"{place}: no case could be judged. {' '.join(refused[:MOST_REASONS])}")
+        raise InputFileError("\n".join([f"{place}: no case could be judged.", *refused]))
     command = f"gradtwin replay {place}"
     return ReplayReport(
         "replay", tuple(checks), 0, command, environment, replayed=tuple(replayed), refused=tuple(refused)
