@@ -58,8 +58,7 @@ def sample_gradient(
     def look(flat: int) -> None:
         index = tuple(int(i) for i in np.unravel_index(flat, given.shape))
         found = vote(forward, inputs, position, index, y_bar, seed=seed)
-        reach = max((abs(side - found.value) for side in found.one_sided or ()), default=0.0)
-        value[index], error[index], known[index] = found.value, found.error + reach, True
+        value[index], error[index], known[index] = found.value, found.error_to_sides, True
 
     size = np.abs(given.ravel())
     for flat in {*np.argsort(np.where(np.isnan(size), np.inf, size))[-LARGEST:], *rng.choice(given.size, RANDOM)}:
@@ -71,7 +70,7 @@ def sample_gradient(
             look(_find_entry(direction, given, ask, rng))
             break
     sums = np.array([np.sum(direction * given) for direction in signs])
-    errors = [found.error + _rounding(given) for found in votes]
+    errors = [_error_along(given, found) for found in votes]
     return Sampled(value, error, known, Along(sums, np.array([found.value for found in votes]), np.array(errors)))
 
 
@@ -90,10 +89,15 @@ def _find_entry(direction: Array, given: Array, ask: Callable[[Array], Vote], rn
 
 
 def _is_apart(direction: Array, given: Array, found: Vote) -> bool:
-    return not abs(float(np.sum(direction * given)) - found.value) <= found.error + _rounding(given)
+    return not abs(float(np.sum(direction * given)) - found.value) <= _error_along(given, found)
 
 
-def _rounding(given: Array) -> float:
-    """Return what a sum of all entries may lose, and the entries before it: u times the number, times their size."""
+def _error_along(given: Array, found: Vote) -> float:
+    """Return the error of a sum along a direction: the vote's, and u times the number of entries times their size.
+
+    Where many kinks meet, a right gradient's sum need not lie between the two sides: then it decides nothing.
+    """
+    if found.one_sided is not None:
+        return np.inf
     u = float(np.finfo(given.dtype).eps) / 2 if given.dtype.kind == "f" else 0.0
-    return given.size * u * float(np.linalg.norm(given.astype(np.float64).ravel()))
+    return found.error + given.size * u * float(np.linalg.norm(given.astype(np.float64).ravel()))

@@ -66,6 +66,11 @@ class Vote:
     method: Literal["complex-step", "differences"]
     one_sided: tuple[float, float] | None = None
 
+    @property
+    def error_to_sides(self) -> float:
+        """The error, which at a kink reaches both one-sided derivatives."""
+        return self.error + max((abs(side - self.value) for side in self.one_sided or ()), default=0.0)
+
 
 @dataclass(frozen=True)
 class Differences:
@@ -116,8 +121,7 @@ def differences_gradient(
         value, error = np.zeros(shape), np.zeros(shape)
         for index in np.ndindex(shape):
             found = vote(forward, inputs, position, index, y_bar, seed=seed)
-            reach = max((abs(side - found.value) for side in found.one_sided or ()), default=0.0)
-            value[index], error[index] = found.value, found.error + reach
+            value[index], error[index] = found.value, found.error_to_sides
         gradients.append(Differences(value, error))
     return tuple(gradients)
 

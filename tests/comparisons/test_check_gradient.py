@@ -422,6 +422,18 @@ def test_a_large_gradient_is_judged_by_samples_where_it_cant_be_traced():
     assert counts[0] == counts[1]
 
 
+def test_a_large_untraceable_gradient_is_not_accused_at_its_kinks():
+    def rectified(x):
+        return np.asarray([max(float.fromhex(float.hex(float(v))), 0.0) for v in x.ravel()]).reshape(x.shape)
+
+    x = np.where(np.arange(300) % 2, np.linspace(-2, 2, 300), 0.0)
+    for at_zero, verdict in ((0.0, "inconclusive"), (1.0, "inconclusive"), (9.0, "mismatch")):
+        slope = np.where(x > 0, 1.0, np.where(x == 0, at_zero, 0.0))
+        report = gt.check_gradient(rectified, vjp=lambda y_bar, x, slope=slope: y_bar * slope, inputs=(x,))
+        assert report.extra["oracle"] == "finite-differences"
+        assert report.verdict == verdict, str(report)
+
+
 def logistic(x):
     return 1 / (1 + np.exp(-x))
 
