@@ -13,11 +13,13 @@ import numpy as np
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons import styles
 from gradtwin.comparisons.check import check_gradient
+from gradtwin.comparisons.comparator import Subject
 from gradtwin.comparisons.drawn_points import read_domains
 from gradtwin.comparisons.guessing import Guess, guess
-from gradtwin.comparisons.loading import SMALLER, limited
+from gradtwin.comparisons.loading import SMALLER, TookTooLongError, limited
 from gradtwin.comparisons.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
-from gradtwin.comparisons.report.data import Report
+from gradtwin.comparisons.report.data import Cause, Report
+from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.errors import GradTwinError, InputFileError
 
 if TYPE_CHECKING:
@@ -41,8 +43,9 @@ class FileReport(Report):
 
     @property
     def detailed(self) -> Report | None:
-        """The report of the first pair that fails, None where none does."""
-        return next((report for _, report in self.members if report.verdict == "mismatch"), None)
+        """The report of the first pair that fails, else that decides nothing; None where all match."""
+        verdicts = ("mismatch", "inconclusive")
+        return next((report for v in verdicts for _, report in self.members if report.verdict == v), None)
 
     def print_to(self, console: Console) -> None:
         """Print the table of pairs, then the first that fails in full."""
@@ -85,8 +88,8 @@ def check_file(
             with limited(guessing, f"finding out how to call {pair.forward_name}", INPUTS_ALONE):
                 found = guess(pair, drawn_dtype, domain, seed)
             if isinstance(found, Guess):
-                with limited(checking, f"checking {pair.forward_name}", SMALLER):
-                    checked.append((pair, found, _check(pair, found, dtype, examples, seed)))
+                found, report = _check_within(checking, pair, found, dtype, examples, seed)
+                checked.append((pair, found, report))
                 continue
             reason = found
         except GradTwinError as error:
@@ -104,6 +107,25 @@ def check_file(
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
     return _merge(place, checked, skipped, seed)
+
+
+def _check_within(
+    seconds: float, pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int
+) -> tuple[Guess, Report]:
+    """Check a pair, and return where, and what came of it; one that takes longer is inconclusive."""
+    try:
+        with limited(seconds, f"checking {pair.forward_name}", SMALLER):
+            report = _check(pair, found, dtype, examples, seed)
+            vector = _at_vector(found, seed) if report.verdict == "mismatch" else None
+            if vector is not None:
+                found, report = vector, _check(pair, vector, dtype, examples, seed)
+                note = "judged at a vector, which it is right at; at a matrix it is wrong"
+                report = replace(report, extra={**report.extra, "notes": [note, *report.extra["notes"]]})
+            return found, report
+    except TookTooLongError as error:
+        cause = Cause("unknown", False, "", str(error))
+        check = Subject(pair.forward_name, dtype, "eager").check("contract", "contract", "inconclusive", cause)
+        return found, Report("check", (check,), seed, "", describe_environment(), {"oracle": "traced", "notes": []})
 
 
 def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) -> Report:
@@ -125,6 +147,23 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
     if report.verdict == "mismatch" and found.doubtful_input:
         notes.insert(0, f"it was taken for the gradient of {found.doubtful_input}; if it is not, say --wrt")
     return replace(report, extra={**report.extra, "notes": notes})
+
+
+def _at_vector(found: Guess, seed: int) -> Guess | None:
+    """Return the guess at a vector of a function of one array that was tried at a matrix, where it is right there.
+
+    Such functions are mostly of a vector of parameters, and may count them by `len`.
+    """
+    x, *others = found.point.inputs
+    if found.style != "grad" or others or np.ndim(x) != 2:
+        return None
+    vector = np.ravel(x)[: max(x.shape)]
+    try:
+        report = check_gradient(found.forward, grad=found.gradient, inputs=(vector,), seed=seed)
+    except GradTwinError:
+        return None
+    signature = f"({vector.size})->()"
+    return replace(found, point=replace(found.point, inputs=(vector,)), signature=signature) if report.ok else None
 
 
 def _is_right_at_output(found: Guess, seed: int) -> bool:

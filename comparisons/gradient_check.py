@@ -343,7 +343,7 @@ class GradientJudge:
         before = (base.evaluation.y, *base.evaluation.gradients)
         after = (again.y, *again.gradients)
         for what, one, two in zip(("forward", *(["the gradient"] * len(before))), before, after, strict=False):
-            if one is not None and two is not None and one.shape == two.shape and _differs(one, two, coarsest):
+            if one is not None and two is not None and one.shape == two.shape and differs(one, two, coarsest):
                 text = (
                     f"two runs of {what} on equal inputs differ: seed what it draws inside, or let it take the random "
                     f"numbers, such as a mask, as an input."
@@ -365,7 +365,7 @@ class GradientJudge:
 
         def another(seed: int) -> Point | None:
             rng = np.random.default_rng([seed, UPSTREAM_STREAM, 1])
-            moved = [_redrawn(x, rng) if i in point.wrt else x for i, x in enumerate(inputs)]
+            moved = [redrawn(x, rng) if i in point.wrt else x for i, x in enumerate(inputs)]
             try:
                 return self.look_only(moved, seed)
             except (ArgumentTypeError, ArgumentValueError):
@@ -415,7 +415,7 @@ def _without_nan(values: Array, instead: Array | float) -> Array:
     return np.where(nan, instead, values).astype(values.dtype) if nan.any() else values
 
 
-def _differs(one: Array, two: Array, coarsest: float) -> bool:
+def differs(one: Array, two: Array, coarsest: float) -> bool:
     """Return whether two runs differ in the leading half of their digits, where no order of summation shows."""
     if (one == two).all():
         return False
@@ -428,7 +428,7 @@ def _differs(one: Array, two: Array, coarsest: float) -> bool:
         return bool(np.any(apart & ~(np.isnan(one64) & np.isnan(two64))))
 
 
-def _redrawn(x: Any, rng: np.random.Generator) -> Any:
+def redrawn(x: Any, rng: np.random.Generator) -> Any:
     """Draw other values like these: permuted and scaled, which keeps most domains; whole numbers stay."""
     if isinstance(x, float):
         return x * float(rng.uniform(0.7, 0.9))

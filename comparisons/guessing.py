@@ -56,7 +56,9 @@ class Guess:
 
     @property
     def described(self) -> str:
-        """The style, with the adapter of gt.styles where one was needed."""
+        """The style, with the adapter of gt.styles where one was needed, and where it is judged at a vector."""
+        if self.style == "grad" and [np.ndim(x) for x in self.point.inputs] == [1]:
+            return "grad of a vector"
         return f"{self.style} ({self.adapter})" if self.adapter else self.style
 
 

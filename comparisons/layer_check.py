@@ -21,6 +21,7 @@ from gradtwin.comparisons.look import Look, Looker, Notes
 from gradtwin.comparisons.report.data import Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example
+from gradtwin.comparisons.reuse import find_stale
 from gradtwin.comparisons.written import ContractError, is_floating, raised
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
@@ -118,14 +119,14 @@ class Finding:
         return any(check.verdict == "mismatch" for check in self.checks)
 
 
-def make_report(command: str, findings: Sequence[Finding], seed: int) -> Report:
-    """Return the report of one or more objects, or variants of one."""
+def make_report(command: str, findings: Sequence[Finding], seed: int, operation: str = "") -> Report:
+    """Return the report of one or more objects, or variants of one, under the name of what was given."""
     checks = tuple(check for finding in findings for check in finding.checks)
     notes = dict.fromkeys(note for finding in findings for note in finding.notes)
     worst = next((finding for finding in findings if finding.failed), findings[0])
     oracles = [finding.oracle for finding in findings]
     oracle = "finite-differences" if "finite-differences" in oracles else oracles[0]
-    reproduce = f"{command}({findings[0].operation}, x, ..., seed={seed})"
+    reproduce = f"{command}({operation or findings[0].operation}, x, ..., seed={seed})"
     extra = {"oracle": oracle, "notes": list(notes)}
     return Report("check", checks, seed, reproduce, describe_environment(), extra, worst.example)
 
@@ -154,13 +155,27 @@ def judge_object(
         for line in (note, recipe.note, _equal_sizes(xs)):
             if line:
                 written.notes.add(line)
-        found.append(Finding(judge_written(written, xs, type(made).__name__, seed, upstream), written, xs, label))
+        judged = judge_written(written, xs, type(made).__name__, seed, upstream)
+        _judge_reuse(written, xs, judged, seed)
+        found.append(Finding(judged, written, xs, label))
         if not note or not found[-1].failed:
             return found[-1]
     if found:  # a sample as a batch of one and a sample alone: the layer may take only one of them
         return found[0]
     assert first is not None
     return _broken(type(made).__name__, first, inputs, label)
+
+
+def _judge_reuse(written: ObjectWritten, inputs: Sequence[Any], judged: Judgement, seed: int) -> None:
+    """Put it on the check of side effects where an object that is right when fresh is not once it has run before."""
+    if judged.point is None or any(check.verdict == "mismatch" for check in judged.checks):
+        return
+    stale = find_stale(written, inputs, judged.point.y_bar if written.has_upstream else None, seed)
+    if stale is not None:
+        judged.checks = [
+            replace(check, verdict="mismatch", causes=(*check.causes, stale)) if check.stage == "side-effect" else check
+            for check in judged.checks
+        ]
 
 
 def _broken(operation: str, error: ContractError, inputs: tuple[Any, ...], label: str) -> Finding:

@@ -105,14 +105,25 @@ class ObjectWritten(Written):
 
     def run_forward(self, *arguments: Any) -> Any:
         """Return y."""
-        owner = self.fresh(arguments[self.count :])
+        return self.run_forward_of(self.fresh(arguments[self.count :]), arguments[: self.count])
+
+    def run_forward_of(self, owner: Any, inputs: Sequence[Any]) -> Any:
+        """Return y of this copy of the object."""
         with seeded(self.seed):
-            return self.recipe.forward(owner)(*arguments[: self.count])
+            return self.recipe.forward(owner)(*inputs)
 
     def run_gradient(self, *arguments: Any) -> tuple[Any, ...]:
         """Return the gradients of inputs and parameters, None where the object provides none."""
         y_bar, given = (arguments[0], arguments[1:]) if self.recipe.has_upstream else (None, arguments)
-        run = self._run(self.fresh(given[self.count :]), given[: self.count], y_bar)
+        return self._read_gradients(self._run(self.fresh(given[self.count :]), given[: self.count], y_bar))
+
+    def run_owner(self, owner: Any, inputs: Sequence[Any], y_bar: Any) -> tuple[Array, tuple[Any, ...]]:
+        """Return y and the gradients of this copy of the object, by forward and then backward."""
+        kept: list[Any] = []
+        run = self._run(owner, copies(inputs), None if y_bar is None else np.array(y_bar), kept)
+        return np.array(kept[0]), self._read_gradients(run)
+
+    def _read_gradients(self, run: Run) -> tuple[Any, ...]:
         gradients = [None if rule is None else rule.read(run) for rule in self._rules]
         scales = [self._choices.input_scale] * self.count + [self._choices.scale] * len(self.parameters)
         return tuple(
@@ -123,6 +134,11 @@ class ObjectWritten(Written):
     def fresh(self, parameters: Sequence[Any]) -> Any:
         """Return a copy of the object with its parameters set."""
         owner = copy.deepcopy(self.prototype)
+        self.put_parameters(owner, parameters)
+        return owner
+
+    def put_parameters(self, owner: Any, parameters: Sequence[Any]) -> None:
+        """Set the parameters of a copy of the object."""
         for parameter, value in zip(self.parameters, parameters, strict=True):
             array = parameter.places[0].read(owner)
             if array.dtype == np.asarray(value).dtype and array.flags.writeable:
@@ -131,12 +147,20 @@ class ObjectWritten(Written):
             for place in parameter.places:
                 if not isinstance(place.parent.read(owner), tuple):
                     place.write(owner, np.array(value))
-        return owner
 
-    def _run(self, owner: Any, inputs: Sequence[Any], y_bar: Any) -> Run:
+    def clear_gradients(self, owner: Any) -> None:
+        """Set what gradients are added to, to zero."""
+        for rule in self._rules:
+            if rule is not None and rule.place is not None and isinstance(a := rule.place.read(owner), np.ndarray):
+                a[...] = 0
+
+    def _run(self, owner: Any, inputs: Sequence[Any], y_bar: Any, values: list[Any] | None = None) -> Run:
+        """Run forward, whose value `values` gets, and backward."""
         with seeded(self.seed):
             kept: list[Any] = []
-            self.recipe.forward(owner, kept)(*inputs)
+            y = self.recipe.forward(owner, kept)(*inputs)
+            if values is not None:
+                values.append(np.array(y))
             before = {p.name: [np.array(place.read(owner)) for place in p.places] for p in self.parameters}
             upstream = y_bar if y_bar is None or self.y_bar_scale == 1 else y_bar * self.y_bar_scale
             returned = self.recipe.backward(owner, inputs, kept, upstream)
@@ -173,8 +197,7 @@ class ObjectWritten(Written):
                 self.notes.add(f"no gradient of {name} was found; it is not judged (grads= says where it is)")
             else:
                 self.notes.add(f"the gradient of {name} is {rule.text}")
-                if rule.place is not None and isinstance(array := rule.place.read(self.prototype), np.ndarray):
-                    array[...] = 0  # where it is added to, it starts at zero
+        self.clear_gradients(self.prototype)  # where it is added to, it starts at zero
         if all(rule is None for rule in self._rules):
             listed = ", ".join(self.names())
             raise ArgumentValueError(

@@ -85,14 +85,18 @@ class Target:
         return path
 
 
+class TookTooLongError(InputFileError):
+    """A user's function that did not return within its limit."""
+
+
 @contextmanager
 def limited(seconds: float, what: str, advice: str) -> Iterator[None]:
-    """Raise InputFileError if the block takes longer, naming the user's function that did not return."""
+    """Raise TookTooLongError if the block takes longer, naming the user's function that did not return."""
     try:
         with time_limit(seconds):
             yield
     except TimeIsUp as error:
-        raise InputFileError(f"{describe(error, seconds, what)}. Raise --timeout, or {advice}.") from None
+        raise TookTooLongError(f"{describe(error, seconds, what)}. Raise --timeout, or {advice}.") from None
 
 
 @contextmanager

@@ -372,5 +372,7 @@ class Looker:
                 text = f"the gradient of input {i} ({names[i]}) is None, and wrt={wrt} asks for it."
                 raise ContractError(Cause("shape", True, "None", text))
         if not kept:
-            raise ArgumentValueError("gradient: every gradient is None; expected at least one array.")
+            raise ArgumentValueError(
+                "gradient: every gradient is None; expected at least one array. Is a `return` missing?"
+            )
         return tuple(i for i, _ in kept), tuple(gradient for _, gradient in kept)

@@ -31,6 +31,7 @@ from gradtwin.comparisons.model_recipe import (
     ModelSettings,
     TailRecipe,
     compose,
+    has_loss_gradient,
     layer_places,
 )
 from gradtwin.comparisons.oracles import UntrustedError
@@ -80,10 +81,8 @@ def check_model(
     )  # fmt: skip
     places = layer_places(owner.model, layers, model)
     finding = _judge_whole(owner, settings, inputs, Choices(params, grads, learning_rate, scale, scale), places, seed)
-    findings = [finding]
-    if finding.failed and places:
-        findings += _locate(owner, settings, inputs, places, seed, finding)
-    return make_report("gt.check_model", findings, seed)
+    located = _locate(owner, settings, inputs, places, seed, finding) if finding.failed and places else []
+    return make_report("gt.check_model", [*located, finding], seed, finding.operation)
 
 
 def _judge_whole(
@@ -122,6 +121,8 @@ def _locate(
     """
     try:
         activations = _activations(owner, inputs[0], places, seed)
+        if not has_loss_gradient(owner, settings):
+            return _first_wrong_alone(owner, settings, places, activations, seed, whole)
         culprit = _first_wrong(owner, settings, places, activations, seed)
         if culprit is None:
             whole.notes.append(
@@ -129,7 +130,7 @@ def _locate(
             )
             return []
         stage = _judge_stage(owner, settings, places, activations, culprit, seed)
-        whole.notes.insert(0, f"the first rule that is wrong, from the loss backwards, is that of {stage.label}")
+        _name_first(stage)
         return [stage]
     except (ArgumentValueError, ArgumentTypeError, ContractError, UntrustedError) as error:
         whole.notes.append(f"the layers could not be judged one by one: {error}")
@@ -159,6 +160,26 @@ def _first_wrong(
             return 0
         wrong_above = wrong
     return None
+
+
+def _first_wrong_alone(
+    owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], activations: list[Any], seed: int, whole: Finding
+) -> list[Finding]:
+    """Return the last layer that is wrong alone, of a model whose backpropagation begins with the loss itself."""
+    for i in range(len(places) - 1, -1, -1):
+        stage = _judge_stage(owner, settings, places, activations, i, seed)
+        if stage.failed:
+            _name_first(stage)
+            return [stage]
+    whole.notes.append(
+        "every layer's rule is right alone; the gradient that backpropagation begins with, of the loss, is wrong, or "
+        "how the model puts the layers together"
+    )
+    return []
+
+
+def _name_first(stage: Finding) -> None:
+    stage.notes.insert(0, f"the first rule that is wrong, from the loss backwards, is that of {stage.label}")
 
 
 def _is_wrong(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:

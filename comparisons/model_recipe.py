@@ -272,6 +272,11 @@ def run_backward(layer: Any, upstream: Any, learning_rate: float) -> Any:
     return next((found for name in names if (found := getattr(layer, name, None)) is not None), None)
 
 
+def has_loss_gradient(owner: Any, settings: ModelSettings) -> bool:
+    """Return whether the gradient of the loss stands apart, and not within the model's backpropagation."""
+    return Loss(owner, settings).holder is not None or _attribute(owner.model, None, LOSS_GRADIENTS) is not None
+
+
 def loss_gradient(owner: Any, loss: Loss, prediction: Any, target: Any) -> Any:
     """Return the model's own gradient of the loss with respect to the prediction."""
     target = copy.deepcopy(target)

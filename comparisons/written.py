@@ -331,12 +331,25 @@ def raised(name: str, error: BaseException) -> Cause:
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if "/gradtwin/" not in frame.filename and "/numpy/" not in frame.filename]
     own = [frame for frame in users if not frame.filename.startswith(_HERE)]
+    if not own and name in CALLED and isinstance(error, TypeError):
+        text = f"{name} can't be called as it is, {CALLED[name]}: {error}."
+        return Cause("raises", True, type(error).__name__, text)
     where = (own or users or frames)[-1]
     text = f"{name} raised {type(error).__name__}: {error} (in {where.name}, {where.filename}:{where.lineno})."
     return Cause("raises", True, type(error).__name__, text)
 
 
 _HERE = __file__.rpartition("/")[0]
+
+#: How each function is called.
+CALLED = {
+    "forward": "forward(*inputs)",
+    "vjp": "vjp(y_bar, *inputs)",
+    "backward": "backward(y_bar, cache)",
+    "grad": "grad(*inputs)",
+    "derivative": "derivative(x)",
+    "jacobian": "jacobian(*inputs)",
+}
 
 
 def _kind(x: Any) -> str:

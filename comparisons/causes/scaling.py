@@ -349,4 +349,5 @@ def number(value: float) -> str:
     is_decimal = abs(float(f"{value:.6g}") - value) <= doubt
     if abs(float(simple) - value) <= doubt and (abs(simple.numerator) == 1 or not is_decimal):
         return str(simple)
-    return f"{value:.6g}"
+    short = f"{value:.6g}"
+    return short if short != "1" else f"1 {'+' if value > 1 else '-'} {abs(value - 1):.3g}"

@@ -12,6 +12,9 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes.trial import PROBES, Finding, Repair, Trial, View, joined
 
+#: Steps of a loop whose last contribution alone may have been kept: a loop that isn't it is left after a few.
+LOOP_STEPS = 512
+
 
 def missing_sum(view: View) -> Iterator[Repair]:
     """x_bar = Σ y_bar over a broadcast axis, which was not summed, or gave one slice, or lost to another axis."""
@@ -71,7 +74,7 @@ def not_accumulated(view: View) -> Iterator[Repair]:
             )
             finding = Finding("not-accumulated", name, text)
             yield Repair((finding,), partial(_last_of_index, position=position))
-    for axes, _ in groupings(view):
+    for axes, _ in groupings(view, LOOP_STEPS):
         text = (
             f"{{gradient}} holds the last contribution only, going through {_axes(axes)} of y: "
             f"accumulate with `+=` where it says `=`."
@@ -80,13 +83,13 @@ def not_accumulated(view: View) -> Iterator[Repair]:
         yield Repair((finding,), partial(_last_of, axes=axes), costly=True)
 
 
-def groupings(view: View) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Yield neighbouring axes of y through which a loop may go, and how many steps it takes."""
+def groupings(view: View, most: int = PROBES) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield neighbouring axes of y through which a loop may go, and how many steps it takes, at most so many."""
     for first in range(view.y.ndim):
         for last in range(first, view.y.ndim):
             axes = tuple(range(first, last + 1))
             count = math.prod(view.y.shape[axis] for axis in axes)
-            if 1 < count <= PROBES and view.left.shape == view.right.shape:
+            if 1 < count <= most and view.left.shape == view.right.shape:
                 yield axes, count
 
 

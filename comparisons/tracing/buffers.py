@@ -19,6 +19,9 @@ Array = npt.NDArray[Any]
 #: Of arrays of more bytes, the memory counts for more than the time.
 LARGE = 2**20
 
+#: A tensor of so many elements, or of so many for each one that is read, may have a dense gradient for each reading.
+SMALL, DENSE = 2**12, 4
+
 
 class Pool:
     """All tensors whose elements have a position. Position 0 is the constant zero, of any dtype."""
@@ -52,7 +55,10 @@ class Pool:
             source, index = self._join(first, last, positions, dtype)
         if index.size == source.shape[0] and np.array_equal(index.reshape(-1), np.arange(index.size)):
             return tf.reshape(source, positions.shape)
-        return tf.raw_ops.GatherV2(params=source, indices=index, axis=0)
+        # Of GatherNd's two gradients the dense one takes fewer operations, the sparse one less memory; 0-d has that.
+        if positions.ndim and source.shape[0] <= max(SMALL, DENSE * index.size):
+            return tf.raw_ops.GatherNd(params=source, indices=index[..., np.newaxis])
+        return tf.reshape(tf.raw_ops.GatherNd(params=source, indices=index.reshape(-1, 1)), index.shape)
 
     def _part(self, number: int, dtype: Any) -> Any:
         return self._tensors[number] if number else tf.zeros([1], dtype)

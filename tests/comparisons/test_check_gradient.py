@@ -286,6 +286,11 @@ def test_exceptions_are_contract_mismatches_that_name_the_line():
     assert "KeyError" in str(report)
     assert "test_check_gradient.py:" in report.checks[0].causes[0].text
 
+    report = gt.check_gradient(relu, vjp=lambda y_bar: y_bar, inputs=(X,))
+    assert causes(report) == ["raises"]
+    assert "vjp can't be called as it is, vjp(y_bar, *inputs): " in report.checks[0].causes[0].text
+    assert "written.py" not in str(report), "no line of ours"
+
     def endless(y_bar, x):
         while True:
             pass

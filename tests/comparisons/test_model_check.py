@@ -319,3 +319,45 @@ def test_a_backward_that_takes_the_loss_s_gradient_gets_it(name):
     model = type("Model", (Network,), {"backward": namespace["backward"]})(Dense(4, 6), Tanh(), Dense(6, 3))
     report = check_model(model, X, TARGET, loss=Mse())
     assert report.ok, str(report)
+
+
+class LossWithin(Network):
+    """Its backpropagation begins with the gradient of its loss, which stands nowhere else."""
+
+    def loss(self, p, t):
+        return np.mean((p - t) ** 2)
+
+    def backward(self, p, t):
+        d = self.start(p, t)
+        for layer in reversed(self.layers):
+            d = layer.backward(d)
+
+    def start(self, p, t):
+        return 2 * (p - t) / p.size
+
+
+class HalvedStart(LossWithin):
+    """Lost the 2 of the square."""
+
+    def start(self, p, t):
+        return (p - t) / p.size
+
+
+class LinearTanh(Tanh):
+    """Forgot the square."""
+
+    def backward(self, d):
+        return d * (1 - self.y)
+
+
+def test_layers_are_judged_alone_where_the_loss_s_gradient_stands_nowhere_else():
+    assert check_model(LossWithin(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET).ok
+    report = check_model(LossWithin(Dense(4, 6), LinearTanh(), Dense(6, 3)), X, TARGET)
+    assert "is that of layer 1, LinearTanh" in report.extra["notes"][0]
+    first = next(check for check in report.checks if check.verdict == "mismatch")
+    assert "(layer 1, LinearTanh)" in first.name, "the layer that is wrong stands first"
+    assert str(report).startswith("MISMATCH  LinearTanh: the gradient of input 0 (x) (layer 1, LinearTanh) fails")
+    assert report.reproduce.startswith("gt.check_model(LossWithin, x,")
+    report = check_model(HalvedStart(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET)
+    assert report.verdict == "mismatch"
+    assert any("every layer's rule is right alone; the gradient that" in note for note in report.extra["notes"])

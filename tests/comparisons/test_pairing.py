@@ -319,6 +319,33 @@ def test_a_pair_has_time_of_its_own_to_be_called_and_to_be_checked(tmp_path, mon
     assert check(tmp_path, slow, timeout=60, examples=1).verdict == "match"
 
 
+def test_a_pair_whose_check_takes_too_long_is_inconclusive(tmp_path):
+    source = """
+        import time
+        calls = []
+        def slow(x):
+            calls.append(1)
+            time.sleep(5 if len(calls) > 3 else 0)
+            return x
+        def slow_prime(x): return np.ones_like(x)
+        def square(x): return x**2
+        def square_prime(x): return 2 * x
+    """
+    report = check(tmp_path, source, timeout=2)
+    assert [pair["verdict"] for pair in report.extra["pairs"]] == ["inconclusive", "match"]
+    assert "slow did not return within 2 s" in str(report)
+    assert not report.ok
+
+
+def test_what_counts_its_elements_by_len_is_judged_at_a_vector(tmp_path):
+    mean = "def mean(v): return v.mean()\ndef mean_grad(v): return np.ones(v.shape) / "
+    assert found(tmp_path, mean + "len(v)") == ("grad of a vector", [0], "match")
+    assert found(tmp_path, mean + "v.size") == ("grad", [0], "match")
+    report = check(tmp_path, mean + "len(v) * 2")
+    assert report.verdict == "mismatch", "wrong at vectors too"
+    assert "at a vector" not in report.extra["pairs"][0]["style"]
+
+
 @pytest.mark.parametrize("source", ["", "x = 1", "def relu(x): return x", "class L:\n    def forward(self, x): ..."])
 def test_nothing_paired_says_what_names_are_looked_for(tmp_path, source):
     with pytest.raises(InputFileError, match=r"relu_prime.*affine_backward.*--vjp"):

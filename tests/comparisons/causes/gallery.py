@@ -39,7 +39,7 @@ def _last_row(table, index, y_bar):
     return kept
 
 
-def _overwritten(x, k, y_bar):
+def overwritten(x, k, y_bar):
     kept = np.zeros_like(x)
     for i, upstream in enumerate(y_bar):
         kept[i : i + len(k)] = upstream * k
@@ -107,7 +107,7 @@ GALLERY = {
     "output's rule at input": (TANH, at(0, lambda g, xs, yb, y: yb * (1 - xs[0] ** 2)), ["stale-value"]),
     "cos of the output":      (SIN, at(0, lambda g, xs, yb, y: yb * np.cos(y)), ["stale-value"]),
     "rows overwritten":       (EMBEDDING, at(0, lambda g, xs, yb, y: _last_row(g, xs[1], yb)), ["not-accumulated"]),
-    "windows overwritten":    (WINDOWS, at(0, lambda g, xs, yb, y: _overwritten(xs[0], xs[1], yb)), ["not-accumulated"]),
+    "windows overwritten":    (WINDOWS, at(0, lambda g, xs, yb, y: overwritten(xs[0], xs[1], yb)), ["not-accumulated"]),
     "last example only":      (DENSE, at(1, lambda g, xs, yb, y: np.outer(xs[0][-1], yb[-1])), ["not-accumulated"]),
     "regulariser lost":       (WEIGHTED, at(1, lambda g, xs, yb, y: yb * xs[0]), ["missing-term"]),
     "weight decay extra":     (DENSE, at(1, lambda g, xs, yb, y: g + 0.3 * xs[1]), ["missing-term"]),

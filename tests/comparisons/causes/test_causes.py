@@ -8,7 +8,7 @@ import pytest
 
 from gradtwin.comparisons.causes import diagnose
 
-from .gallery import GALLERY
+from .gallery import GALLERY, overwritten
 from .planting import (
     BIAS,
     CUBE,
@@ -18,6 +18,7 @@ from .planting import (
     RELU,
     SIN,
     TANH,
+    WINDOWS,
     Problem,
     at,
     confirmed,
@@ -285,3 +286,15 @@ def test_a_missing_logarithm_is_a_factor():
 def _times_log(y_bar, x):
     g = y_bar * np.log(x)
     return ((g, np.abs(g)),)
+
+
+def test_a_long_loop_that_overwrites_is_found():
+    fault = at(0, lambda g, xs, yb, y: overwritten(xs[0], xs[1], yb))
+    causes = explain(replace(WINDOWS, draw=normal((42,), (3,))), fault, 0)
+    assert confirmed(causes) == ["not-accumulated"]
+
+
+def test_a_factor_next_to_one_is_told_from_one():
+    [cause] = explain(CUBE, at(0, lambda g, *_: g * (1 + 1e-9)), 0)
+    assert (cause.cause, cause.confirmed) == ("factor", True)
+    assert "is 1 + 1e-09 times too large" in cause.text
