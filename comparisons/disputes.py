@@ -85,7 +85,10 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
         )
     if said["reference"] and looker.has_reference:
         text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on the forward alone."
-        return Settled(right, (Cause("reference", True, "", text),), first)
+        narrow = looker.narrow_reference(point.inputs)
+        if narrow is not None:
+            text += f" It has {narrow} of less than float64 inside: make it float64, or check at float32 inputs."
+        return Settled(right, (Cause("reference", True, narrow or "", text),), first)
     if said["reference"]:
         notes[f"the traced gradient of {name} is wrong at {said['reference']} points; the vote sides with yours"] = None
     return Settled(settled, vote=first)

@@ -317,7 +317,7 @@ class GradientJudge:
             return None
         text = (
             f"the reference is right to float32's precision only: it has {narrow} of less than float64 inside, and "
-            f"forward agrees with it to that precision."
+            f"forward agrees with it to that precision. Make it float64, or check at float32 inputs."
         )
         return replace(value, causes=(Cause("reference", True, narrow, text),))
 

@@ -61,6 +61,7 @@ class ObjectWritten(Written):
         self, prototype: Any, recipe: Recipe, inputs: Sequence[Any], names: Sequence[str], choices: Choices, seed: int
     ) -> None:
         super().__init__(self.run_forward, "vjp" if recipe.has_upstream else "grad", self.run_gradient)
+        self.label = "backward()"
         self.prototype = prototype
         self.recipe = recipe
         self.count = len(inputs)

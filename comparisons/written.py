@@ -61,6 +61,8 @@ class Written:
         self.forward = forward
         self.style = style
         self.gradient = gradient
+        #: What messages call the gradient function.
+        self.label: str = style
         self._parameters: list[str] | None = None
 
     @property
@@ -127,8 +129,8 @@ class Written:
             given = [*upstream, *copies(inputs, layout)]
             known = (*(("y_bar",) if upstream else ()), *self.names(len(inputs)))
             before = [*([y_bar] if upstream else []), *inputs]
-        returned = self._call(self.style, self.gradient, given)
-        changed |= _changed(known, before, given[: len(known)], f"by {self.style}")
+        returned = self._call(self.label, self.gradient, given)
+        changed |= _changed(known, before, given[: len(known)], f"by {self.label}")
         for item in returned if isinstance(returned, tuple | list) else (returned,):
             if isinstance(item, np.ndarray):
                 views += [f"a gradient is a view of {name}" for name in _shared(known, given[: len(known)], item)]

@@ -107,7 +107,7 @@ def kind_of(fault: str) -> str:
 
 def _ask_of(rule: Rule, inputs: tuple[Array, ...]) -> Question:
     def forward(*xs: Any) -> Any:
-        return rule(*xs)[0]
+        return np.asarray(rule(*xs)[0])  # of a loss too, so that y_bar is an array and can be overwritten
 
     def vjp(y_bar: Array, *xs: Array) -> tuple[Array, ...]:
         return tuple([pullback(y_bar) for pullback in rule(*xs)[1]])

@@ -46,6 +46,8 @@ def sentence_of(report: Report) -> str:
     failed = [check for check in report.checks if check.verdict == "mismatch"]
     oracle = {"traced": "autodiff of the forward itself", "reference": "autodiff of the reference"}
     judge = oracle.get(report.extra["oracle"], "differences of the forward")
+    is_update = any(check.stage == "update" for check in report.checks)
+    judge = "the reference optimizer" if is_update else judge
     name = report.checks[0].operation if report.checks else "nothing"
     if failed:
         first = failed[0]
@@ -57,7 +59,7 @@ def sentence_of(report: Report) -> str:
         return f"{name}: {subject} fails against {judge}{reason}{more}"
     examples = max((check.examples for check in report.checks), default=1)
     points = f" at {examples} points" if examples > 1 else ""
-    if report.ok and any(check.stage == "update" for check in report.checks):
+    if report.ok and is_update:
         return f"{name}: the weights after every step agree with the reference optimizer's, to rounding."
     if report.ok:
         return f"{name}: every gradient agrees with {judge}{points}, to rounding."

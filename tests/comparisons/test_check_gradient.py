@@ -411,7 +411,7 @@ def test_a_large_gradient_is_judged_by_samples_where_it_cant_be_traced():
 
     rng = np.random.default_rng(0)
     counts = []
-    for shape in ((20, 15), (60, 30)):
+    for shape in ((20, 15), (30, 20)):
         calls.clear()
         x = rng.standard_normal(shape)
         assert (report := gt.check_gradient(squares, vjp=lambda y_bar, x: 2 * x * y_bar, inputs=(x,))).ok, str(report)
@@ -493,6 +493,18 @@ def test_a_forward_that_is_not_the_reference_is_no_matter_of_precision():
         reference=tf.tanh,
     )
     assert causes(narrowed)[0] == "forward"
+
+
+def test_a_keras_layer_of_float32_is_blamed_and_told_so():
+    import keras
+
+    layer = keras.layers.Dense(3)
+    layer.build((None, X.shape[1]))
+    w, b = (np.array(v, np.float64) for v in layer.get_weights())
+    report = gt.check_gradient(lambda x: x @ w + b, vjp=lambda y_bar, x: y_bar @ w.T, inputs=(X,), reference=layer)
+    assert causes(report) == ["reference"]
+    [cause] = next(check.causes for check in report.checks if check.causes)
+    assert "a cast of less than float64 inside: make it float64" in cause.text
 
 
 def test_a_sign_is_found_though_the_gradient_of_the_reference_is_of_float32_precision():

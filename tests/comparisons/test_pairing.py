@@ -370,3 +370,11 @@ def test_a_backward_that_cannot_take_forwards_own_cache_is_a_mismatch(tmp_path):
     assert found(tmp_path, source) == ("backward", [0], "mismatch")
     report = check(tmp_path, source)
     assert {cause.cause for made in report.checks for cause in made.causes} == {"raises"}
+
+
+def test_what_lacks_inputs_is_told_the_whole_command(tmp_path):
+    source = (
+        STYLES["derivative"][0] + "\ndef act_forward(x, kind): return {'a': x}[kind], x\ndef act_backward(d, c): ..."
+    )
+    text = str(check(tmp_path, source))
+    assert "gradtwin check user.py:act_forward --vjp act_backward --inputs FILE.npz" in text
