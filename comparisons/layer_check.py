@@ -170,7 +170,8 @@ def _judge_reuse(written: ObjectWritten, inputs: Sequence[Any], judged: Judgemen
     """Put it on the check of side effects where an object that is right when fresh is not once it has run before."""
     if judged.point is None or any(check.verdict == "mismatch" for check in judged.checks):
         return
-    stale = find_stale(written, inputs, judged.point.y_bar if written.has_upstream else None, seed)
+    with np.errstate(all="ignore"):
+        stale = find_stale(written, inputs, judged.point.y_bar if written.has_upstream else None, seed)
     if stale is not None:
         judged.checks = [
             replace(check, verdict="mismatch", causes=(*check.causes, stale)) if check.stage == "side-effect" else check

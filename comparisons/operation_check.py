@@ -14,6 +14,7 @@ import numpy as np
 from gradtwin.backends.interface import Array, Backend, Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.comparisons.comparator import Subject, compare_arrays
+from gradtwin.comparisons.overflow import excuse_overflow
 from gradtwin.comparisons.report.data import Cause, Check, Stage
 from gradtwin.comparisons.running_error import bound_operation
 from gradtwin.errors import GradTwinError
@@ -95,13 +96,15 @@ def _compare(judged: Judged, theirs: tuple[Array | None, ...], right: Backend) -
             gradients = [f"gradient of input {i} ({name})" for i, name in enumerate(operation.inputs)]
             titles = [("value", "value"), *[(title, "gradient") for title in gradients]]
         bounds = bound_operation(operation, call.inputs, call.y_bar)
-        for (title, stage), mine, other, bound in zip(titles, judged.answer, theirs, bounds, strict=True):
+        compared = zip(titles, judged.answer, theirs, bounds, strict=True)
+        for number, ((title, stage), mine, other, bound) in enumerate(compared):
             if mine is None or other is None:
                 side = "reference" if other is None else "shape"
                 text = f"{right.name if other is None else 'the judged side'} returned no {title}."
                 checks.append(subject.check(title, stage, "mismatch", Cause(side, False, "None", text)))
             else:
-                checks.append(compare_arrays(subject, title, stage, mine, other, bound))
+                check = compare_arrays(subject, title, stage, mine, other, bound)
+                checks.append(excuse_overflow(check, call, right, number, mine, other, bound))
     if judged.answer:
         checks.append(_check_of(subject, "inputs unchanged", "side-effect", judged.side_effects))
     return checks

@@ -177,3 +177,28 @@ def test_a_difference_that_is_exact_by_chance_is_not_asked_of_a_chain_of_product
     for t in np.linspace(0.44, 0.55, 20).astype(dtype):
         problem = Problem(OPERATIONS["log-loss"], (half, np.asarray(t)), y_bar, "by hand")
         assert not mismatches(OPERATIONS["log-loss"], problem, numpy_backend, tensorflow_backend("eager"))
+
+
+@pytest.mark.parametrize("operation", ["batch-norm", "layer-norm"])
+def test_what_overflows_on_tensorflow_s_way_alone_is_undecided(operation, numpy_backend, tensorflow_backend):
+    tensorflow, rng = tensorflow_backend("eager"), np.random.default_rng(0)
+    x, scale, shift, y_bar = (
+        np.asarray(size * rng.standard_normal(shape), np.float16)
+        for size, shape in [(0.05, (64, 64)), (60, (64,)), (1, (64,)), (1, (64, 64))]
+    )
+    checks = check_operation(operation, (x, scale, shift), y_bar, numpy_backend, tensorflow)
+    of_x = next(check for check in checks if check.name == "gradient of input 0 (x)")
+    assert (of_x.verdict, of_x.mismatched) == ("inconclusive", 0)
+    assert of_x.inconclusive > 0
+    [cause] = of_x.causes
+    assert (cause.cause, cause.detail) == ("nan", "float16")
+    assert "agrees in float32" in cause.text
+
+    class Wrong(NumpyBackend):
+        def value_and_gradients(self, *args, **kwargs):
+            y, (x_bar, *others) = super().value_and_gradients(*args, **kwargs)
+            return y, (-x_bar, *others)
+
+    checks = check_operation(operation, (x, scale, shift), y_bar, Wrong(), tensorflow)
+    of_x = next(check for check in checks if check.name == "gradient of input 0 (x)")
+    assert of_x.verdict == "mismatch", "wrong where the other side overflows, too"
