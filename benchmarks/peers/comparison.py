@@ -40,7 +40,7 @@ class PeerProtocol:
 
 
 THOROUGH = PeerProtocol(5, 3, 0.05, 20.0, ((4, 3, 2), (16, 32, 16), (64, 128, 64), (256, 512, 256)), ALL_JUDGED)
-QUICK = PeerProtocol(2, 3, 0.01, 1.0, ((4, 3, 2), (16, 32, 16), (64, 128, 64)), QUICKLY_JUDGED)
+QUICK = PeerProtocol(2, 3, 0.01, 0.5, ((4, 3, 2), (16, 32, 16), (64, 128, 64)), QUICKLY_JUDGED)
 
 
 def compare_peers(
