@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.benchmarks.conditions import usable_cpus
 from gradtwin.benchmarks.peers.optional import import_optional
 from gradtwin.benchmarks.peers.question import Prepared, Question
 from gradtwin.comparisons.report.data import Verdict
+from gradtwin.errors import BackendMissingError
 
 
 def set_threads(threads: int) -> None:
-    """Limit XLA's pools; possible only before JAX's first operation."""
+    """Limit XLA's pools, possible only before JAX's first operation; BackendMissingError where it would not end.
+
+    On one processor JAX's pool has one thread, and a callback that reads a large argument waits there for itself.
+    """
+    if len(usable_cpus()) < 2:
+        raise BackendMissingError(
+            "jax: on one processor its callbacks into NumPy wait for themselves; run on two, --threads 1 as before"
+        )
     flags = f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()} intra_op_parallelism_threads={threads}"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
     os.environ["JAX_PLATFORMS"] = "cpu"

@@ -195,3 +195,11 @@ def test_no_process_imports_anothers_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_jax_is_left_out_on_one_processor_where_its_callbacks_would_wait_for_themselves(monkeypatch):
+    from gradtwin.benchmarks.peers import with_jax
+
+    monkeypatch.setattr(with_jax, "usable_cpus", lambda: [0])
+    with pytest.raises(gt.GradTwinError, match="one processor"):
+        with_jax.set_threads(1)
