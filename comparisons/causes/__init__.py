@@ -32,6 +32,7 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (elementwise.one_side, False),
     (elementwise.other_side, False),
     (elementwise.elementwise_factor, True),
+    (elementwise.upstream_factor, False),
     (sums.missing_sum, True),
     (elementwise.jacobian_diagonal, True),
     (sums.not_accumulated, True),

@@ -11,6 +11,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes.trial import (
     FACTOR_ROUNDINGS,
+    OUTPUT,
     PROBES,
     Finding,
     Repair,
@@ -101,6 +102,33 @@ def elementwise_factor(view: View) -> Iterator[Repair]:
     if view.point.y_bar is not None:
         text = "{gradient} does not use y_bar: it is right where y_bar is all ones."
         yield Repair((Finding("elementwise-factor", "y_bar", text),), _of_ones)
+
+
+def upstream_factor(view: View) -> Iterator[Repair]:
+    """x_bar = (y_bar F(y)) · ∂h/∂x of y = f(h(x)): an activation's derivative F, behind which x_bar is a sum."""
+    if view.point.y_bar is None or view.left.shape != view.right.shape:
+        return
+    for function in FUNCTIONS:
+        words = function.words.format(OUTPUT)
+        lacking = Finding("elementwise-factor", words, f"{{gradient}} lacks a factor of y_bar: {words}.")
+        yield Repair((lacking,), partial(_with_upstream, function=function, lacks=True))
+        extra = Finding("elementwise-factor", words, f"{{gradient}} has a factor of y_bar once too often: {words}.")
+        yield Repair((extra,), partial(_with_upstream, function=function, lacks=False))
+
+
+def _with_upstream(view: View, function: Function, lacks: bool) -> Trial | None:
+    """Compare with y_bar times a function of y: the user's gradient of it, else the right one of it."""
+    if view.point.y_bar is None:
+        return None
+    with np.errstate(all="ignore"):
+        made = np.asarray(function.of(view.y) * view.y_bar, dtype=view.point.y_bar.dtype)
+    if not np.isfinite(made).all() or made.shape != view.y_bar.shape:
+        return None
+    left = view.rerun(view.point.inputs, made) if lacks else view.left
+    right = view.right if lacks else view.oracle(upstream=made)
+    if left is None or right is None or left.shape != right.shape:
+        return None
+    return view.trial(left, right, view.allowed + _factor_error(view, np.ones_like(right), view.scale))
 
 
 def one_side(view: View) -> Iterator[Repair]:

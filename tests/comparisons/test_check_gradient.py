@@ -838,3 +838,26 @@ def test_a_check_holds_few_arrays_at_once():
         return kept and question.forward(*inputs)
 
     assert peak_arrays(replace(question, forward=wasteful), n * n) > 16
+
+
+@pytest.mark.parametrize(
+    ("activation", "used", "lacking"),
+    [
+        (np.tanh, lambda y: 1 - y, "1 + the output y"),
+        (np.tanh, lambda y: 1.0, "1 − the output y²"),
+        (lambda z: 1 / (1 + np.exp(-z)), lambda y: 1 - y, "the output y"),
+        (lambda z: 1 / (1 + np.exp(-z)), lambda y: 1.0, "the output y(1 − the output y)"),
+    ],
+)
+def test_a_wrong_derivative_of_an_activation_within_a_layer_is_a_factor_of_y_bar(activation, used, lacking):
+    def layer(x, w):
+        return activation(x @ w)
+
+    def vjp(y_bar, x, w):
+        upstream = y_bar * used(layer(x, w))
+        return upstream @ w.T, x.T @ upstream
+
+    report = gt.check_gradient(layer, vjp=vjp, inputs=(X, W))
+    [cause] = next(check.causes for check in report.checks if check.causes)
+    assert (cause.cause, cause.confirmed, cause.detail) == ("elementwise-factor", True, lacking)
+    assert "of y_bar" in cause.text
