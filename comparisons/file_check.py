@@ -18,7 +18,7 @@ from gradtwin.comparisons.drawn_points import read_domains
 from gradtwin.comparisons.guessing import Guess, guess
 from gradtwin.comparisons.loading import SMALLER, TookTooLongError, limited
 from gradtwin.comparisons.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
-from gradtwin.comparisons.report.data import Cause, Report
+from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.errors import GradTwinError, InputFileError
 
@@ -119,8 +119,7 @@ def _check_within(
             vector = _at_vector(found, seed) if report.verdict == "mismatch" else None
             if vector is not None:
                 found, report = vector, _check(pair, vector, dtype, examples, seed)
-                note = "judged at a vector, which it is right at; at a matrix it is wrong"
-                report = replace(report, extra={**report.extra, "notes": [note, *report.extra["notes"]]})
+                report = replace(report, checks=(*report.checks, _at_vectors_alone(pair, vector, dtype)))
             return found, report
     except TookTooLongError as error:
         cause = Cause("unknown", False, "", str(error))
@@ -147,6 +146,16 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
     if report.verdict == "mismatch" and found.doubtful_input:
         notes.insert(0, f"it was taken for the gradient of {found.doubtful_input}; if it is not, say --wrt")
     return replace(report, extra={**report.extra, "notes": notes})
+
+
+def _at_vectors_alone(pair: NamedPair, vector: Guess, dtype: str) -> Check:
+    """Return the check that is undecided: nothing says whether the function is meant for matrices too."""
+    text = (
+        f"its gradient is right at a vector and wrong at a matrix. If it is meant for vectors alone, check it with "
+        f"--signature '{vector.signature}'."
+    )
+    subject = Subject(pair.forward_name, dtype, "eager")
+    return subject.check("gradient at a matrix", "gradient", "inconclusive", Cause("shape", False, "vector", text))
 
 
 def _at_vector(found: Guess, seed: int) -> Guess | None:
