@@ -6,7 +6,7 @@ alone, at the worst elements.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.report.data import Cause
 from gradtwin.comparisons.report.evidence import Ballot
 from gradtwin.comparisons.rounding import allowed_difference, nudge
-from gradtwin.comparisons.votes import Vote, vote
+from gradtwin.comparisons.votes import Vote, directional, vote
 from gradtwin.comparisons.written import ContractError, copies
 
 #: Elements that are voted on: the worst first, and the others only where those are not the user's fault.
@@ -53,7 +53,10 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
         return Settled(right)
     name = f"input {point.wrt[k]} ({point.names[point.wrt[k]]})"
     by_differences = looker.oracle.name == "finite-differences"  # whose errors reach both sides of a kink
-    if not by_differences and _between_neighbours(looker, point, k, left, differing, allowed, seed):
+    is_kink = not by_differences and _between_neighbours(looker, point, k, left, differing, allowed, seed)
+    if is_kink and not _fits_along_ties(looker, point, k, left, differing, allowed, seed):
+        return Settled(right)
+    if is_kink:
         notes[
             f"kink: {name} has {int(differing.sum())} entries at points without a derivative; the gradient there lies "
             f"between those of the points around"
@@ -79,6 +82,8 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
             settled[index] = value
     if said["user"]:
         return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right), vote=first)
+    if said["kink"] and not _fits_along_ties(looker, point, k, left, differing, allowed, seed):
+        return Settled(right, vote=first)
     if said["kink"]:
         notes[f"kink: {name} has {said['kink']} points without a derivative; the gradient lies between its sides"] = (
             None
@@ -103,7 +108,7 @@ def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) 
     if not size.size or point.style == "jacobian" or not np.isfinite(size).all() or not size.any():
         return False
     lost = size <= 2 * allowed  # where half of it would pass too
-    squares = size**2
+    squares = (size / size.max()) ** 2
     if np.sum(squares) > 2 * np.sum(squares[lost]):
         return False
     index = tuple(int(i) for i in np.unravel_index(np.argmax(size), size.shape))
@@ -144,6 +149,25 @@ def _between_neighbours(
         beyond = slack + np.where(two_sided, 0.0, jump)
         inside = (lowest - beyond <= left) & (left <= highest + beyond) & (jump > slack)
     return bool(np.all(inside[differing]))
+
+
+def _fits_along_ties(
+    looker: Looker, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int
+) -> bool:
+    """Return whether a gradient at kinks has forward's slope along a direction that moves equal elements alike.
+
+    Of two elements that tie for a maximum each may have any part of the gradient, but both together have all of it.
+    True where forward has no slope along the direction either: at the kink of a relu, any part will do.
+    """
+    x = np.asarray(point.inputs[point.wrt[k]])
+    values, which = np.unique(x, return_inverse=True)
+    weights = np.random.default_rng([seed, UPSTREAM_STREAM, 3]).uniform(0.5, 1, values.size)
+    direction = np.where(np.isin(x, x[kinks]), weights[which].reshape(x.shape), 0.0)
+    inputs = copies(point.inputs)
+    slope = _moved(lambda f: directional(f, inputs, [point.wrt[k]], [direction], point.y_bar, seed=seed), looker)
+    if slope is None or slope.one_sided is not None or not np.isfinite(slope.value):
+        return True
+    return bool(abs(np.sum(direction * left) - slope.value) <= slope.error + np.sum(direction * allowed))
 
 
 def _sides_at(
@@ -202,17 +226,16 @@ def _third_vote(
 
 def _cast(looker: Looker, point: Point, k: int, index: tuple[int, ...], seed: int) -> Vote | None:
     """Return the vote on one element, None where the forward does not bear being moved."""
+    inputs = copies(point.inputs)
+    return _moved(lambda forward: vote(forward, inputs, point.wrt[k], index, point.y_bar, seed=seed), looker)
+
+
+def _moved(ask: Callable[[Callable[..., Any]], Vote], looker: Looker) -> Vote | None:
+    """Return a vote on the user's forward, None where it does not bear being moved."""
     written = looker.written
     try:
         with np.errstate(all="ignore"):
-            return vote(
-                lambda *xs: written.select(written.forward(*xs)),
-                copies(point.inputs),
-                point.wrt[k],
-                index,
-                point.y_bar,
-                seed=seed,
-            )
+            return ask(lambda *xs: written.select(written.forward(*xs)))
     except Exception:  # whatever a user's function raises away from the point that is judged
         return None
 

@@ -21,7 +21,7 @@ from gradtwin.comparisons.oracles import Answer
 from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.comparisons.report.data import Cause, Check
-from gradtwin.comparisons.rounding import UNITS_MOVED, allowed_difference
+from gradtwin.comparisons.rounding import UNITS_MOVED, absorbed_error, allowed_difference
 from gradtwin.comparisons.running_error import Bound
 from gradtwin.comparisons.sampling import Along
 from gradtwin.comparisons.written import ContractError, Written
@@ -222,6 +222,10 @@ class GradientJudge:
             scaled = self._looker.scaled_errors(inputs, base)
             if scaled is not None:
                 allowed = [limit + error for limit, error in zip(allowed, scaled, strict=True)]
+        if self._exceeded(base, allowed, inputs):
+            sides = [self._looker.sides(base, k, inputs) for k in range(len(base.wrt))]
+            absorbed = [absorbed_error(both, size) for both, size in zip(sides, base.operands, strict=True)]
+            allowed = [limit + error for limit, error in zip(allowed, absorbed, strict=True)]
         if self._exceeded(base, allowed, inputs) and base.answer.error is None:
             wider = self._looker.errors_by_wider(inputs, base, allowed)
             if wider is not None:
@@ -237,7 +241,7 @@ class GradientJudge:
         """Return what a repair of a gradient of another shape may be off by: the oracle's own rounding."""
         zeros = [np.zeros(np.shape(inputs[i])) for i in base.wrt]
         rights = [zero if g is None else g for zero, g in zip(zeros, base.right, strict=True)]
-        return [allowed_difference((g, g), [], size) for g, size in zip(rights, base.operands, strict=True)]
+        return [allowed_difference((g, g), []) for g in rights]
 
     def _exceeded(self, base: Look, allowed: list[Array], inputs: Sequence[Any]) -> bool:
         return any(np.any(exceeds(*self._looker.sides(base, k, inputs), limit)) for k, limit in enumerate(allowed))
@@ -247,7 +251,7 @@ class GradientJudge:
 
     def _allowed_of(self, base: Look, looks: list[Look], k: int, inputs: Sequence[Any]) -> Array:
         sides, others = self._looker.sides(base, k, inputs), [self._looker.sides(look, k, inputs) for look in looks]
-        allowed = allowed_difference(sides, others, base.operands[k])
+        allowed = allowed_difference(sides, others)
         if base.answer.error is not None:
             allowed = allowed + base.answer.error[k]
         return allowed

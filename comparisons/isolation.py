@@ -36,8 +36,11 @@ def isolated(check: Callable[P, R]) -> Callable[P, R]:
 
 @contextmanager
 def _restored() -> Iterator[None]:
-    """Put back the generators' states, NumPy's error state and print options, and the filters of warnings."""
-    with warnings.catch_warnings(), np.errstate(), np.printoptions():
+    """Put back the generators' states, NumPy's error state and print options, and the filters of warnings.
+
+    Overflow and the like are judged, not warned of: the numbers that come of them stand in the report.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"), np.printoptions():
         states = random.getstate(), np.random.get_state()
         try:
             yield

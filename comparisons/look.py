@@ -21,7 +21,7 @@ from gradtwin.comparisons.oracles import (
 from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.comparisons.reference_precision import is_within_float32, narrow_operation
 from gradtwin.comparisons.report.data import Cause
-from gradtwin.comparisons.rounding import SAFETY, nudge, scaled_error, wider_error
+from gradtwin.comparisons.rounding import SAFETY, nudge, scaled_error, vanished, wider_error
 from gradtwin.comparisons.written import ContractError, Evaluation, Written, is_floating, resolve_wrt
 from gradtwin.errors import ArgumentValueError, GradTwinError
 
@@ -71,13 +71,22 @@ class Look:
             reaches = [size / (_typical(self.inputs[i]) or 1.0) for i in self.wrt]
         return tuple(reach if np.isfinite(reach) else 0.0 for reach in reaches)
 
+    def operands_at(self, k: int) -> Array:
+        """Return the same for each element of the k-th gradient, where a small input has a large one."""
+        x = np.asarray(self.inputs[self.wrt[k]], np.float64)
+        with np.errstate(all="ignore"):
+            return np.asarray(self.operands[k] * np.fmax(1.0, _typical(x) / np.abs(x)))
+
     def name(self, k: int) -> str:
         """Return the words for the k-th differentiated input."""
         return f"input {self.wrt[k]} ({self.names[self.wrt[k]]})"
 
 
 def _typical(x: Any) -> float:
-    return float(np.sqrt(np.mean(np.asarray(x, np.float64) ** 2))) if np.size(x) else 0.0
+    """Return the root mean square, which neither overflows nor vanishes before its square does."""
+    size = np.abs(np.asarray(x, np.float64))
+    largest = float(size.max(initial=0.0))
+    return largest * float(np.sqrt(np.mean((size / largest) ** 2))) if 0 < largest < np.inf else largest
 
 
 @dataclass(frozen=True)
@@ -290,7 +299,8 @@ class Looker:
 
         found = []
         for dtype in (np.float32, np.float64):
-            at, upstream = [cast(x, dtype) for x in inputs], cast(np.asarray(base.upstream), dtype)
+            with np.errstate(over="ignore"):
+                at, upstream = [cast(x, dtype) for x in inputs], cast(np.asarray(base.upstream), dtype)
             try:
                 evaluation, _ = self.written.run(at, partial(_given, upstream))
                 answer = self.oracle.ask(at, base.wrt, upstream.astype(evaluation.y.dtype))
@@ -303,8 +313,10 @@ class Looker:
             found.append(replace(base, evaluation=evaluation, upstream=upstream, left=left, right=right))
         errors = []
         for k in range(len(base.wrt)):
-            sides = zip(*(self.sides(look, k, inputs) for look in (base, *found)), strict=True)
-            errors.append(np.sum([scaled_error(*side) for side in sides], axis=0))
+            sides = list(zip(*(self.sides(look, k, inputs) for look in (base, *found)), strict=True))
+            error = np.sum([scaled_error(*side) for side in sides], axis=0)
+            left, _, wide = sides[0]
+            errors.append(np.where(vanished(left, wide, base.operands_at(k)), 0.0, error))
         return errors
 
     def errors_by_wider(self, inputs: Sequence[Any], base: Look, allowed: Sequence[Array]) -> list[Array] | None:
@@ -330,7 +342,9 @@ class Looker:
         errors = []
         for k, limit in enumerate(allowed):
             left, right = self.sides(base, k, inputs)
-            errors.append(wider_error(left, wide[k].reshape(left.shape), right, limit))
+            own = wide[k].reshape(left.shape)
+            error = wider_error(left, own, right, limit)
+            errors.append(np.where(vanished(left, own, base.operands_at(k)), 0.0, error))
         return errors
 
     def sides(self, look: Look, k: int, inputs: Sequence[Any]) -> tuple[Array, Array]:

@@ -71,14 +71,11 @@ def _nudge_block(x: Array, moved: Array, seed: int) -> None:
     np.copyto(moved, x, where=x == np.rint(x))  # an infinity is a whole number too, and NaN stays NaN
 
 
-def allowed_difference(
-    base: tuple[Array, Array], others: Sequence[tuple[Array, Array]], operands: float = 0.0
-) -> Array:
+def allowed_difference(base: tuple[Array, Array], others: Sequence[tuple[Array, Array]]) -> Array:
     """Return, for each element of two arrays, the largest difference that rounding explains.
 
-    `base` are both sides at the point that is judged, `others` both sides at nudged points. `operands` is the size of
-    what the elements were formed from, where that is known: a term absorbed by a larger one is lost every time, which
-    no spread shows.
+    `base` are both sides at the point that is judged, `others` both sides at nudged points. A term absorbed by a larger
+    one is lost every time, which no spread shows: see `scaled_error`, `wider_error` and `absorbed_error` for that.
     """
     left, right = base
     formats = [np.finfo(side.dtype) for side in base if side.dtype.kind == "f"]
@@ -89,9 +86,7 @@ def allowed_difference(
         np.fmax(allowed, np.abs(right, dtype=np.float64), out=allowed)
         flushed = (allowed > 0) & (allowed < (tiny / u if u else 0.0))  # TensorFlow flushes subnormals to zero
         allowed[~np.isfinite(allowed)] = 0.0
-        allowed *= FEW_ROUNDINGS
-        allowed += SAFETY * operands
-        allowed *= u
+        allowed *= FEW_ROUNDINGS * u
         allowed[flushed] += tiny
         if others:
             allowed += SAFETY * _spread(_difference(left, right), [_difference(a, b) for a, b in others])
@@ -126,6 +121,30 @@ def wider_error(judged: Array, wide: Array, right: Array, allowed: Array) -> Arr
         error = np.abs((judged - wide).astype(np.float64))
         is_right = np.abs((wide - right).astype(np.float64)) <= allowed
     return np.where(is_right & np.isfinite(error), error, 0.0)
+
+
+def absorbed_error(base: tuple[Array, Array], operands: float) -> Array:
+    """Return the error of float64 elements that are zero by cancellation: SAFETY · u · operands; 0 for all others.
+
+    `operands` is the size of what the elements were formed from. Where they are smaller by a third of the digits, terms
+    were absorbed that TensorFlow, which has no wider format, loses every time. In float32 `scaled_error` shows that.
+    """
+    if all(side.dtype != np.float64 for side in base):
+        return np.zeros(base[0].shape)
+    eps = float(np.finfo(np.float64).eps)
+    is_zero = np.fmax(*np.abs(base)) < np.cbrt(eps) * operands
+    return np.where(is_zero, SAFETY * eps / 2 * operands, 0.0)
+
+
+def vanished(judged: Array, wide: Array, operands: Array) -> Array:
+    """Return where a gradient is 0 and the wider one is not, by more than absorption explains.
+
+    There something overflowed, or fell below the smallest number, on its way: the formula is at fault, not rounding.
+    """
+    info = np.finfo(judged.dtype if judged.dtype.kind == "f" else np.float64)
+    with np.errstate(all="ignore"):
+        absorbed = np.fmax(SAFETY * float(info.eps) / 2 * operands, float(info.smallest_normal))
+        return np.asarray((judged == 0) & (np.abs(wide) > absorbed))
 
 
 def _spread(difference: Array, again: list[Array]) -> Array:
