@@ -21,7 +21,7 @@ from gradtwin.comparisons.oracles import Answer
 from gradtwin.comparisons.point import Point
 from gradtwin.comparisons.problems import LAYOUTS
 from gradtwin.comparisons.report.data import Cause, Check
-from gradtwin.comparisons.rounding import UNITS_MOVED, absorbed_error, allowed_difference
+from gradtwin.comparisons.rounding import UNITS_MOVED, absorbed_error, allowed_difference, cancelled_error
 from gradtwin.comparisons.running_error import Bound
 from gradtwin.comparisons.sampling import Along
 from gradtwin.comparisons.written import ContractError, Written
@@ -151,7 +151,8 @@ class GradientJudge:
             theirs = point.right[k]  # where it is not a number, the causes get what the vote says
             rights.append(_without_nan(theirs, settled.right))
             scale = point.scale[k] / 2  # at an allowed error of half its size, a halved gradient would pass too
-            if unresolved(self._looker, point, k, allowed[k], seed):
+            absorbed = self._absorbed(base, k, inputs)
+            if unresolved(self._looker, point, k, allowed[k] + absorbed if absorbed.any() else allowed[k], seed):
                 found.notes[f"the gradient of {base.name(k)} is not zero, and smaller than its rounding errors"] = None
                 scale = np.zeros_like(scale)
             bound = Bound(_without_nan(settled.right, 0.0), allowed[k] / 2, scale)
@@ -212,6 +213,9 @@ class GradientJudge:
     def _allowed(self, base: Look, draws: Draws, inputs: Sequence[Any]) -> list[Array]:
         """Return the allowed differences; where something exceeds them, rounding is measured, ever more closely."""
         allowed = self._measured(base, draws.looks, inputs)
+        if self._exceeded(base, allowed, inputs) and not draws.looks:
+            for k, limit in enumerate(allowed):
+                np.fmax(limit, cancelled_error(self._looker.sides(base, k, inputs)), out=limit)
         elements = sum(limit.size for limit in allowed)
         for count in (FIRST_DRAWS, FIRST_DRAWS + max(MORE_DRAWS, DRAWN_ELEMENTS // max(1, elements))):
             if not self._exceeded(base, allowed, inputs):
@@ -223,9 +227,7 @@ class GradientJudge:
             if scaled is not None:
                 allowed = [limit + error for limit, error in zip(allowed, scaled, strict=True)]
         if self._exceeded(base, allowed, inputs):
-            sides = [self._looker.sides(base, k, inputs) for k in range(len(base.wrt))]
-            absorbed = [absorbed_error(both, size) for both, size in zip(sides, base.operands, strict=True)]
-            allowed = [limit + error for limit, error in zip(allowed, absorbed, strict=True)]
+            allowed = [limit + self._absorbed(base, k, inputs) for k, limit in enumerate(allowed)]
         if self._exceeded(base, allowed, inputs) and base.answer.error is None:
             wider = self._looker.errors_by_wider(inputs, base, allowed)
             if wider is not None:
@@ -255,6 +257,9 @@ class GradientJudge:
         if base.answer.error is not None:
             allowed = allowed + base.answer.error[k]
         return allowed
+
+    def _absorbed(self, base: Look, k: int, inputs: Sequence[Any]) -> Array:
+        return absorbed_error(self._looker.sides(base, k, inputs), base.operands[k])
 
     def _draws(self, inputs: Sequence[Any], base: Look, seed: int, found: Judgement) -> Draws:
         return Draws(self._looker, inputs, base, seed, found.notes, FIRST_DRAWS)
