@@ -24,19 +24,18 @@ from gradtwin.comparisons.layer_check import (
 )
 from gradtwin.comparisons.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.layer_recipe import Settings
+from gradtwin.comparisons.model_loss import ModelSettings, find_prediction_loss, has_loss_gradient
 from gradtwin.comparisons.model_recipe import (
     LayerPlace,
-    Loss,
     ModelRecipe,
-    ModelSettings,
     TailRecipe,
     compose,
-    has_loss_gradient,
     layer_places,
+    settle_loss,
 )
 from gradtwin.comparisons.oracles import UntrustedError
 from gradtwin.comparisons.report.data import Report
-from gradtwin.comparisons.written import ContractError
+from gradtwin.comparisons.written import ContractError, raised
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 
@@ -80,7 +79,8 @@ def check_model(
         copy.deepcopy(target), learning_rate,
     )  # fmt: skip
     places = layer_places(owner.model, layers, model)
-    finding = _judge_whole(owner, settings, inputs, Choices(params, grads, learning_rate, scale, scale), places, seed)
+    choices = Choices(params, grads, learning_rate, scale, scale)
+    finding = _judge_whole(owner, settings, inputs, choices, places, seed)
     located = _locate(owner, settings, inputs, places, seed, finding) if finding.failed and places else []
     return make_report("gt.check_model", [*located, finding], seed, finding.operation)
 
@@ -96,12 +96,14 @@ def _judge_whole(
     name = type(owner.model).__name__
     if len(inputs) != 1:
         raise ArgumentTypeError(f"x: got a tuple of {len(inputs)}; expected the one array that the model is fed.")
+    doubt = settle_loss(owner, settings, places, inputs[0], seed)
     recipe = ModelRecipe(owner, settings, places, len(inputs))
     choices.learning_rate = recipe.learning_rate
     try:
         written = ObjectWritten(owner, recipe, inputs, recipe.names, choices, seed)
     except ContractError as error:
         failed = Judgement([Subject(name, "float64", "eager").check("contract", "contract", "mismatch", error.cause)])
+        failed.notes = {doubt: None} if doubt else {}
         return Finding(failed, None, inputs, "")
     return Finding(judge_written(written, inputs, name, seed), written, inputs, "")
 
@@ -143,7 +145,10 @@ def _activations(owner: Any, x: Any, places: Sequence[LayerPlace], seed: int) ->
     activations = [x]
     with np.errstate(all="ignore"), seeded(seed):
         for place in places:
-            activations.append(compose([place.read(model)])(copy.deepcopy(activations[-1])))
+            try:
+                activations.append(compose([place.read(model)])(copy.deepcopy(activations[-1])))
+            except Exception as error:  # the model's own forward may do more than run its layers in this order
+                raise ContractError(raised("the layers, run one after the other,", error)) from error
     return activations
 
 
@@ -168,7 +173,7 @@ def _first_wrong_alone(
     """Return the last layer that is wrong alone, of a model whose backpropagation begins with the loss itself."""
     for i in range(len(places) - 1, -1, -1):
         stage = _judge_stage(owner, settings, places, activations, i, seed)
-        if stage.failed:
+        if any(check.verdict == "mismatch" and check.stage != "side-effect" for check in stage.checks):
             _name_first(stage)
             return [stage]
     whole.notes.append(
@@ -200,9 +205,9 @@ def _judge_stage(
 ) -> Finding:
     choices = Choices(learning_rate=settings.learning_rate)
     if i == len(places):
-        loss = Loss(owner, settings)
+        loss = find_prediction_loss(owner, settings)
         x = activations[i]
-        if loss.holder is not None:
+        if loss is not None and loss.holder is not None:
             given = Settings(target=settings.target)
             return judge_object(copied(loss.holder), given, (x,), choices, None, seed, "the loss")
         written = ObjectWritten(owner, TailRecipe(settings, (), 1.0), (x,), ["prediction"], choices, seed)
@@ -215,12 +220,17 @@ def _judge_stage(
 
 
 def _right_upstream(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> Any:
-    """Return the gradient of the loss with respect to a layer's output, by autodiff."""
-    from gradtwin.comparisons.tracing import trace_forward
+    """Return the gradient of the loss with respect to a layer's output, by autodiff; None if no loss takes that."""
+    from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
+    if find_prediction_loss(owner, settings) is None:
+        return None
     fresh = copy.deepcopy(owner)
-    with np.errstate(all="ignore"), seeded(seed):
-        trace = trace_forward(TailRecipe(settings, places, 1.0).forward(fresh), (np.array(x),), (0,))
-    trace.restore()
-    (gradient,) = trace.gradient(np.ones_like(trace.value()))
+    try:
+        with np.errstate(all="ignore"), seeded(seed):
+            trace = trace_forward(TailRecipe(settings, places, 1.0).forward(fresh), (np.array(x),), (0,))
+        trace.restore()
+        (gradient,) = trace.gradient(np.ones_like(trace.value()))
+    except UntraceableError as error:
+        raise UntrustedError(str(error)) from error
     return np.zeros(np.shape(x)) if gradient is None else gradient

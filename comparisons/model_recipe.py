@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,82 +21,28 @@ from gradtwin.comparisons.discovery import (
     UPSTREAM,
     Plan,
     attribute_names,
+    find_arrays,
     find_method,
     own_learning_rate,
     plan_call,
-    required,
     setting_role,
 )
+from gradtwin.comparisons.layer_object import seeded
 from gradtwin.comparisons.layer_recipe import LayerRecipe, Settings, as_users_own
+from gradtwin.comparisons.model_loss import (
+    ModelSettings,
+    find_attribute,
+    find_loss,
+    find_prediction_loss,
+    loss_gradient,
+)
 from gradtwin.errors import ArgumentValueError
 
-LOSS_METHODS = (
-    "loss",
-    "compute_loss",
-    "calculate_loss",
-    "calc_loss",
-    "get_loss",
-    "cost",
-    "compute_cost",
-    "loss_function",
-)
-LOSS_ATTRIBUTES = (*LOSS_METHODS, "loss_fn", "loss_func", "criterion", "last_layer", "lastLayer", "loss_layer")
-LOSS_GRADIENTS = ("loss_prime", "loss_derivative", "loss_grad", "loss_gradient", "d_loss", "dloss", "cost_derivative")
 BACKPROP_METHODS = (
     *BACKWARD_NAMES, "backpropagation", "backpropagate", "gradient", "gradients", "compute_gradients", "calc_gradients",
 )  # fmt: skip
 LAYER_LISTS = ("layers", "_layers", "modules", "network", "net", "sequence", "stack")
 PREDICTING = (*FORWARD_NAMES[:-1], "predict", "__call__")
-
-
-class ModelSettings:
-    """How the caller said a model is to be run."""
-
-    def __init__(
-        self,
-        loss: str | None,
-        backprop: Any,
-        forward: Any,
-        loss_args: Mapping[str, Any],
-        backprop_args: Mapping[str, Any],
-        target: Any,
-        learning_rate: float,
-    ) -> None:
-        self.loss = loss
-        self.backprop = backprop
-        self.forward = forward
-        self.loss_args = copy.deepcopy(dict(loss_args))
-        self.backprop_args = copy.deepcopy(dict(backprop_args))
-        self.target = target
-        self.learning_rate = learning_rate
-
-
-class Loss:
-    """The loss of one copy of a model: a method of (x, target), or a function or object of (prediction, target)."""
-
-    def __init__(self, owner: Any, settings: ModelSettings) -> None:
-        self._settings = settings
-        self.holder: Any = None
-        found = owner.loss if owner.loss is not None else _attribute(owner.model, settings.loss, LOSS_ATTRIBUTES)
-        if found is None:
-            listed = ", ".join(LOSS_ATTRIBUTES)
-            raise ArgumentValueError(
-                f"loss: {type(owner.model).__name__} has none of {listed}; expected loss= to be a method's name, a "
-                f"function of (prediction, target) or a loss object."
-            )
-        self.is_method = inspect.ismethod(found) and found.__self__ is owner.model
-        if not callable(found) or not (inspect.isroutine(found) or isinstance(found, type)):
-            self.holder = found
-            found = find_method(found, None, (*FORWARD_NAMES, "calculate", "loss", "compute"), "loss")
-        elif inspect.ismethod(found) and not self.is_method:
-            self.holder = found.__self__
-        self.function = found
-        names = [name for name in required(found) if not TARGET.match(name)]
-        self.takes_prediction: bool = not self.is_method or bool(names and PREDICTION.match(names[0]))
-        self.plan = plan_call(found, "loss", ["x", "target"], settings.loss_args, self._role)
-
-    def _role(self, p: inspect.Parameter) -> str | None:
-        return "target" if TARGET.match(p.name) else setting_role(p)
 
 
 class ModelRecipe:
@@ -114,11 +60,11 @@ class ModelRecipe:
         if own and settings.learning_rate == 1:
             self.learning_rate = own[1]
         self.names = ["x"] if count == 1 else [f"x{i}" for i in range(count)]
-        self._loss = Loss(owner, settings)
+        find_loss(owner, settings)  # raises where there is none
 
     def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
         """Return the function of the inputs that runs the model and gives its loss."""
-        loss = Loss(owner, self._settings)
+        loss = find_loss(owner, self._settings)
         values = {"training": True, "learning_rate": self.learning_rate, "target": copy.deepcopy(self._settings.target)}
         predict = self._predictor(owner) if loss.takes_prediction else None
         function, arguments = loss.function, loss.plan.arguments
@@ -136,25 +82,26 @@ class ModelRecipe:
 
     def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], _y_bar: Any, /) -> Any:
         """Run the model's own backpropagation after its loss."""
-        returned, prediction = kept[-2:]
-        method = _attribute(owner.model, self._settings.backprop, BACKPROP_METHODS)
+        returned, given = kept[-2:]
+        method = find_attribute(owner.model, self._settings.backprop, BACKPROP_METHODS)
         if callable(self._settings.backprop):
             method = types.MethodType(self._settings.backprop, owner.model)
         if method is None and isinstance(returned, tuple) and len(returned) > 1:
             return returned[1:] if len(returned) > 2 else returned[1]
         if method is None:
-            return self._through_layers(owner, prediction)
+            return self._through_layers(owner, self._prediction(owner, given))
         values = {
             "x": inputs[0],
             "target": copy.deepcopy(self._settings.target),
-            "prediction": prediction,
             "cache": returned[1] if isinstance(returned, tuple) else None,
             "training": True,
             "learning_rate": self.learning_rate,
         }
         plan = self._plan_backprop(method)
+        if plan.roles & {"prediction", "upstream"}:
+            values["prediction"] = self._prediction(owner, given)
         if "upstream" in plan.roles:
-            values["upstream"] = self._loss_gradient(owner, prediction)
+            values["upstream"] = loss_gradient(owner, self._settings, values["prediction"])
         positional, named = plan.arguments(values)
         gradients = method(*positional, **named)
         is_several = isinstance(gradients, dict | tuple | list)
@@ -194,9 +141,9 @@ class ModelRecipe:
         queue = ["x", "target"] if len(open_names) > 1 else ["target", "x"]
         return plan_call(method, "backprop", queue, fixed, role_of)
 
-    def _loss_gradient(self, owner: Any, prediction: Any) -> Any:
-        loss = Loss(owner, self._settings)
-        return loss_gradient(owner, loss, prediction, self._settings.target)
+    def _prediction(self, owner: Any, given: Any) -> Any:
+        """Return the prediction, which is what the loss was given, or else what the model makes of that."""
+        return given if find_loss(owner, self._settings).takes_prediction else self._predictor(owner)(given)
 
     def _through_layers(self, owner: Any, prediction: Any) -> Any:
         if not self._places:
@@ -205,7 +152,7 @@ class ModelRecipe:
                 f"backprop: {type(owner.model).__name__} has none of {listed}, nor a list of layers; expected "
                 f"backprop= to be a method's name or a function of (model, x, target)."
             )
-        upstream = self._loss_gradient(owner, prediction)
+        upstream = loss_gradient(owner, self._settings, prediction)
         for place in reversed(self._places):
             upstream = run_backward(place.read(owner.model), upstream, self.learning_rate)
         return upstream
@@ -224,7 +171,8 @@ class TailRecipe:
 
     def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
         """Return the function of the first layer's input that gives the loss."""
-        loss = Loss(owner, self._settings)
+        loss = find_prediction_loss(owner, self._settings)
+        assert loss is not None  # without one there are no tails to judge
         run = compose([place.read(owner.model) for place in self._places])
         values = {"training": True, "target": copy.deepcopy(self._settings.target)}
         function, arguments = loss.function, loss.plan.arguments
@@ -241,10 +189,51 @@ class TailRecipe:
 
     def backward(self, owner: Any, _inputs: Sequence[Any], kept: list[Any], _y_bar: Any, /) -> Any:
         """Run the loss's backward and that of the layers, last one first."""
-        upstream = loss_gradient(owner, Loss(owner, self._settings), kept[-1], self._settings.target)
+        upstream = loss_gradient(owner, self._settings, kept[-1])
         for place in reversed(self._places):
             upstream = run_backward(place.read(owner.model), upstream, self._learning_rate)
         return upstream
+
+
+def settle_loss(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> str:
+    """Find out by trial whether the loss takes the input or the prediction, where its argument's name leaves that open.
+
+    A loss of the input runs the model, so that it changes with what the model holds; what does not, or raises, is tried
+    as one of the prediction. Returns a note where both raise.
+    """
+    if find_loss(owner, settings).names_prediction or _changes_with_model(owner, settings, places, x, seed):
+        return ""
+    settings.loss_takes_prediction = True
+    if np.isfinite(_try_loss(copy.deepcopy(owner), settings, places, x, seed)):
+        return ""
+    settings.loss_takes_prediction = False
+    if np.isfinite(_try_loss(copy.deepcopy(owner), settings, places, x, seed)):
+        return ""
+    return (
+        "the loss gives no number for the model's input, nor for its prediction; expected loss= to be a function of "
+        "(prediction, target) if it is not the target that is wrong"
+    )
+
+
+def _changes_with_model(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:
+    fresh, moved = copy.deepcopy(owner), copy.deepcopy(owner)
+    rng = np.random.default_rng([seed, 9])
+    for array, of in find_arrays(moved.model, MODEL_DEPTH).values():
+        drawn = (array * rng.uniform(0.5, 1.5, array.shape)).astype(array.dtype)
+        for place in of:
+            if not isinstance(place.parent.read(moved.model), tuple):
+                place.write(moved.model, drawn)
+    first = _try_loss(fresh, settings, places, x, seed)
+    return bool(np.isfinite(first) and first != _try_loss(moved, settings, places, x, seed))
+
+
+def _try_loss(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> float:
+    """Return the loss of this copy of the model, NaN where it raises."""
+    try:
+        with np.errstate(all="ignore"), seeded(seed):
+            return float(np.asarray(ModelRecipe(owner, settings, places, 1).forward(owner)(copy.deepcopy(x))))
+    except Exception:  # the loss is the user's, and this call of it only a guess
+        return float("nan")
 
 
 def compose(layers: Sequence[Any]) -> Callable[[Any], Any]:
@@ -270,36 +259,6 @@ def run_backward(layer: Any, upstream: Any, learning_rate: float) -> Any:
         return returned
     names = ("dinputs", "dx", "dX")
     return next((found for name in names if (found := getattr(layer, name, None)) is not None), None)
-
-
-def has_loss_gradient(owner: Any, settings: ModelSettings) -> bool:
-    """Return whether the gradient of the loss stands apart, and not within the model's backpropagation."""
-    return Loss(owner, settings).holder is not None or _attribute(owner.model, None, LOSS_GRADIENTS) is not None
-
-
-def loss_gradient(owner: Any, loss: Loss, prediction: Any, target: Any) -> Any:
-    """Return the model's own gradient of the loss with respect to the prediction."""
-    target = copy.deepcopy(target)
-    function = _attribute(owner.model, None, LOSS_GRADIENTS)
-    if loss.holder is not None:
-        recipe = LayerRecipe(loss.holder, Settings(target=target), 1)
-        returned = recipe.backward(loss.holder, (prediction,), [None], None)
-        returned = getattr(loss.holder, "dinputs", None) if returned is None else returned
-        return returned[0] if isinstance(returned, tuple) else returned
-    if function is None:
-        raise ArgumentValueError(
-            f"backprop: it needs the loss's gradient, and {type(owner.model).__name__} has none of "
-            f"{', '.join(LOSS_GRADIENTS)}; expected loss= to be an object with a backward method, or backprop= a "
-            f"function of (model, x, target)."
-        )
-
-    def role_of(p: inspect.Parameter) -> str | None:
-        return "target" if TARGET.match(p.name) else None
-
-    positional, named = plan_call(function, "loss", ["x", "target"], {}, role_of).arguments(
-        {"x": prediction, "target": target}
-    )
-    return function(*positional, **named)
 
 
 class LayerPlace:
@@ -344,14 +303,3 @@ def _places_in(model: Any, name: str) -> list[LayerPlace]:
 
 def _is_layer(value: Any) -> bool:
     return all(any(callable(getattr(value, name, None)) for name in names) for names in (FORWARD_NAMES, BACKWARD_NAMES))
-
-
-def _attribute(model: Any, given: Any, names: Sequence[str]) -> Any:
-    if isinstance(given, str):
-        found = getattr(model, given, None)
-        if found is None:
-            raise ArgumentValueError(
-                f"loss, backprop: {type(model).__name__} has no {given!r}; expected a name of its own."
-            )
-        return found
-    return next((found for name in names if (found := getattr(model, name, None)) is not None), None)

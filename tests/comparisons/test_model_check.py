@@ -181,6 +181,40 @@ class Ordered:
         return x
 
 
+class LossOfInput(Ordered):
+    """Its loss takes x, and hands the prediction to the last layer."""
+
+    def loss(self, x, t):
+        return self.last_layer.forward(self.predict(x), t)
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        d = self.last_layer.backward()
+        for layer in reversed(self.layers.values()):
+            d = layer.backward(d)
+
+
+class LossOfInputAlone(LossOfInput):
+    """Its loss takes x, and is nowhere of the prediction."""
+
+    last_layer = property(lambda self: None, lambda self, value: None)
+
+    def loss(self, x, t):
+        return mse(self.predict(x), t)
+
+    def gradient(self, x, t):
+        d = self.predict(x)
+        d = 2 * (d - t) / d.size
+        for layer in reversed(self.layers.values()):
+            d = layer.backward(d)
+
+
+def with_layer(model, name, layer):
+    made = model()
+    made.layers[name] = layer
+    return made
+
+
 RIGHT = {
     "fused softmax": (lambda: Network(Dense(4, 6), Tanh(), Dense(6, 3), Softmax()), TARGET, {"loss": CrossEntropy()}),
     "own loss": (lambda: WithLoss(Dense(4, 6), Tanh(), Dense(6, 3)), TARGET, {}),
@@ -189,6 +223,9 @@ RIGHT = {
     "training": (Training, TARGET, {"learning_rate": 0.1}),
     "functions": (lambda: Network(Dense(4, 6), Dense(6, 3)), TARGET, {"loss": mse, "backprop": backprop}),
     "ordered": (Ordered, TARGET, {}),
+    "loss of x": (LossOfInput, TARGET, {}),
+    "loss of x alone": (LossOfInputAlone, TARGET, {}),
+    "loss of x, layers alone": (type("Layers", (LossOfInput,), {"gradient": None}), TARGET, {}),
 }
 
 
@@ -256,6 +293,9 @@ WRONG = {
     ),
     "put together": (lambda: WrongOrder(Dense(4, 6), Tanh(), Dense(6, 3)), {}, "how the model puts them together"),
     "no layers": (WrongSlope, {}, ""),
+    "activation, loss of x": (lambda: with_layer(LossOfInput, "tanh", HalfTanh()), {}, "layer 1, HalfTanh"),
+    "bias, loss of x": (lambda: with_layer(LossOfInput, "out", MeanBias(6, 3)), {}, "layer 2, MeanBias"),
+    "activation, loss of x alone": (lambda: with_layer(LossOfInputAlone, "tanh", HalfTanh()), {}, "layer 1, HalfTanh"),
 }
 
 
@@ -361,3 +401,38 @@ def test_layers_are_judged_alone_where_the_loss_s_gradient_stands_nowhere_else()
     report = check_model(HalvedStart(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET)
     assert report.verdict == "mismatch"
     assert any("every layer's rule is right alone; the gradient that" in note for note in report.extra["notes"])
+
+
+def with_loss_of(first, second, model=Training):
+    """Return a model whose loss takes the prediction under this name."""
+    namespace = {}
+    text = f"def compute_loss(self, {first}, {second}): return 0.5 * np.sum(({first} - {second}) ** 2)"
+    exec(text, globals(), namespace)
+    return type("Model", (model,), namespace)()
+
+
+class ForgottenSlope(Training):
+    """Its first weights' gradient lacks the slope of the sigmoid."""
+
+    def backprop(self, x, y, output, learning_rate):
+        d = output - y
+        self.weights2 -= learning_rate * self.layer1.T @ d
+        self.weights1 -= learning_rate * x.T @ (d @ self.weights2.T)
+
+
+@pytest.mark.parametrize("names", [("x", "t"), ("A", "Y"), ("inputs", "labels"), ("y_hat", "y")], ids=",".join)
+@pytest.mark.parametrize("x", [X, X[:, [0]]], ids=["shapes that differ", "shapes that broadcast"])
+def test_a_loss_of_the_prediction_may_call_it_anything(names, x):
+    """x of one column broadcasts with the target: the loss of it raises nothing, and is of no use."""
+    arguments = {"learning_rate": 0.1}
+    right, wrong = with_loss_of(*names), with_loss_of(*names, model=ForgottenSlope)
+    right.weights1 = wrong.weights1 = weights(x.shape[1], 6)
+    report = check_model(right, x, TARGET, **arguments)
+    assert report.ok, str(report)
+    assert check_model(wrong, x, TARGET, **arguments).verdict == "mismatch"
+
+
+def test_a_loss_that_raises_either_way_is_told_of_loss():
+    report = check_model(with_loss_of("A", "Y"), X, np.ones((7, 7)), learning_rate=0.1)
+    assert report.verdict == "mismatch"
+    assert "expected loss= to be a function of (prediction, target)" in str(report).replace("\n", " ")
