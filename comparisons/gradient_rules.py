@@ -58,7 +58,10 @@ class Choices:
 
 
 class GradientFinder:
-    """Looks for the gradients after one run; `before` is what each array was before backward."""
+    """Looks for the gradients after one run; `before` is what each array was before backward.
+
+    `root` is where the user's object lies in what was run.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class GradientFinder:
         input_names: Sequence[str],
         choices: Choices,
         depth: int,
+        root: Place,
     ) -> None:
         self._run = run
         self._before = before
@@ -75,6 +79,7 @@ class GradientFinder:
         self._input_names = input_names
         self._choices = choices
         self._depth = depth
+        self._root = root
 
     def find(self, inputs: Sequence[Any]) -> list[Rule | None]:
         """Return the rule of each input and each parameter, None where there is no gradient."""
@@ -96,12 +101,23 @@ class GradientFinder:
         return [*input_rules, *(rules[p.name] for p in self._parameters)]
 
     def _said(self, name: str) -> Rule | None:
-        """Return the rule that the caller gave: an attribute's name, a position of what is returned, or a function."""
+        """Return the rule that the caller gave, once it is known to find a gradient."""
         where = (self._choices.grads or {}).get(name)
         if where is None:
             return None
+        rule = self._rule_of(name, where)
+        try:
+            is_gradient = np.asarray(rule.read(self._run)).dtype.kind in "fiub"
+        except Exception as error:  # whatever a function, or what is not there to be read, raises
+            raise _not_there(name, where, f"it raised {type(error).__name__}: {error}") from error
+        if not is_gradient:
+            raise _not_there(name, where, "no array of numbers is there after backward")
+        return rule
+
+    def _rule_of(self, name: str, where: Any) -> Rule:
+        """Return the rule for an attribute's name, a position or key of what is returned, or a function."""
         if callable(where):
-            return Rule("given by grads", lambda run: where(run.owner, run.returned))
+            return Rule("given by grads", lambda run: where(self._root.read(run.owner), run.returned))
         if isinstance(where, int):
             return Rule(f"returned at position {where}", lambda run: run.returned[where])
         if not isinstance(where, str):
@@ -109,7 +125,10 @@ class GradientFinder:
                 f"grads: for {name!r} got {type(where).__name__}; expected an attribute's name, a position of what "
                 f"backward returns, or a function of (object, returned)."
             )
-        return _left_rule(_parse(where))
+        keyed = ROOT.at("item", where)
+        if keyed.read(self._run.returned) is not None:
+            return _returned_rule(keyed)
+        return _left_rule(Place((*self._root.steps, *_parse(where).steps)))
 
     def _changed(self, p: Parameter) -> Rule | None:
         rate = self._choices.learning_rate
@@ -277,6 +296,14 @@ def _parse(where: str) -> Place:
         else:
             place = place.at("attribute", part)
     return place
+
+
+def _not_there(name: str, where: Any, why: str) -> ArgumentValueError:
+    said = "a function" if callable(where) else repr(where)
+    return ArgumentValueError(
+        f"grads: for {name!r} got {said}, and {why}; expected where its gradient is: the name of an attribute of the "
+        f"object, a position in what backward returns, or a function of (object, returned)."
+    )
 
 
 def _ambiguous(names: list[str], candidates: list[str]) -> ArgumentValueError:

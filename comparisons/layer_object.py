@@ -34,6 +34,7 @@ class Recipe(Protocol):
     """How an object is run: forward, which can be traced, and then backward on the same object."""
 
     depth: int
+    root: Place
     has_upstream: bool
 
     def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
@@ -187,7 +188,7 @@ class ObjectWritten(Written):
         except Exception as error:
             raise ContractError(raised("backward", error)) from error
         finder = GradientFinder(
-            run, arrays_before, self.parameters, self._input_names, self._choices, self.recipe.depth
+            run, arrays_before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
         )
         self._rules = finder.find(inputs)
         self._tell()

@@ -17,6 +17,7 @@ from gradtwin.comparisons.discovery import (
     LAYER_DEPTH,
     LEARNING_RATE_IF_REQUIRED,
     OUTPUT_NAMES,
+    ROOT,
     TARGET,
     UPSTREAM,
     Plan,
@@ -57,6 +58,7 @@ class LayerRecipe:
     """How a layer, or a loss object, is run."""
 
     depth = LAYER_DEPTH
+    root = ROOT
 
     def __init__(self, layer: Any, settings: Settings, count: int) -> None:
         self._settings = settings

@@ -20,6 +20,7 @@ from gradtwin.comparisons.discovery import (
     TARGET,
     UPSTREAM,
     Plan,
+    attribute,
     attribute_names,
     find_arrays,
     find_method,
@@ -49,6 +50,7 @@ class ModelRecipe:
     """How a model is run, from a stage of its layers on, or from the start."""
 
     depth = MODEL_DEPTH
+    root = attribute("model")
     has_upstream = False
 
     def __init__(self, owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], count: int) -> None:
@@ -162,6 +164,7 @@ class TailRecipe:
     """The layers from one on, and the loss: what the gradient at that layer's input comes from."""
 
     depth = MODEL_DEPTH
+    root = attribute("model")
     has_upstream = False
 
     def __init__(self, settings: ModelSettings, places: Sequence[LayerPlace], learning_rate: float) -> None:

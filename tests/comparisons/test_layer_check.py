@@ -710,6 +710,17 @@ def test_grads_say_where():
         check_layer(Odd(), X, grads={"W": "first"})
 
 
+@pytest.mark.parametrize(
+    "where",
+    ["d_weigths", 7, "second['its']", lambda layer, returned: layer.d_weigths, lambda layer, returned: None],
+    ids=["attribute", "position", "key", "function that raises", "function of nothing"],
+)
+def test_grads_that_are_not_there_are_an_error(where):
+    """A misspelt name must not leave the parameter out."""
+    with pytest.raises(gt.ArgumentValueError, match=r"grads: for 'weights' got"):
+        check_layer(Attributes(), X, grads={"weights": where})
+
+
 def test_missing_things_are_named():
     class NoBackward:
         def forward(self, x):

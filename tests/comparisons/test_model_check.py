@@ -436,3 +436,28 @@ def test_a_loss_that_raises_either_way_is_told_of_loss():
     report = check_model(with_loss_of("A", "Y"), X, np.ones((7, 7)), learning_rate=0.1)
     assert report.verdict == "mismatch"
     assert "expected loss= to be a function of (prediction, target)" in str(report).replace("\n", " ")
+
+
+class HiddenGradients(TwoLayers):
+    """Returns its gradients under names of its own, and keeps them too."""
+
+    def gradient(self, x, t):
+        self.kept = {f"its_{name}": g for name, g in super().gradient(x, t).items()}
+        return {f"of_{name}": g for name, g in self.kept.items()}
+
+
+@pytest.mark.parametrize("where", ["kept['its_{}']", "of_its_{}", None], ids=["attribute", "key", "function"])
+def test_grads_say_where_a_model_s_are(where):
+    def grads(swapped):
+        names = {"W1": "W1", "W2": "W2", "b1": "W1" if swapped else "b1", "b2": "b2"}
+        if where is None:
+            return {name: lambda model, _, of=of: model.kept[f"its_{of}"] for name, of in names.items()}
+        return {name: where.format(of) for name, of in names.items()}
+
+    assert check_model(HiddenGradients(), X, TARGET, grads=grads(swapped=False)).ok
+    assert check_model(HiddenGradients(), X, TARGET, grads=grads(swapped=True)).verdict == "mismatch"
+
+
+def test_grads_that_are_not_there_are_an_error():
+    with pytest.raises(gt.ArgumentValueError, match=r"grads: for 'W1' got 'dW1'"):
+        check_model(TwoLayers(), X, TARGET, grads={"W1": "dW1"})
