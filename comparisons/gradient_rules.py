@@ -142,15 +142,23 @@ class GradientFinder:
         return None
 
     def _named(self, p: Parameter) -> Rule | None:
+        """Return what is called like the parameter's gradient: first of what was returned, which is what training uses.
+
+        A key counts that is the name of this parameter alone.
+        """
+        others = {place.last for q in self._parameters if q is not p for place in q.places}
+        own = [place.last for place in p.places if isinstance(place.last, str) and place.last not in others]
+        keyed = {at.last: at for at, value in _items(self._run.returned) if _is_gradient(value)}
+        for name in (p.name, *own):
+            for key in (*gradient_names(name), name):
+                if key in keyed:
+                    return _returned_rule(keyed[key])
         places = [place for of in p.places for place in gradient_places(of)]
         present = [place for place in places if _is_gradient(place.read(self._run.owner))]
         written = [
             place for place in present if self._before.get(place) != np.asarray(place.read(self._run.owner)).tobytes()
         ]
-        if present:
-            return _left_rule((written or present)[0])
-        keyed = {at.last: at for at, value in _items(self._run.returned) if _is_gradient(value)}
-        return next((_returned_rule(keyed[key]) for key in (*gradient_names(p.name), p.name) if key in keyed), None)
+        return _left_rule((written or present)[0]) if present else None
 
     def _find_input_rules(
         self,

@@ -461,3 +461,34 @@ def test_grads_say_where_a_model_s_are(where):
 def test_grads_that_are_not_there_are_an_error():
     with pytest.raises(gt.ArgumentValueError, match=r"grads: for 'W1' got 'dW1'"):
         check_model(TwoLayers(), X, TARGET, grads={"W1": "dW1"})
+
+
+class ReturnsKeyed(LossOfInput):
+    """Its layers hold arrays of `params`, and its gradient is a dict like that."""
+
+    def __init__(self):
+        super().__init__()
+        held = {"1": self.layers["affine"], "2": self.layers["out"]}
+        self.params = {f"{name}{i}": getattr(layer, name) for i, layer in held.items() for name in ("W", "b")}
+
+    def gradient(self, x, t):
+        super().gradient(x, t)
+        a, b = self.layers["affine"], self.layers["out"]
+        return {"W1": a.dW, "b1": a.db, "W2": b.dW, "b2": b.db}
+
+
+class LosesBias(ReturnsKeyed):
+    """What it returns is not what its layers found."""
+
+    def gradient(self, x, t):
+        grads = super().gradient(x, t)
+        return grads | {"b1": 0 * grads["b1"]}
+
+
+def test_what_gradient_returns_is_judged_before_what_the_layers_keep():
+    report = check_model(ReturnsKeyed(), X, TARGET)
+    assert report.ok, str(report)
+    assert "the gradient of b1 is what backward returned at ['b1']" in report.extra["notes"]
+    report = check_model(LosesBias(), X, TARGET)
+    assert [check.name for check in report.checks if check.verdict == "mismatch"] == ["gradient of parameter b1"]
+    assert any("how the model puts them together" in note for note in report.extra["notes"])
