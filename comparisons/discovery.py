@@ -40,6 +40,13 @@ PREDICTION = re.compile(
 )
 CACHE = frozenset({"cache", "caches"})
 
+#: What arrays that are trained are called, and constants are not.
+TRAINED = re.compile(
+    r"([wb](_?([xhyfiogcqkvrzu]|xh|hh|hy|ih|ho|in|out))?|weights?(_?[a-z]{1,2})?|bias(es)?|kernels?|filters?|gamma|beta)"
+    r"_?\d*$",
+    re.IGNORECASE,
+)
+
 #: How deep an object is searched: attribute, key, attribute; a model's layers lie two steps further down.
 LAYER_DEPTH, MODEL_DEPTH = 3, 5
 
@@ -157,6 +164,15 @@ class Parameter:
 
     name: str
     places: tuple[Place, ...]
+
+    @property
+    def sounds_trained(self) -> bool:
+        """Whether it is called like what is trained: its name, or that of the list or dict of values that holds it."""
+        for place in self.places:
+            keys = [key for _, key in place.steps if isinstance(key, str) and key not in VALUE_NAMES]
+            if keys and TRAINED.match(split_name(keys[-1])[1]):
+                return True
+        return False
 
 
 def name_parameters(places: Sequence[Sequence[Place]]) -> list[Parameter]:

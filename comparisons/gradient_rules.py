@@ -55,6 +55,7 @@ class Choices:
     scale: float = 1.0
     input_scale: float = 1.0
     keep_values: bool = False
+    is_loss: bool = False
 
 
 class GradientFinder:
@@ -91,7 +92,7 @@ class GradientFinder:
         rules: dict[str, Rule | None] = {}
         taken: set[Place] = set()
         for p in self._parameters:
-            rules[p.name] = self._said(p.name) or self._changed(p) or self._named(p)
+            rules[p.name] = self._said(p.name) or self._changed(p) or self._named(p, taken)
         waiting = [p for p in self._parameters if rules[p.name] is None]
         input_rules = self._find_input_rules(inputs, items, waiting, taken)
         items = [(place, value) for place, value in items if place not in taken and isinstance(value, np.ndarray)]
@@ -141,7 +142,7 @@ class GradientFinder:
                 return Rule(f"what backward took off it, over the learning rate {rate:g}", read)
         return None
 
-    def _named(self, p: Parameter) -> Rule | None:
+    def _named(self, p: Parameter, taken: set[Place]) -> Rule | None:
         """Return what is called like the parameter's gradient: first of what was returned, which is what training uses.
 
         A key counts that is the name of this parameter alone.
@@ -152,6 +153,7 @@ class GradientFinder:
         for name in (p.name, *own):
             for key in (*gradient_names(name), name):
                 if key in keyed:
+                    taken.add(keyed[key])
                     return _returned_rule(keyed[key])
         places = [place for of in p.places for place in gradient_places(of)]
         present = [place for place in places if _is_gradient(place.read(self._run.owner))]

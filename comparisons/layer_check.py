@@ -18,7 +18,7 @@ from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.layer_object import ObjectOracle, ObjectWritten, seeded
 from gradtwin.comparisons.layer_recipe import LayerRecipe, Settings
 from gradtwin.comparisons.look import Look, Looker, Notes
-from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.report.example import describe_example
 from gradtwin.comparisons.reuse import find_stale
@@ -77,7 +77,8 @@ def check_layer(
         learning_rate,
     )  # fmt: skip
     scale = read_scale(param_scale, inputs[0], batch_axis)
-    choices = Choices(params, grads, learning_rate, scale, scale if target is not None else 1.0)
+    is_loss = target is not None
+    choices = Choices(params, grads, learning_rate, scale, scale if is_loss else 1.0, is_loss=is_loss)
     factory = _factory_of(layer, forward)
     if variants and factory is None:
         raise ArgumentValueError(
@@ -156,6 +157,7 @@ def judge_object(
             if line:
                 written.notes.add(line)
         judged = judge_written(written, xs, type(made).__name__, seed, upstream)
+        judged.checks += undecided_parameters(written, judged)
         _judge_reuse(written, xs, judged, seed)
         found.append(Finding(judged, written, xs, label))
         if not note or not found[-1].failed:
@@ -208,6 +210,20 @@ def judge_written(
         written.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")
         return again
     written.y_bar_scale = 1.0
+    return found
+
+
+def undecided_parameters(written: ObjectWritten, judged: Judgement) -> list[Check]:
+    """Return a check for each parameter that a name says is trained, and that no gradient was found of."""
+    subject = Subject(judged.checks[0].operation, judged.checks[0].dtype, "eager")
+    found = []
+    for name in written.unjudged:
+        text = (
+            f"no gradient of {name} was found, in what backward returned or left in the object. If it is computed, "
+            f"grads= says where it is; if {name} is a constant, leave it out of params=."
+        )
+        cause = Cause("unknown", False, name, text)
+        found.append(subject.check(f"gradient of parameter {name}", "gradient", "inconclusive", cause))
     return found
 
 

@@ -72,6 +72,8 @@ class ObjectWritten(Written):
         self.fixed_upstream: Array | None = None
         self.notes = Notes()
         self.parameters: list[Parameter] = []
+        #: The names of parameters without a gradient, which ought to have one.
+        self.unjudged: list[str] = []
         self._choices = choices
         self._input_names = list(names)
         self._rules: list[Rule | None] = []
@@ -194,8 +196,11 @@ class ObjectWritten(Written):
         self._tell()
 
     def _tell(self) -> None:
-        for name, rule in zip(self.names(), self._rules, strict=True):
-            if rule is None:
+        wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
+        for k, (name, rule) in enumerate(zip(self.names(), self._rules, strict=True)):
+            if rule is None and k >= self.count and name in wanted and not self._choices.is_loss:
+                self.unjudged.append(name)
+            elif rule is None:
                 self.notes.add(f"no gradient of {name} was found; it is not judged (grads= says where it is)")
             else:
                 self.notes.add(f"the gradient of {name} is {rule.text}")

@@ -21,6 +21,7 @@ from gradtwin.comparisons.layer_check import (
     make_report,
     read_inputs,
     read_scale,
+    undecided_parameters,
 )
 from gradtwin.comparisons.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.layer_recipe import Settings
@@ -105,7 +106,9 @@ def _judge_whole(
         failed = Judgement([Subject(name, "float64", "eager").check("contract", "contract", "mismatch", error.cause)])
         failed.notes = {doubt: None} if doubt else {}
         return Finding(failed, None, inputs, "")
-    return Finding(judge_written(written, inputs, name, seed), written, inputs, "")
+    judged = judge_written(written, inputs, name, seed)
+    judged.checks += undecided_parameters(written, judged)
+    return Finding(judged, written, inputs, "")
 
 
 def _locate(

@@ -492,3 +492,18 @@ def test_what_gradient_returns_is_judged_before_what_the_layers_keep():
     report = check_model(LosesBias(), X, TARGET)
     assert [check.name for check in report.checks if check.verdict == "mismatch"] == ["gradient of parameter b1"]
     assert any("how the model puts them together" in note for note in report.extra["notes"])
+
+
+class Forgetful(TwoLayers):
+    """Leaves the second bias out."""
+
+    def gradient(self, x, t):
+        grads = super().gradient(x, t)
+        del grads["b2"]
+        return grads
+
+
+def test_a_parameter_without_a_gradient_is_undecided():
+    report = check_model(Forgetful(), X, TARGET)
+    undecided = [check.name for check in report.checks if check.verdict == "inconclusive"]
+    assert (report.verdict, undecided) == ("inconclusive", ["gradient of parameter b2"])
