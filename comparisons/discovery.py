@@ -233,7 +233,8 @@ def find_method(owner: Any, given: Any, names: Sequence[str], role: str) -> Call
         method: Callable[..., Any] | None = getattr(owner, name, None)
         if callable(method):
             return method
-    methods = ", ".join(name for name in dir(owner) if not name.startswith("_") and callable(getattr(owner, name)))
+    public = [name for name in dir(owner) if not name.startswith("_")]
+    methods = ", ".join(name for name in public if callable(inspect.getattr_static(owner, name, None)))
     wanted = f"{given!r}" if given is not None else f"any of {', '.join(names)}"
     raise ArgumentValueError(
         f"{role}: {type(owner).__name__} has no method {wanted}; its methods are: {methods or 'none'}. "

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.comparisons.comparator import Subject
-from gradtwin.comparisons.discovery import BACKWARD_NAMES
+from gradtwin.comparisons.discovery import BACKWARD_NAMES, required
 from gradtwin.comparisons.gradient_check import GradientJudge, Judgement
 from gradtwin.comparisons.gradient_rules import Choices
 from gradtwin.comparisons.isolation import isolated
@@ -66,7 +66,7 @@ def check_layer(
     The object is left as it was. Returns a Report. Raises GradTwinError for arguments that make no sense, and where it
     can't be told what is what; whatever is wrong with the layer, exceptions in it included, is in the report.
     """
-    inputs = read_inputs(x)
+    inputs = read_inputs(x, batch_axis)
     for variant in variants:
         if not isinstance(variant, Mapping):
             raise ArgumentTypeError(f"variants: got {type(variant).__name__}; expected dicts of hyperparameters.")
@@ -79,7 +79,7 @@ def check_layer(
     scale = read_scale(param_scale, inputs[0], batch_axis)
     is_loss = target is not None
     choices = Choices(params, grads, learning_rate, scale, scale if is_loss else 1.0, is_loss=is_loss)
-    factory = _factory_of(layer, forward)
+    factory = _factory_of(layer, forward, backward)
     if variants and factory is None:
         raise ArgumentValueError(
             f"variants: they are given to a factory, and layer is an object of {type(layer).__name__}; expected its "
@@ -265,16 +265,24 @@ def _renamed(check: Check, names: Sequence[str], count: int, suffix: str) -> Che
     return replace(check, name=rename(check.name, names, count) + suffix, causes=causes)
 
 
-def read_inputs(x: Any) -> tuple[Any, ...]:
-    """Return the inputs of forward: x, or the arrays of a tuple."""
+def read_inputs(x: Any, batch_axis: int | None) -> tuple[Any, ...]:
+    """Return the inputs of forward: x, or the arrays of a tuple, the first of which must have the batch axis."""
     inputs = tuple(x) if isinstance(x, tuple) else (x,)
     for item in inputs:
         if not isinstance(item, np.ndarray | np.generic | float | int) or np.asarray(item).dtype == object:
             raise ArgumentTypeError(
                 f"x: got {type(item).__name__}; expected an array of numbers, or a tuple of the inputs of forward."
             )
+        if not np.size(item):
+            raise ArgumentValueError(f"x: got shape {np.shape(item)}, which has no elements; expected at least one.")
     if not inputs:
         raise ArgumentValueError("x: got an empty tuple; expected at least one array.")
+    ndim = np.ndim(inputs[0])
+    if ndim and batch_axis is not None and not -ndim <= batch_axis < ndim:
+        raise ArgumentValueError(
+            f"batch_axis: got {batch_axis}, and x has shape {np.shape(inputs[0])}; expected the axis of x along which "
+            f"the samples lie, or None for one sample."
+        )
     return inputs
 
 
@@ -298,12 +306,12 @@ def read_scale(param_scale: str | float | None, x: Any, batch_axis: int | None) 
     return 1 / float(param_scale)
 
 
-def _factory_of(layer: Any, forward: Any) -> Callable[..., Any] | None:
-    """Return layer if it is a factory: a class, a function, or what is callable and has no backward."""
+def _factory_of(layer: Any, forward: Any, backward: Any) -> Callable[..., Any] | None:
+    """Return layer if it is a factory: a class, a function, or what is called without arguments and has no backward."""
     if isinstance(layer, type) or inspect.isroutine(layer):
         return layer
     has_backward = any(callable(getattr(layer, name, None)) for name in BACKWARD_NAMES)
-    if callable(layer) and not has_backward and forward is None:
+    if callable(layer) and not has_backward and forward is None and backward is None and not required(layer):
         return layer  # type: ignore[no-any-return]
     return None
 

@@ -70,7 +70,7 @@ def check_model(
     the right upstream gradient is named and checked too. The model is left as it was. Returns a Report. Raises
     GradTwinError for arguments that make no sense, and where it can't be told what is what.
     """
-    inputs = read_inputs(x)
+    inputs = read_inputs(x, batch_axis)
     scale = read_scale(param_scale, inputs[0], batch_axis)
     owner = types.SimpleNamespace(model=copied(model), loss=None, layers=None)
     if loss is not None and not isinstance(loss, str):

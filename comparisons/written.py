@@ -331,13 +331,17 @@ def _shared(names: Sequence[str], given: Sequence[Any], result: Array) -> list[s
 def raised(name: str, error: BaseException) -> Cause:
     """Return the cause of an exception in a user's function: its type, message and line."""
     frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if "/gradtwin/" not in frame.filename and "/numpy/" not in frame.filename]
-    own = [frame for frame in users if not frame.filename.startswith(_HERE)]
+    libraries = ("/gradtwin/", "/numpy/")
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith(_HERE) and not any(part in frame.filename for part in libraries)
+    ]
     if not own and name in CALLED and isinstance(error, TypeError):
         text = f"{name} can't be called as it is, {CALLED[name]}: {error}."
         return Cause("raises", True, type(error).__name__, text)
-    where = (own or users or frames)[-1]
-    text = f"{name} raised {type(error).__name__}: {error} (in {where.name}, {where.filename}:{where.lineno})."
+    where = f" (in {own[-1].name}, {own[-1].filename}:{own[-1].lineno})" if own else ""
+    text = f"{name} raised {type(error).__name__}: {error}{where}."
     return Cause("raises", True, type(error).__name__, text)
 
 

@@ -1,6 +1,7 @@
 """Layer objects in the styles people write them: right ones match, wrong ones don't, and all are left as they were."""
 
 import copy
+import functools
 import itertools
 
 import numpy as np
@@ -760,6 +761,7 @@ def test_a_factory_that_raises_is_judged():
         ({"param_scale": "1/batch", "batch_axis": None}, "batch_axis"),
         ({"variants": [{}]}, "factory"),
         ({"forward": "fly"}, "no method 'fly'"),
+        ({"batch_axis": 7}, r"batch_axis: got 7, and x has shape \(5, 4\)"),
     ],
 )
 def test_impossible_arguments(arguments, message):
@@ -941,3 +943,47 @@ def test_constants_need_no_gradient():
     assert [note for note in report.extra["notes"] if "it is not judged" in note]
     assert check_layer(NoWeights(), X, params=["b"]).ok, "left out as a constant"
     assert check_layer(Constants(), X, params=["W", "mask"]).verdict == "inconclusive", "asked for"
+
+
+def test_what_is_no_layer_and_what_is_no_input_is_said():
+    with pytest.raises(gt.ArgumentValueError, match="forward: ndarray has no method"):
+        check_layer(np.ones(3), X)
+    with pytest.raises(gt.ArgumentValueError, match=r"x: got shape \(0, 4\)"):
+        check_layer(Dicts(), X[:0])
+
+
+class Called(Dicts):
+    """An object that is called."""
+
+    backward = None
+
+    def __call__(self, x):
+        return self.forward(x)
+
+    def grad(self, dout):
+        return Dicts.backward(self, dout)
+
+
+def test_an_object_that_is_called_with_x_is_no_factory():
+    class Half(Called):
+        def grad(self, dout):
+            return super().grad(dout) / 2
+
+    assert check_layer(Called(), X, backward="grad").ok
+    assert check_layer(Half(), X, backward="grad").verdict == "mismatch"
+    with pytest.raises(gt.ArgumentValueError, match="backward: Called has no method"):
+        check_layer(Called(), X)
+    assert check_layer(functools.partial(Dicts), X).ok, "a factory is called without arguments"
+
+
+def test_the_place_that_is_named_is_never_of_the_package():
+    class Inverse:
+        forward = staticmethod(np.linalg.inv)
+
+        def backward(self, dout):
+            return dout
+
+    report = check_layer(Inverse(), X)
+    assert report.verdict == "mismatch"
+    assert "LinAlgError" in str(report)
+    assert ".py:" not in str(report)
