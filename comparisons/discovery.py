@@ -204,6 +204,11 @@ def gradient_names(name: str) -> tuple[str, ...]:
     return tuple(before + form.format(bare) for form in forms)
 
 
+def names_trained(name: str) -> bool:
+    """Return whether a name is one of what is trained, or of the gradient of that."""
+    return bool(TRAINED.match(re.sub(r"^(d_?|grad_|delta_)|(_grad|_gradient)$", "", split_name(name)[1])))
+
+
 def gradient_places(place: Place) -> Iterator[Place]:
     """Yield where a parameter's gradient may stand, in order: beside it, in a container, with its value."""
     key = place.key

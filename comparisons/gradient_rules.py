@@ -22,6 +22,7 @@ from gradtwin.comparisons.discovery import (
     find_arrays,
     gradient_names,
     gradient_places,
+    names_trained,
 )
 from gradtwin.comparisons.written import is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
@@ -81,6 +82,8 @@ class GradientFinder:
         self._choices = choices
         self._depth = depth
         self._root = root
+        #: What backward returned under a parameter's name that is no parameter's here, and no gradient that is judged.
+        self.unclaimed: list[Place] = []
 
     def find(self, inputs: Sequence[Any]) -> list[Rule | None]:
         """Return the rule of each input and each parameter, None where there is no gradient."""
@@ -96,10 +99,22 @@ class GradientFinder:
         waiting = [p for p in self._parameters if rules[p.name] is None]
         input_rules = self._find_input_rules(inputs, items, waiting, taken)
         items = [(place, value) for place, value in items if place not in taken and isinstance(value, np.ndarray)]
-        self._match_returned(waiting, items, rules)
+        self._match_returned(waiting, items, rules, taken)
         for p in waiting:
             rules[p.name] = rules[p.name] or self._by_shape(p, rules)
+        self._find_unclaimed([item for item in items if item[0] not in taken], rules)
         return [*input_rules, *(rules[p.name] for p in self._parameters)]
+
+    def _find_unclaimed(self, items: list[tuple[Place, Any]], rules: Mapping[str, Rule | None]) -> None:
+        """Note what may be a gradient and is not judged; of an array that the output doesn't depend on, zeros are."""
+        known = [rule.read(self._run) for rule in rules.values() if rule is not None]
+        held = {at.last for _, places in find_arrays(self._run.owner, self._depth).values() for at in places}
+        for place, value in items:
+            if not isinstance(place.last, str) or not names_trained(place.last):
+                continue
+            is_unused = place.last in held and not np.any(value)
+            if not is_unused and not any(np.array_equal(value, one, equal_nan=True) for one in known):
+                self.unclaimed.append(place)
 
     def _said(self, name: str) -> Rule | None:
         """Return the rule that the caller gave, once it is known to find a gradient."""
@@ -218,6 +233,7 @@ class GradientFinder:
         waiting: list[Parameter],
         items: list[tuple[Place, Any]],
         rules: dict[str, Rule | None],
+        taken: set[Place],
     ) -> None:
         """Give the returned arrays to parameters: in order where the shapes fit, else by shape, else in order."""
         missing = [p for p in waiting if rules[p.name] is None]
@@ -236,6 +252,7 @@ class GradientFinder:
                 [p.name for p in missing], [f"{place} {shape}" for (place, _), shape in zip(items, shapes, strict=True)]
             )
         for p, k in zip(missing, chosen, strict=True):
+            taken.add(items[k][0])
             rules[p.name] = _returned_rule(items[k][0])
 
     def _by_shape(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:

@@ -157,7 +157,7 @@ def judge_object(
             if line:
                 written.notes.add(line)
         judged = judge_written(written, xs, type(made).__name__, seed, upstream)
-        judged.checks += undecided_parameters(written, judged)
+        judged.checks += undecided(written, judged)
         _judge_reuse(written, xs, judged, seed)
         found.append(Finding(judged, written, xs, label))
         if not note or not found[-1].failed:
@@ -213,18 +213,13 @@ def judge_written(
     return found
 
 
-def undecided_parameters(written: ObjectWritten, judged: Judgement) -> list[Check]:
-    """Return a check for each parameter that a name says is trained, and that no gradient was found of."""
+def undecided(written: ObjectWritten, judged: Judgement) -> list[Check]:
+    """Return a check for each thing that ought to be judged, and can't be."""
     subject = Subject(judged.checks[0].operation, judged.checks[0].dtype, "eager")
-    found = []
-    for name in written.unjudged:
-        text = (
-            f"no gradient of {name} was found, in what backward returned or left in the object. If it is computed, "
-            f"grads= says where it is; if {name} is a constant, leave it out of params=."
-        )
-        cause = Cause("unknown", False, name, text)
-        found.append(subject.check(f"gradient of parameter {name}", "gradient", "inconclusive", cause))
-    return found
+    return [
+        subject.check(name, "gradient", "inconclusive", Cause("unknown", False, name, text))
+        for name, text in written.unjudged.items()
+    ]
 
 
 class ObjectLooker(Looker):

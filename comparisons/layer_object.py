@@ -72,8 +72,8 @@ class ObjectWritten(Written):
         self.fixed_upstream: Array | None = None
         self.notes = Notes()
         self.parameters: list[Parameter] = []
-        #: The names of parameters without a gradient, which ought to have one.
-        self.unjudged: list[str] = []
+        #: The names of checks that can't be made, of what ought to be judged, and why.
+        self.unjudged: dict[str, str] = {}
         self._choices = choices
         self._input_names = list(names)
         self._rules: list[Rule | None] = []
@@ -193,13 +193,21 @@ class ObjectWritten(Written):
             run, arrays_before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
         )
         self._rules = finder.find(inputs)
-        self._tell()
+        self._tell(finder.unclaimed)
 
-    def _tell(self) -> None:
+    def _tell(self, unclaimed: list[Place]) -> None:
         wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
+        for place in unclaimed if self._choices.params is None else ():
+            self.unjudged[f"gradient returned at {place}"] = (
+                f"what backward returned at {place} belongs to no parameter by its name, and is none of the gradients "
+                f"that were judged. If it is one's gradient, grads= says so: grads={{{self.names()[-1]!r}: ...}}."
+            )
         for k, (name, rule) in enumerate(zip(self.names(), self._rules, strict=True)):
             if rule is None and k >= self.count and name in wanted and not self._choices.is_loss:
-                self.unjudged.append(name)
+                self.unjudged[f"gradient of parameter {name}"] = (
+                    f"no gradient of {name} was found, in what backward returned or left in the object. If it is "
+                    f"computed, grads= says where it is; if {name} is a constant, leave it out of params=."
+                )
             elif rule is None:
                 self.notes.add(f"no gradient of {name} was found; it is not judged (grads= says where it is)")
             else:

@@ -21,7 +21,7 @@ from gradtwin.comparisons.layer_check import (
     make_report,
     read_inputs,
     read_scale,
-    undecided_parameters,
+    undecided,
 )
 from gradtwin.comparisons.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.layer_recipe import Settings
@@ -107,7 +107,7 @@ def _judge_whole(
         failed.notes = {doubt: None} if doubt else {}
         return Finding(failed, None, inputs, "")
     judged = judge_written(written, inputs, name, seed)
-    judged.checks += undecided_parameters(written, judged)
+    judged.checks += undecided(written, judged)
     return Finding(judged, written, inputs, "")
 
 

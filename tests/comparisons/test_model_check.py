@@ -507,3 +507,51 @@ def test_a_parameter_without_a_gradient_is_undecided():
     report = check_model(Forgetful(), X, TARGET)
     undecided = [check.name for check in report.checks if check.verdict == "inconclusive"]
     assert (report.verdict, undecided) == ("inconclusive", ["gradient of parameter b2"])
+
+
+class OtherKeys(LossOfInput):
+    """Returns a dict whose keys are not what its parameters are called."""
+
+    def gradient(self, x, t):
+        super().gradient(x, t)
+        a, b = self.layers["affine"], self.layers["out"]
+        return {"W1": a.dW, "b1": a.db, "W2": b.dW, "b2": self.scale(b.db)}
+
+    def scale(self, g):
+        return g
+
+
+class OtherKeysWrong(OtherKeys):
+    """What it returns is not what its layers found."""
+
+    def scale(self, g):
+        return 2 * g
+
+
+def test_what_is_returned_and_belongs_to_no_parameter_is_undecided():
+    assert check_model(OtherKeys(), X, TARGET).ok
+    report = check_model(OtherKeysWrong(), X, TARGET)
+    undecided = [check.name for check in report.checks if check.verdict == "inconclusive"]
+    assert (report.verdict, undecided) == ("inconclusive", ["gradient returned at ['b2']"])
+    grads = {"layers['out'].b": "b2"}
+    assert check_model(OtherKeys(), X, TARGET, grads=grads).ok
+    assert check_model(OtherKeysWrong(), X, TARGET, grads=grads).verdict == "mismatch"
+
+
+class UnusedBias(TwoLayers):
+    """Holds a bias that its output does not depend on, with the gradient that is right for it, or a wrong one."""
+
+    wrong = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.params["b3"] = np.ones(3)
+
+    def gradient(self, x, t):
+        return super().gradient(x, t) | {"b3": np.full(3, self.wrong)}
+
+
+def test_an_unused_parameter_s_gradient_is_zero():
+    assert check_model(UnusedBias(), X, TARGET).ok
+    assert check_model(type("Wrong", (UnusedBias,), {"wrong": 2.0})(), X, TARGET).verdict == "inconclusive"
+    assert check_model(TwoLayers(), X, TARGET, params=["W1", "b1"]).ok, "what was not asked for is not missed"
