@@ -17,7 +17,7 @@ from gradtwin.comparisons.comparator import Subject
 from gradtwin.comparisons.drawn_points import read_domains
 from gradtwin.comparisons.guessing import Guess, guess
 from gradtwin.comparisons.loading import SMALLER, TookTooLongError, limited
-from gradtwin.comparisons.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
+from gradtwin.comparisons.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs, required
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.errors import GradTwinError, InputFileError
@@ -39,7 +39,12 @@ WITH_STORED_VALUE = ("derivative", "vjp")
 
 @dataclass(frozen=True)
 class FileReport(Report):
-    """The report of a file's pairs; its members are the whole reports of them."""
+    """The report of a file's pairs; its members are the whole reports of them.
+
+    `alone` is the command that checks the first pair that wants inputs of its own.
+    """
+
+    alone: str | None = None
 
     @property
     def detailed(self) -> Report | None:
@@ -80,7 +85,8 @@ def check_file(
     read_domains(domain, 1)
     guessing, checking = (GUESSING_SECONDS, CHECKING_SECONDS) if timeout is None else (timeout, timeout)
     named, skipped = find_pairs(module)
-    checked: list[tuple[NamedPair, Guess, Report]] = []
+    checked: list[tuple[NamedPair, Guess | None, Report]] = []
+    alone: list[str] = []
     for done, pair in enumerate(named):
         if progress:
             progress(done, len(named), pair.forward_name)
@@ -92,8 +98,15 @@ def check_file(
                 checked.append((pair, found, report))
                 continue
             reason = found
+        except TookTooLongError as error:
+            if pair.gradient is not None:
+                checked.append((pair, None, _undecided(pair, dtype, seed, error)))
+                alone += _command_alone(place, pair)
+                continue
+            reason = str(error)
         except GradTwinError as error:
             reason = str(error)
+        alone += _command_alone(place, pair) if "--inputs" in reason else []
         name = f"{pair.forward_name}, {pair.gradient_name}" if pair.gradient_name else pair.forward_name
         skipped.append(Skipped(name, reason))
     if not checked:
@@ -106,7 +119,7 @@ def check_file(
             f"{place}: {reason}. It has: {listed}{more}. "
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
-    return _merge(place, checked, skipped, seed)
+    return replace(_merge(place, checked, skipped, seed), alone=alone[0] if alone else None)
 
 
 def _check_within(
@@ -122,9 +135,14 @@ def _check_within(
                 report = replace(report, checks=(*report.checks, _at_vectors_alone(pair, vector, dtype)))
             return found, report
     except TookTooLongError as error:
-        cause = Cause("unknown", False, "", str(error))
-        check = Subject(pair.forward_name, dtype, "eager").check("contract", "contract", "inconclusive", cause)
-        return found, Report("check", (check,), seed, "", describe_environment(), {"oracle": "traced", "notes": []})
+        return found, _undecided(pair, dtype, seed, error)
+
+
+def _undecided(pair: NamedPair, dtype: str, seed: int, error: TookTooLongError) -> Report:
+    """Return the report of a pair that did not return: it is a pair, and nothing is known about it."""
+    cause = Cause("unknown", False, "", str(error))
+    check = Subject(pair.forward_name, dtype, "eager").check("contract", "contract", "inconclusive", cause)
+    return Report("check", (check,), seed, "", describe_environment(), {"oracle": "traced", "notes": []})
 
 
 def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) -> Report:
@@ -190,7 +208,9 @@ def _is_right_at_output(found: Guess, seed: int) -> bool:
     return check_gradient(forward, vjp=vjp, inputs=found.point.inputs, seed=seed).ok
 
 
-def _merge(place: str, checked: list[tuple[NamedPair, Guess, Report]], skipped: list[Skipped], seed: int) -> FileReport:
+def _merge(
+    place: str, checked: list[tuple[NamedPair, Guess | None, Report]], skipped: list[Skipped], seed: int
+) -> FileReport:
     reports = [replace(report, reproduce=_command_line(place, pair, found, report)) for pair, found, report in checked]
     pairs = [_describe(pair, found, report) for (pair, found, _), report in zip(checked, reports, strict=True)]
     first = next((report for report in reports if report.verdict == "mismatch"), None)
@@ -213,13 +233,13 @@ def _merge(place: str, checked: list[tuple[NamedPair, Guess, Report]], skipped: 
     )
 
 
-def _describe(pair: NamedPair, found: Guess, report: Report) -> dict[str, Any]:
+def _describe(pair: NamedPair, found: Guess | None, report: Report) -> dict[str, Any]:
     causes = [cause for check in report.checks if check.verdict != "match" for cause in check.causes]
     return {
         "forward": pair.forward_name,
         "gradient": pair.gradient_name or "its own",
-        "style": found.described,
-        "wrt": None if found.wrt is None else list(found.wrt),
+        "style": "" if found is None else found.described,
+        "wrt": None if found is None or found.wrt is None else list(found.wrt),
         "verdict": report.verdict,
         "cause": causes[0].cause if causes else None,
         "text": causes[0].text if causes else None,
@@ -230,8 +250,10 @@ def _describe(pair: NamedPair, found: Guess, report: Report) -> dict[str, Any]:
     }
 
 
-def _command_line(place: str, pair: NamedPair, found: Guess, report: Report) -> str:
+def _command_line(place: str, pair: NamedPair, found: Guess | None, report: Report) -> str:
     """Return the command that checks this pair alone; where it takes more than a command, the script."""
+    if found is None:
+        return "".join(_command_alone(place, pair))
     if found.signature is None or found.adapter or "(" in pair.gradient_name:
         return report.reproduce
     words = ["gradtwin", "check", f"{place}:{pair.forward_name}"]
@@ -239,3 +261,15 @@ def _command_line(place: str, pair: NamedPair, found: Guess, report: Report) -> 
     words += ["--signature", found.signature, f"--domain={found.point.domain[0]:g},{found.point.domain[1]:g}"]
     words += ["--wrt", ",".join(map(str, found.wrt))] if found.wrt else []
     return shlex.join([*words, "--seed", str(report.seed)])
+
+
+def _command_alone(place: str, pair: NamedPair) -> list[str]:
+    """Return the command that checks a pair with inputs of its own; none where the gradient has no name to give.
+
+    What takes one argument gets no y_bar.
+    """
+    if "(" in pair.gradient_name:
+        return []
+    style = "--derivative" if pair.gradient is not None and len(required(pair.gradient)) == 1 else "--vjp"
+    words = ["gradtwin", "check", f"{place}:{pair.forward_name}", style, pair.gradient_name or "NAME"]
+    return [shlex.join([*words, "--inputs", "FILE.npz"])]

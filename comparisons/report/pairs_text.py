@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -88,9 +87,5 @@ def _skipped(report: FileReport) -> Iterator[RenderableType]:
         yield Text(f"skipped {', '.join(names[:MOST_NAMES])}{more}: {reason}", style="dim")
     if len(by_reason) > MOST_SKIPPED:
         yield Text(f"and {len(by_reason) - MOST_SKIPPED} more reasons, in the file of --json", style="dim")
-    lacking = next((item for item in report.extra["skipped"] if "--inputs" in item["reason"]), None)
-    if lacking is not None:
-        forward, _, gradient = lacking["name"].partition(", ")
-        place = shlex.split(report.reproduce)[2]
-        words = ["gradtwin", "check", f"{place}:{forward}", "--vjp", gradient or "NAME", "--inputs", "FILE.npz"]
-        yield Text(f"with inputs of its own: {shlex.join(words)}", style="dim")
+    if report.alone is not None:
+        yield Text(f"with inputs of its own: {report.alone}", style="dim")
