@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Array
+from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.comparator import Subject, compare_arrays
 from gradtwin.comparisons.isolation import isolated
 from gradtwin.comparisons.report.data import Cause, Check, Report
 from gradtwin.comparisons.report.environment import describe_environment
 from gradtwin.comparisons.rounding import allowed_difference, nudge
 from gradtwin.comparisons.running_error import Bound
-from gradtwin.comparisons.update_rules import PAPER, PAPER_FORM, Agrees, Hyper, Path, explain, follow, forms_of
+from gradtwin.comparisons.update_rules import (
+    PUBLISHED,
+    PUBLISHED_NOTES,
+    Agrees,
+    Hyper,
+    Path,
+    explain,
+    follow,
+    forms_of,
+)
 from gradtwin.comparisons.update_step import SHAPES, Walk, WrittenStep
 from gradtwin.comparisons.written import ContractError
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, unknown_name
@@ -54,19 +66,23 @@ def check_update(
     arguments by name.
 
     `weights` is an array and `gradients` one array for each step; drawn by default. Every step is a check, "weights
-    after step 1" and so on; where they part, the step's alternatives (ε inside or outside the root, momentum order,
-    bias correction, weight decay …) are tried, and the state variable and step that part first are named.
+    after step 1" and so on; where they part, the step's alternatives (momentum order, bias correction, weight decay …)
+    are tried, and the state variable and step that part first are named. Another published form of the rule, such as ε
+    outside the root, is a note.
 
     The step's object is left as it was. Returns a Report. Raises GradTwinError for arguments that make no sense.
     """
-    if steps < 1:
-        raise ArgumentValueError(f"steps: got {steps}; expected at least 1.")
+    _check_numbers(steps, seed)
     written = WrittenStep(_checked(step), method, dict(arguments or {}), config)
     notes: dict[str, None] = {}
+    start, flow = _draw(weights, gradients, int(steps), find_dtype(dtype), seed)
+    written.read_state(start, flow)
     keras_optimizer = _optimizer(optimizer, written, notes)
     hyper = _hyper(keras_optimizer)
+    if hyper is not None and hyper.rule == "adagrad" and isinstance(optimizer, str):
+        said = written.hyperparameters("adagrad")
+        hyper = replace(hyper, is_start_open="initial_accumulator_value" not in said)
     written.give_numbers(vars(hyper) if hyper is not None else {"learning_rate": _rate(keras_optimizer)})
-    start, flow = _draw(weights, gradients, steps, np.dtype(dtype), seed)
     subject = Subject(written.name, str(start[0].dtype), "eager")
     try:
         written.choose_form(start, flow)
@@ -134,7 +150,8 @@ class _Comparison:
             right = rights[0][t]
             allowed = self._allowed([walk.weights[t] for walk in self._walks], [side[t] for side in rights])
             scale = np.fmax(np.abs(right), np.abs(self._points[0][0]))
-            bound = Bound(right, allowed / 2, scale)
+            known = np.where(np.isnan(left) & np.isnan(right), 0.0, right)  # what neither side knows decides nothing
+            bound = Bound(known, allowed / 2, scale)
             checks.append(compare_arrays(subject, f"weights after step {t + 1}", "update", left, right, bound))
         return checks
 
@@ -156,17 +173,13 @@ class _Comparison:
             paths = self._follow_all(flags, factor)
             return all(self._agree([path.weights[t] for path in paths], t) for t in range(len(paths[0].weights)))
 
-        found = explain(self._hyper, agrees, self._fitted_factors())
+        found = explain(self._hyper, agrees, self._fitted_factors)
         if found is None:
             return self._other_numbers(self._hyper, agrees)
         slip, form = found
-        if PAPER in form:
-            self._form = form
-            self._notes[
-                "ε is added after the bias correction, as in the paper (Kingma & Ba, algorithm 1), and Keras adds it "
-                "before: judged in the paper's form"
-            ] = None
-        return None if slip is PAPER_FORM else Cause(slip.cause, True, slip.flag, slip.text)
+        self._form = form
+        self._notes.update({PUBLISHED_NOTES[flag]: None for flag in sorted(form)})
+        return None if slip is PUBLISHED else Cause(slip.cause, True, slip.flag, slip.text)
 
     def _other_numbers(self, hyper: Hyper, agrees: Agrees) -> Cause | None:
         """Return the cause if the step is right with a number of its own that the optimizer has otherwise."""
@@ -205,11 +218,13 @@ class _Comparison:
         lefts = [walk.weights[t] for walk in self._walks]
         return _within(lefts[0], rights[0], self._allowed(lefts, rights))
 
-    def _fitted_factors(self) -> list[float]:
-        """Return what the first step is of the rule's own: the median of the quotients."""
-        start = self._points[0][0]
+    def _fitted_factors(self, form: frozenset[str]) -> list[float]:
+        """Return what the first step is of the form's own: the median of the quotients."""
+        assert self._hyper is not None
+        start, pulls = self._points[0]
         with np.errstate(all="ignore"):
-            quotients = (self._walks[0].weights[0] - start) / (self._rights[0][0] - start)
+            right = follow(self._hyper, start, pulls, self._parts, form).weights[0]
+            quotients = (self._walks[0].weights[0] - start) / (right - start)
         factor = float(np.median(quotients))
         rounded = float(f"{factor:.9g}")  # rates are decimal numbers
         return [rounded, factor] if np.isfinite(factor) else []
@@ -359,20 +374,41 @@ def _draw(
 ) -> tuple[list[Array], list[list[Array]]]:
     """Return the start and the gradients of every step: those given, or drawn for a matrix and a vector."""
     rng = np.random.default_rng([seed, 0x5EED])
-    if weights is None and gradients is None:
+    pulls = None if gradients is None else [_read("gradients", g) for g in gradients]
+    if pulls is not None and not pulls:
+        raise ArgumentValueError("gradients: got none; expected one array for each step.")
+    if weights is None and pulls is None:
         start = [np.asarray(rng.normal(size=shape), dtype=dtype) for shape in SHAPES.values()]
     else:
-        first = np.asarray(gradients[0] if weights is None and gradients is not None else weights)
+        first = pulls[0] if weights is None and pulls is not None else _read("weights", weights)
         start = [first if weights is not None else np.asarray(rng.normal(size=first.shape), dtype=first.dtype)]
         start.append(np.asarray(rng.normal(size=(3,)), dtype=first.dtype))
     if start[0].dtype.kind != "f":
         raise ArgumentTypeError(f"weights: got dtype {start[0].dtype}; expected floating numbers.")
     flow = [[np.asarray(rng.normal(size=w.shape), dtype=w.dtype) for w in start] for _ in range(steps)]
-    if gradients is not None:
-        flow = [[np.asarray(g, dtype=start[0].dtype), np.ones_like(start[1])] for g in gradients]
+    if pulls is not None:
+        flow = [[np.asarray(g, dtype=start[0].dtype), np.ones_like(start[1])] for g in pulls]
         if any(g.shape != start[0].shape for g, _ in flow):
             raise ArgumentValueError(f"gradients: expected arrays of the weights' shape, {start[0].shape}.")
     return start, flow
+
+
+def _read(argument: str, given: Any) -> Array:
+    """Return an array that was given, or raise where it can't be taken as finite numbers."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise ArgumentTypeError(f"{argument}: got dtype {array.dtype}; expected floating numbers.")
+    if not np.all(np.isfinite(array)):
+        raise ArgumentValueError(
+            f"{argument}: they hold NaN or infinity, of which a step tells nothing; expected finite numbers."
+        )
+    return array
+
+
+def _check_numbers(steps: Any, seed: Any) -> None:
+    if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 1:
+        raise ArgumentValueError(f"steps: got {steps!r}; expected a whole number, at least 1.")
+    check_seed(seed)
 
 
 def _checked(step: Any) -> Any:

@@ -29,6 +29,8 @@ class Hyper:
     rho: float = 0.9
     initial_accumulator_value: float = 0.1
     weight_decay: float = 0.0
+    #: Whether neither the step nor the caller says where AdaGrad's accumulator starts.
+    is_start_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ _ADAM = ("adam", "adamw")
 _ROOTED = (*_ADAM, "rmsprop", "adagrad")
 _ALL = ("sgd", *_ROOTED)
 _KEEPING = ("momentum", "nesterov", *_ROOTED)
+
+#: Changes of a rule that are other published forms of it, not slips, and the note that each is judged with.
+PAPER, OUTSIDE, FROM_ZERO = "paper", "outside", "accumulator"
+PUBLISHED_NOTES = {
+    PAPER: "ε is added after the bias correction, as in the paper (Kingma & Ba, algorithm 1), and Keras adds it "
+    "before: judged in the paper's form",
+    OUTSIDE: "ε stands outside the root, √v + ε, as in PyTorch and most texts, and Keras has it inside, √(v + ε): "
+    "judged with it outside",
+    FROM_ZERO: "the accumulator starts at 0, as in the paper (Duchi et al.), and Keras's at "
+    "initial_accumulator_value: judged from 0",
+}
 
 # fmt: off
 SLIPS: tuple[Slip, ...] = (
@@ -81,8 +94,6 @@ SLIPS: tuple[Slip, ...] = (
     Slip("corrected state", "stale-value", "the bias-corrected moments are kept as the state, and corrected again in "
          "the next step", _ADAM),
     Slip("inside", "missing-term", "ε stands inside the root, √(v + ε), where Keras has it outside, √v + ε", _ADAM),
-    Slip("outside", "missing-term", "ε stands outside the root, √v + ε, where Keras has it inside, √(v + ε)",
-         ("rmsprop", "adagrad")),
     Slip("no epsilon", "missing-term", "ε is left out", _ROOTED),
     Slip("no root", "elementwise-factor", "the square root is left out: divided by v, not by √v", _ROOTED),
     Slip("unsquared", "elementwise-factor", "v is the mean of the gradient, which is not squared", _ROOTED),
@@ -91,46 +102,49 @@ SLIPS: tuple[Slip, ...] = (
     Slip("no complement", "factor", "the new gradient is added without the factor (1 − β)", (*_ADAM, "rmsprop")),
     Slip("stale second", "stale-value", "the weights are divided by the root of v from before the step", _ROOTED),
     Slip("stale first", "stale-value", "the weights are moved by m from before the step", _ADAM),
-    Slip("accumulator", "missing-term", "the accumulator starts at 0; Keras's starts at initial_accumulator_value",
+    Slip(FROM_ZERO, "missing-term", "the accumulator starts at 0; Keras's starts at initial_accumulator_value",
          ("adagrad",)),
     Slip("gradient for m", "stale-value", "the weights are moved by the gradient, not by its first moment m", _ADAM),
 )
 # fmt: on
 
-#: Another published form, not a slip: Adam with ε added after the bias correction (Kingma & Ba, algorithm 1).
-PAPER = "paper"
-PAPER_FORM = Slip(PAPER, "", "", _ADAM)
+#: What a rule in another published form is returned as.
+PUBLISHED = Slip("", "", "", _ALL)
 
 
 #: Whether the user's weights are those of a rule with these flags, its rate times a factor, at every step.
 Agrees = Callable[[frozenset[str], float], bool]
 
+#: What multiple of a form's first step the user's may be.
+Fitted = Callable[[frozenset[str]], list[float]]
 
-def explain(hyper: Hyper, agrees: Agrees, fitted: Sequence[float]) -> tuple[Slip, frozenset[str]] | None:
+
+def explain(hyper: Hyper, agrees: Agrees, fitted: Fitted) -> tuple[Slip, frozenset[str]] | None:
     """Return the simplest change of the rule that agrees, and the form of the rule that it is a change of.
 
-    Tried are the forms in which ε is written, every slip in each of them, then a constant factor. A rule in another
-    published form is returned as the slip PAPER_FORM.
+    Tried are the published forms, every slip in each of them, then a constant factor. A rule in another published form
+    is returned as the slip PUBLISHED.
     """
     for form in forms_of(hyper):
         if agrees(form, 1.0):
-            return next((slip for slip in SLIPS if slip.flag in form), PAPER_FORM), form
+            return PUBLISHED, form
     for form in forms_of(hyper):
         for slip in SLIPS:
             possible = _kind(hyper) in slip.rules or hyper.rule in slip.rules
             if possible and slip.flag not in form and agrees(form | {slip.flag}, 1.0):
                 return slip, form
     for form in forms_of(hyper):
-        for factor in (-1.0, *fitted):
+        for factor in (-1.0, *fitted(form)):
             if agrees(form, factor):
                 return _factor_slip(factor), form
     return None
 
 
 def forms_of(hyper: Hyper) -> list[frozenset[str]]:
-    """Return the forms in which a rule is written: as Keras does, and with ε elsewhere."""
-    other = {"adam": PAPER, "adamw": PAPER, "rmsprop": "outside", "adagrad": "outside"}.get(hyper.rule)
-    return [frozenset(), *([frozenset({other})] if other else [])]
+    """Return the forms in which a rule is written: as Keras does, with ε elsewhere, and from another start."""
+    other = {"adam": PAPER, "adamw": PAPER, "rmsprop": OUTSIDE, "adagrad": OUTSIDE}.get(hyper.rule)
+    forms = [frozenset(), *([frozenset({other})] if other else [])]
+    return forms + [form | {FROM_ZERO} for form in forms] if hyper.is_start_open else forms
 
 
 def _factor_slip(factor: float) -> Slip:
@@ -184,7 +198,7 @@ def _initial(hyper: Hyper, w: Array, flags: frozenset[str]) -> dict[str, Array]:
     if hyper.rule == "rmsprop" and hyper.momentum:
         names["rmsprop"] = ("velocity", "momentum")
     state = {name: np.zeros_like(w) for name in names.get(hyper.rule, ("momentum", "velocity"))}
-    if hyper.rule == "adagrad" and "accumulator" not in flags:
+    if hyper.rule == "adagrad" and FROM_ZERO not in flags:
         state["accumulator"] += hyper.initial_accumulator_value
     return state
 
@@ -253,7 +267,7 @@ def _root(v: Array, epsilon: float, usual: str, flags: frozenset[str]) -> Array:
         epsilon = 0.0
     if "no root" in flags:
         return v + epsilon
-    inside = (usual == "inside" or "inside" in flags) and "outside" not in flags
+    inside = (usual == "inside" or "inside" in flags) and OUTSIDE not in flags
     return np.asarray(np.sqrt(v + epsilon) if inside else np.sqrt(v) + epsilon)
 
 

@@ -7,7 +7,8 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,15 @@ FORMS = ("arrays", "dicts", "lists", "layer")
 
 @dataclass
 class Walk:
-    """Where the user's steps went: weights after each, the state arrays after each by name, gradients changed."""
+    """Where the user's steps went: weights after each, the state arrays after each by name, gradients changed.
+
+    `numbers` are those in the state after the first step, which may have begun them itself.
+    """
 
     weights: list[Array]
     states: list[dict[str, Array]]
     changed: bool = False
+    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 class WrittenStep:
@@ -76,10 +81,11 @@ class WrittenStep:
         self.name = getattr(step, "__name__", type(step).__name__)
         _, call = self._fresh()
         self._keras_numbers: dict[str, Any] = {}
+        self._state_numbers: dict[str, Any] = {}
         self._parameters = list(inspect.signature(call).parameters.values())
 
     def hyperparameters(self, rule: str) -> dict[str, Any]:
-        """Return what the step itself says about its numbers, under Keras's names: attributes, defaults, config.
+        """Return what the step itself says about its numbers, under Keras's names: config, defaults, attributes, state.
 
         A decay rate is RMSprop's rho, and elsewhere a momentum.
         """
@@ -88,7 +94,7 @@ class WrittenStep:
             {split_name(name)[1]: getattr(owner, name) for name in attribute_names(owner)} if owner is not None else {}
         )
         said |= {p.name: p.default for p in self._parameters if p.default is not p.empty}
-        said |= self._config
+        said = {**self._state_numbers, **said, **self._config}
         absent = "momentum" if rule.lower() in ("rmsprop", "adadelta") else "rho"
         found: dict[str, Any] = {}
         used: set[str] = set()
@@ -103,6 +109,12 @@ class WrittenStep:
     def give_numbers(self, numbers: Mapping[str, Any]) -> None:
         """Say what the reference's numbers are, for arguments without a default."""
         self._keras_numbers = dict(numbers)
+
+    def read_state(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> None:
+        """Read the numbers that the step puts into the state that it keeps, as by `config.setdefault`."""
+        if self._optional_states() or any(MEMORY.match(p.name) for p in self._required()):
+            with suppress(ContractError, GradTwinError):  # it is told of when the step is judged
+                self.choose_form(start, gradients)
 
     def choose_form(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> None:
         """Find out how weights and gradients are passed: by the parameters' names, then by trying."""
@@ -120,6 +132,7 @@ class WrittenStep:
                 failed = failed or error
                 continue
             if not np.array_equal(walk.weights[-1], self.join(self.parts(start))):
+                self._state_numbers = walk.numbers
                 return
         if failed is not None:
             raise failed
@@ -145,13 +158,14 @@ class WrittenStep:
             try:
                 with np.errstate(all="ignore"), seeded(t):
                     weights = self._take(call, weights, given, memory, t)
-            except GradTwinError:
+            except (GradTwinError, ContractError):
                 raise
             except Exception as error:  # the step is not ours
                 raise ContractError(raised("step", error)) from error
             walk.changed |= any(not np.array_equal(a, b) for a, b in zip(given, g, strict=True))
             walk.weights.append(self.join(weights))
             walk.states.append(self._states(owner, memory, weights))
+            walk.numbers = walk.numbers or _numbers(memory)
         return walk
 
     def _fresh(self) -> tuple[Any, Callable[..., Any]]:
@@ -241,7 +255,9 @@ class WrittenStep:
         arrays = [np.asarray(array) for array in found]
         if [array.shape for array in arrays] != [array.shape for array in before]:
             shapes = ", ".join(str(array.shape) for array in arrays)
-            raise ValueError(f"it gave shapes {shapes} for weights of {', '.join(str(a.shape) for a in before)}")
+            expected = ", ".join(str(array.shape) for array in before)
+            text = f"{self.name} gave weights of shapes {shapes}; expected {expected}, those that it was given."
+            raise ContractError(Cause("shape", True, shapes, text))
         return arrays
 
     def _states(self, owner: Any, memory: dict[str, Any], weights: list[Array]) -> dict[str, Array]:
@@ -249,13 +265,18 @@ class WrittenStep:
         groups: dict[str, list[Array]] = {}
         for source in (owner, memory):
             for array, places in (find_arrays(source, 3) if source is not None else {}).values():
-                name = next(
-                    (str(key) for _, key in places[0].steps if isinstance(key, str) and not MEMORY.match(key)), ""
-                )
+                keys = [str(key) for _, key in places[0].steps if isinstance(key, str)]
+                name = next((key for key in keys if not MEMORY.match(key)), keys[-1])
                 groups.setdefault(name, []).append(array.copy())
         size = sum(array.size for array in weights)
         joined = {name: self.join(arrays) for name, arrays in groups.items()}
         return {name: vector for name, vector in joined.items() if vector.size == size}
+
+
+def _numbers(memory: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers in the dicts that a step keeps, by their names there."""
+    kept = [state for state in memory.values() if isinstance(state, dict)]
+    return {str(k): v for state in kept for k, v in state.items() if isinstance(v, bool | int | float)}
 
 
 def _is_swapped(first: str, second: str) -> bool:

@@ -58,6 +58,32 @@ def adam(w, g, m, v, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     return w - lr * np.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (np.sqrt(v) + eps), m, v
 
 
+def rmsprop_of_config(w, dw, config=None):
+    config = {} if config is None else config
+    config.setdefault("learning_rate", 1e-2)
+    config.setdefault("decay_rate", 0.99)
+    config.setdefault("epsilon", 1e-8)
+    config.setdefault("cache", np.zeros_like(w))
+    rho = config["decay_rate"]
+    config["cache"] = rho * config["cache"] + (1 - rho) * dw**2
+    return w - config["learning_rate"] * dw / (np.sqrt(config["cache"]) + config["epsilon"]), config
+
+
+def adam_of_config(w, dw, config=None, last=0):
+    config = {} if config is None else config
+    numbers = {"learning_rate": 2e-3, "beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6, "t": 0}
+    for name, value in {**numbers, "m": np.zeros_like(w), "v": np.zeros_like(w)}.items():
+        config.setdefault(name, value)
+    config["t"] += 1
+    m, v = ("beta1", dw), ("beta2", dw**2)
+    for key, (beta, new) in {"m": m, "v": v}.items():
+        config[key] = config[beta] * config[key] + (1 - config[beta]) * new
+    corrected = [
+        config[key] / (1 - config[beta] ** (config["t"] + last)) for key, beta in (("m", "beta1"), ("v", "beta2"))
+    ]
+    return w - config["learning_rate"] * corrected[0] / (np.sqrt(corrected[1]) + config["epsilon"]), config
+
+
 # --- Objects. `Adam` can be changed at every place that people get wrong.
 
 
@@ -211,6 +237,11 @@ class PerParameter(Adam):
         self.t += 1
 
 
+def adagrad_from_half(w, g, G=None, lr=0.1, eps=1e-7):
+    G = (np.full_like(w, 0.5) if G is None else G) + g * g
+    return w - lr * g / np.sqrt(G + eps), G
+
+
 def adagrad_plain_root(w, g, G, lr=0.1, eps=1e-7):
     G = G + g * g
     return w - lr * g / (np.sqrt(G) + eps), G
@@ -273,14 +304,39 @@ WRONG = {
         "coupled",
     ),
     "no decay": (Adam(), ADAMW, "missing-term", "left out"),
-    "outside": (wrong(RMSprop, root=lambda self, v: np.sqrt(v) + self.epsilon), "rmsprop", "missing-term", "outside"),
-    "accumulator": (adagrad, keras.optimizers.Adagrad(0.1), "missing-term", "starts at 0"),
-    "adagrad outside": (
-        adagrad_plain_root,
-        keras.optimizers.Adagrad(0.1, initial_accumulator_value=0.0),
-        "missing-term",
-        "outside",
+    "outside and no root": (
+        wrong(RMSprop, root=lambda self, v: v + self.epsilon),
+        "rmsprop",
+        "elementwise-factor",
+        "square root",
     ),
+    "outside and another ε": (
+        wrong(RMSprop, root=lambda self, v: np.sqrt(v) + 2 * self.epsilon),
+        "rmsprop",
+        "unknown",
+        "no alternative",
+    ),
+    "outside and twice as long": (
+        wrong(RMSprop, root=lambda self, v: (np.sqrt(v) + self.epsilon) / 2),
+        "rmsprop",
+        "factor",
+        "2 times",
+    ),
+    "accumulator": (adagrad, keras.optimizers.Adagrad(0.1), "missing-term", "starts at 0"),
+    "adagrad outside from 0, where another start is asked for": (
+        adagrad_plain_root,
+        keras.optimizers.Adagrad(0.1),
+        "missing-term",
+        "starts at 0",
+    ),
+    "adagrad from another start": (adagrad_from_half, "adagrad", "unknown", "no alternative"),
+    "config of its own, another rho": (
+        rmsprop_of_config,
+        keras.optimizers.RMSprop(1e-2, rho=0.9, epsilon=1e-8),
+        "factor",
+        "rho is 0.99",
+    ),
+    "shape": (lambda w, g: np.ones(2), "sgd", "shape", "(2,); expected (4, 3)"),
     "rate": (sgd_lists, keras.optimizers.SGD(0.01), "factor", "5 times"),
     "raises": (breaks, "sgd", "raises", "RuntimeError"),
     "idle": (idle, "sgd", "zeroed", "neither returned"),
@@ -336,10 +392,82 @@ def test_the_papers_form_of_adam_is_a_note():
     assert not any("Kingma" in note for note in check_update(adam, "adam").extra["notes"])
 
 
+#: Another published form, the optimizer that it is given, and what the note says.
+FORMS = {
+    "rmsprop": (wrong(RMSprop, root=lambda self, v: np.sqrt(v) + self.epsilon), "rmsprop", "outside the root"),
+    "adagrad": (
+        adagrad_plain_root,
+        keras.optimizers.Adagrad(0.1, initial_accumulator_value=0.0),
+        "outside the root",
+    ),
+    "adagrad from 0": (adagrad, "adagrad", "starts at 0"),
+    "adagrad from 0, outside": (adagrad_plain_root, "adagrad", "starts at 0"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_another_published_form_is_a_note(name):
+    step, optimizer, words = FORMS[name]
+    report = check_update(step, optimizer)
+    assert report.ok, str(report)
+    assert any(words in note for note in report.extra["notes"])
+
+
+def test_a_form_that_is_kerass_has_no_note():
+    assert not any("judged" in note for note in check_update(RMSprop(), "rmsprop").extra["notes"])
+
+
 def test_names_take_the_steps_own_numbers():
     report = check_update(Adam(0.02, 0.8), "adam")
     assert report.ok, str(report)
     assert any("learning_rate=0.02, beta_1=0.8" in note for note in report.extra["notes"])
+
+
+@pytest.mark.parametrize(
+    ("step", "optimizer", "numbers"),
+    [
+        (rmsprop_of_config, "rmsprop", "learning_rate=0.01, epsilon=1e-08, rho=0.99"),
+        (adam_of_config, "adam", "learning_rate=0.002, beta_1=0.8, beta_2=0.99, epsilon=1e-06"),
+    ],
+)
+def test_numbers_that_the_step_puts_into_its_config_are_taken(step, optimizer, numbers):
+    report = check_update(step, optimizer)
+    assert report.ok, str(report)
+    assert any(numbers in note for note in report.extra["notes"])
+
+
+def test_a_config_that_is_given_goes_before_what_the_step_puts_into_it():
+    report = check_update(adam_of_config, "adam", config={"learning_rate": 0.5})
+    assert report.ok, str(report)
+    assert any("learning_rate=0.5, beta_1=0.8" in note for note in report.extra["notes"])
+
+
+def test_a_late_counter_is_found_with_the_numbers_of_the_config():
+    def late(w, dw, config=None):
+        return adam_of_config(w, dw, config, last=1)
+
+    report = check_update(late, "adam")
+    failed = next(check for check in report.checks if check.verdict == "mismatch")
+    assert failed.causes[0].cause == "stale-value"
+    assert "one too high" in failed.causes[0].text
+
+
+def test_the_state_that_parts_has_a_name_whatever_it_is_kept_under():
+    def without_rho(w, dw, config=None):
+        config = {"learning_rate": 0.01, "cache": np.zeros_like(w)} if config is None else config
+        config["cache"] = 0.5 * config["cache"] + 0.1 * dw**2
+        return w - config["learning_rate"] * dw / (np.sqrt(config["cache"]) + 1e-7), config
+
+    assert "state variable cache parts from Keras's at step 2" in str(check_update(without_rho, "rmsprop"))
+
+
+def test_what_is_nan_on_both_sides_decides_nothing():
+    zeros = [np.zeros(3)] * 2
+    optimizer = keras.optimizers.RMSprop(0.01, epsilon=0.0)
+    report = check_update(
+        lambda w, g, s: (w - 0.01 * g / np.sqrt(s), s), optimizer, weights=np.ones(3), gradients=zeros
+    )
+    assert report.verdict == "inconclusive", str(report)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -399,6 +527,25 @@ def test_the_rules_are_keras_s(name):
 def test_impossible_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         check_update(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": "a"}, "steps: got 'a'; expected a whole number"),
+        ({"steps": 1.5}, "steps: got 1.5"),
+        ({"steps": 0}, "steps: got 0"),
+        ({"seed": -1}, "seed: got -1"),
+        ({"dtype": "float12"}, "dtype: 'float12' is not known"),
+        ({"gradients": []}, "gradients: got none; expected one array for each step"),
+        ({"gradients": [np.array(["a"])]}, "gradients: got dtype <U1"),
+        ({"gradients": [np.array([np.inf])]}, "gradients: they hold NaN or infinity"),
+        ({"weights": np.array([np.nan]), "gradients": [np.ones(1)]}, "weights: they hold NaN or infinity"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(gt.GradTwinError, match=message):
+        check_update(sgd, "sgd", **options)
 
 
 def decayed(w, g, m, v, t, lr=1e-3):
