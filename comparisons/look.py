@@ -372,8 +372,7 @@ class Looker:
         self, inputs: Sequence[Any], names: tuple[str, ...], evaluation: Evaluation
     ) -> tuple[tuple[int, ...], tuple[Array, ...]]:
         """Return the differentiated positions and their gradients."""
-        gradients = evaluation.gradients
-        wrt = resolve_wrt(self.wrt, inputs, names, len(gradients))
+        wrt, gradients = resolve_wrt(self.wrt, inputs, names, evaluation.gradients)
         kept = []
         for i, gradient in zip(wrt, gradients, strict=True):
             if gradient is not None:

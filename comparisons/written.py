@@ -234,16 +234,20 @@ def is_floating(x: Any) -> bool:
 
 
 def resolve_wrt(
-    wrt: Sequence[int] | int | None, inputs: Sequence[Any], names: tuple[str, ...], count: int
-) -> tuple[int, ...]:
-    """Return the positions of the differentiated inputs, given how many gradients came.
+    wrt: Sequence[int] | int | None,
+    inputs: Sequence[Any],
+    names: tuple[str, ...],
+    gradients: tuple[Array | None, ...],
+) -> tuple[tuple[int, ...], tuple[Array | None, ...]]:
+    """Return the positions of the differentiated inputs, and the gradients that came for them.
 
-    Raises ArgumentValueError where that can't be told, ContractError where another number came than `wrt` says.
+    One for each input may come too, None for all that `wrt` leaves out. Raises ArgumentValueError where it can't be
+    told what they belong to, ContractError where another number came than `wrt` says.
     """
-    floating = floating_positions(inputs)
+    floating, count = floating_positions(inputs), len(gradients)
     if wrt is None:
         if count in (len(floating), len(inputs)) and floating:
-            return floating if count == len(floating) else tuple(range(len(inputs)))
+            return floating if count == len(floating) else tuple(range(len(inputs))), gradients
         listed = ", ".join(f"{i} ({names[i]})" for i in floating) or "none"
         if count < len(floating):
             raise ArgumentValueError(
@@ -264,10 +268,12 @@ def resolve_wrt(
             raise ArgumentTypeError(
                 f"wrt: input {i} ({names[i]}) is {_kind(inputs[i])}, which can't be differentiated; expected floating."
             )
-    if count != len(positions):
-        text = f"{count} gradients came; expected {len(positions)}, as wrt={positions} says."
-        raise ContractError(Cause("shape", True, str(count), text))
-    return positions
+    if count == len(positions):
+        return positions, gradients
+    if count == len(inputs) and all(g is None for i, g in enumerate(gradients) if i not in positions):
+        return positions, tuple(gradients[i] for i in positions)
+    text = f"{count} gradients came; expected {len(positions)}, as wrt={positions} says."
+    raise ContractError(Cause("shape", True, str(count), text))
 
 
 def copies(inputs: Sequence[Any], layout: Layout | None = None) -> list[Any]:

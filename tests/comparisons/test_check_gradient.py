@@ -631,6 +631,23 @@ def test_rarer_styles():
     assert "'dv' is not among the gradient's keys" in report.checks[0].causes[0].text
 
 
+def test_none_stands_for_an_input_that_wrt_leaves_out():
+    def part(i, factor=1):
+        return lambda *a: factor * affine_vjp(*a)[i]
+
+    def verdict(*parts, wrt=None):
+        return gt.check_gradient(affine, vjp=gt.styles.one_by_one(*parts), inputs=(X, W, B), wrt=wrt).verdict
+
+    assert verdict(part(0), None, None) == "match"
+    assert verdict(part(0), None, None, wrt=0) == "match"
+    assert verdict(part(0), None, part(2), wrt=(2, 0)) == "match"
+    assert verdict(part(0, 2), None, None, wrt=0) == "mismatch"
+    assert verdict(part(2), None, part(0), wrt=(2, 0)) == "mismatch", "one for each input comes in their order"
+    assert verdict(None, part(1), None, wrt=0) == "mismatch"
+    assert verdict(part(0), part(1), None, wrt=0) == "mismatch", "more than wrt says"
+    assert verdict(part(0), part(1), part(2), wrt=(2, 1, 0)) == "mismatch", "as many as wrt says come in its order"
+
+
 @pytest.mark.parametrize("residual", [1e-3, 1e-4, 3e-5, 1e-5])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_halved_or_doubled_gradient_never_matches(residual, seed):
