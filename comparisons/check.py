@@ -313,6 +313,11 @@ def _read_inputs(inputs: Any) -> tuple[Any, ...]:
             f"inputs: got {type(inputs).__name__}; expected a tuple of forward's arguments, for one array (x,)."
         )
     for i, x in enumerate(inputs):
+        if isinstance(x, np.ma.MaskedArray):
+            raise ArgumentTypeError(
+                f"inputs: input {i} is a masked array, whose masked entries have no value; expected a plain array. "
+                f"Give them one by .filled(value), or leave them out by .compressed()."
+            )
         if isinstance(x, np.ndarray) and x.dtype == object:
             raise ArgumentTypeError(f"inputs: input {i} is an object array; expected numbers. Convert it with .astype.")
     if not any(is_floating(x) for x in inputs):

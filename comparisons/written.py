@@ -18,7 +18,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.point import Style
 from gradtwin.comparisons.report.data import Cause
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError
 from gradtwin.memory import check_fits
 
 if TYPE_CHECKING:
@@ -343,6 +343,8 @@ def raised(name: str, error: BaseException) -> Cause:
         for frame in frames
         if not frame.filename.startswith(_HERE) and not any(part in frame.filename for part in libraries)
     ]
+    if not own and isinstance(error, GradTwinError):  # an adapter of gt.styles, which says what was expected
+        return Cause("raises", True, type(error).__name__, str(error))
     if not own and name in CALLED and isinstance(error, TypeError):
         text = f"{name} can't be called as it is, {CALLED[name]}: {error}."
         return Cause("raises", True, type(error).__name__, text)

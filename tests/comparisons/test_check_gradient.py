@@ -631,6 +631,47 @@ def test_rarer_styles():
     assert "'dv' is not among the gradient's keys" in report.checks[0].causes[0].text
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda s: s.accumulating(np.add, 0), "count: got 0"),
+        (lambda s: s.accumulating(np.add, "two"), "count: got 'two'"),
+        (lambda s: s.by_name(np.add, "dx"), r"names: got 'dx'; expected a list of the dict's keys"),
+        (lambda s: s.upstream_last(None), "styles: got NoneType to adapt; expected a function"),
+        (lambda s: s.one_by_one(np.add, 3), "styles: got int to adapt"),
+    ],
+)
+def test_what_no_style_can_adapt_is_refused(make, message):
+    with pytest.raises(gt.GradTwinError, match=message):
+        make(gt.styles)
+
+
+@pytest.mark.parametrize(
+    ("vjp", "text"),
+    [
+        (
+            gt.styles.accumulating(lambda *a: None, 3),
+            "count: got 3, and forward takes 2 inputs; expected at most one array for each.",
+        ),
+        (
+            gt.styles.by_name(lambda d, x, w: x, ["dx", "dw"]),
+            "gradient: it returned ndarray; expected a dict of arrays by name.",
+        ),
+    ],
+)
+def test_what_a_style_finds_wrong_when_it_is_called_is_the_cause(vjp, text):
+    report = gt.check_gradient(np.matmul, vjp=vjp, inputs=(X, W))
+    assert report.verdict == "mismatch"
+    assert [cause.text for cause in report.checks[0].causes] == [text]
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.masked_array([1.0, 2.0], [False, True])
+    with pytest.raises(gt.GradTwinError, match=r"input 0 is a masked array.*\.filled"):
+        gt.check_gradient(np.square, derivative=lambda x: 2 * x, inputs=(masked,))
+    assert gt.check_gradient(np.square, derivative=lambda x: 2 * x, inputs=(masked.filled(3.0),)).ok
+
+
 def test_none_stands_for_an_input_that_wrt_leaves_out():
     def part(i, factor=1):
         return lambda *a: factor * affine_vjp(*a)[i]
