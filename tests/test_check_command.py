@@ -225,6 +225,8 @@ GOOD = ("--derivative", "tanh_prime", "--inputs", "x.npz")
         (("endless.py", "--timeout", "0.5"), ["endless.py: loading it did not end within 0.5 s", "__main__"]),
         (("spinning.py:f", "--derivative", "g", *GOOD[2:], "--timeout", "3"), ["g did not return within 3 s", "Raise"]),
         (("xor.py", "--json", "no/such/folder.json"), ["does not exist"]),
+        (("xor.py", "--save", "xor.py"), ["xor.py is a file; expected a folder"]),
+        (("xor.py:tanh", *GOOD, "--save", "xor.py/beneath"), ["xor.py is a file; expected a folder"]),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(xor, arguments, words):

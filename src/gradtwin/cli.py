@@ -264,8 +264,10 @@ def _env(_: argparse.Namespace) -> int:
 
 
 def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None:
-    from gradtwin.files import check_writable
+    from gradtwin.files import check_folder, check_writable
 
+    if getattr(options, "save", None):
+        check_folder(options.save)
     paths = [path for path in (options.json, options.html, options.junit, plot) if path]
     for path in paths:
         check_writable(path)

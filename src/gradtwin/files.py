@@ -59,6 +59,16 @@ def check_writable(path: str | Path) -> None:
         raise OutputFileError(f"{path}: no permission to write there. Choose another place.")
 
 
+def check_folder(path: str | Path) -> None:
+    """Raise OutputFileError unless files can be written in this folder, or it can be made; asked before long work."""
+    path = Path(path)
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise OutputFileError(f"{path}: {there} is a file; expected a folder.")
+    if not os.access(there, os.W_OK):
+        raise OutputFileError(f"{path}: no permission to write there. Choose another place.")
+
+
 def read_arrays(path: str | Path) -> dict[str, Any]:
     """Return the arrays of an `.npz` file.
 
