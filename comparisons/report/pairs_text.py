@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.check_text import render_check
+from gradtwin.comparisons.report.check_text import reason_of, render_check
 from gradtwin.comparisons.report.tables import STYLE, make_table
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Lines of the table, and of what was skipped; the JSON report has all of them.
 MOST_PAIRS, MOST_SKIPPED = 10, 6
+
+#: Pairs that don't match, beside the first, that get a sentence.
+MOST_SENTENCES = 3
 
 #: Names in one line of what was skipped.
 MOST_NAMES = 6
@@ -29,7 +32,7 @@ _ORDER = ("mismatch", "inconclusive", "match")
 
 
 def print_pairs(report: FileReport, console: Console) -> None:
-    """Print the verdict in a sentence, the pairs, what was skipped and why, and the first failure."""
+    """Print the verdict in a sentence, the pairs, what was skipped and why, the first failure, and why others fail."""
     console.print(Group(*_render(report)))
     console.print(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"), soft_wrap=True)
 
@@ -45,6 +48,7 @@ def _render(report: FileReport) -> Iterator[RenderableType]:
     if report.detailed is not None:
         yield Text()
         yield from render_check(replace(report.detailed, example=_shortened(report.detailed.example)))
+    yield from _others(report)
 
 
 def _table(pairs: Sequence[dict[str, Any]]) -> Table:
@@ -59,6 +63,20 @@ def list_pairs(report: FileReport) -> list[Text | Table]:
     """Return all pairs as a table, and what was skipped, for a page."""
     skipped = [Text(f"skipped {item['name']}: {item['reason']}") for item in report.extra["skipped"]]
     return [Text(_sentence(report)), _table(report.extra["pairs"]), *skipped]
+
+
+def _others(report: FileReport) -> Iterator[Text]:
+    """Yield a line for each pair that does not match, beside the one that is shown in full: why not."""
+    ordered = [(name, of) for verdict in _ORDER[:2] for name, of in report.members if of.verdict == verdict]
+    others = ordered[1:]
+    if others:
+        yield Text()
+    for name, of in others[:MOST_SENTENCES]:
+        failed = next(check for check in of.checks if check.verdict == of.verdict)
+        reason = reason_of(replace(failed, causes=failed.causes[:1]))
+        yield Text(f"{name}: {reason or 'it differs by more than rounding explains.'}")
+    if len(others) > MOST_SENTENCES:
+        yield Text(f"and {len(others) - MOST_SENTENCES} more that don't match, in the file of --json", style="dim")
 
 
 def _shortened(example: str | None) -> str | None:

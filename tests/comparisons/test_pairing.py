@@ -289,6 +289,24 @@ def test_a_file_of_many_pairs_and_faults_still_fits(tmp_path):
     assert len(report.extra["pairs"]) == 15
 
 
+def test_every_pair_that_fails_gets_its_sentence(tmp_path):
+    source = """
+        def cube(x): return x**3
+        def cube_prime(x): return 2 * x**2
+        def square(x): return x**2
+        def square_prime(x): return 2 * y
+        def fourth(x): return x**4
+        def fourth_prime(x): return 4 * x**3
+        def fifth(x): return x**5
+        def fifth_prime(x): return -5 * x**4
+    """
+    text = " ".join(str(check(tmp_path, source, examples=2)).split())
+    assert text.count("MISMATCH") == 2, "the file, and the first pair in full"
+    assert "square: cause raises: derivative raised NameError: name 'y' is not defined (in square_prime, " in text
+    assert "fifth: cause sign: the gradient of input 0 (x) has the wrong sign" in text
+    assert "fourth:" not in text
+
+
 def test_a_pair_that_cant_be_run_is_skipped_with_what_it_raised(tmp_path):
     report = check(
         tmp_path,
@@ -321,6 +339,7 @@ def test_a_mismatch_beside_what_never_returns_stays_one(tmp_path, monkeypatch):
     report = check(tmp_path, source)
     assert report.verdict == "mismatch"
     assert [pair["verdict"] for pair in report.extra["pairs"]] == ["mismatch", "inconclusive"]
+    assert "spin did not return within 1 s" in " ".join(str(report).split())
 
 
 def test_what_never_returns_and_has_no_gradient_by_name_is_no_pair(tmp_path):
