@@ -66,8 +66,8 @@ class Guess:
 class _Attempts:
     """What came of the trials that failed, for the reason that is given."""
 
-    forward: list[Exception] = field(default_factory=list)
-    gradient: list[Exception] = field(default_factory=list)
+    forward: list[BaseException] = field(default_factory=list)
+    gradient: list[BaseException] = field(default_factory=list)
     returned: str = ""
 
 
@@ -145,7 +145,7 @@ def _fits(option: Guess, names: list[str], y: Array, result: Any, attempts: _Att
     if style == "value_and_grad":
         returned: Any = result[1:] if len(result) > 2 else result[1]
     else:
-        failures: list[Exception] = []
+        failures: list[BaseException] = []
         if style == "backward":
             pair = option.forward(*copies(inputs))
             arguments: tuple[Any, ...] = (np.ones_like(y), pair[1])
@@ -202,13 +202,13 @@ def _floating(names: list[str], inputs: Sequence[Any]) -> tuple[int, ...]:
     return tuple(sorted(floating, key=lambda i: names[i] in NUMBERS or (len(inputs) > 1 and is_target(names[i]))))
 
 
-def _try(function: Callable[..., Any], inputs: Sequence[Any], failures: list[Exception]) -> Any:
+def _try(function: Callable[..., Any], inputs: Sequence[Any], failures: list[BaseException]) -> Any:
     """Return what a function makes of copies of these inputs, None where it raises."""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function(*copies(inputs))
-    except Exception as error:  # whatever it raises at inputs that were only guessed
+    except (Exception, SystemExit) as error:  # whatever it raises at inputs that were only guessed
         failures.append(error)
         return None
 

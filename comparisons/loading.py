@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 from unittest import mock
 
 import numpy as np
@@ -157,12 +157,25 @@ def _leave_no_traces(stack: ExitStack, path: Path) -> None:
     stack.enter_context(mock.patch.object(sys, "stdin", io.StringIO()))
     stack.enter_context(mock.patch.object(sys, "argv", [str(path)]))
     stack.enter_context(mock.patch.object(sys, "dont_write_bytecode", True))
+    stack.enter_context(mock.patch.object(os, "_exit", _exit_of_this_process()))
     stack.enter_context(mock.patch.dict(os.environ, {"MPLBACKEND": "Agg"}))
     stack.enter_context(warnings.catch_warnings())
     stack.enter_context(np.errstate())
     stack.enter_context(np.printoptions())
     stack.callback(os.chdir, os.getcwd())
     stack.callback(np.random.set_state, np.random.get_state())
+
+
+def _exit_of_this_process() -> Callable[[int], NoReturn]:
+    """Return an os._exit that can be told of, as sys.exit can; processes that the user's code forks end as they do."""
+    really, own = os._exit, os.getpid()
+
+    def end(status: int) -> NoReturn:
+        if os.getpid() != own:
+            really(status)
+        raise SystemExit(status)
+
+    return end
 
 
 def _run(path: Path, name: str, root: Path) -> ModuleType:

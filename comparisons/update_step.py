@@ -160,7 +160,7 @@ class WrittenStep:
                     weights = self._take(call, weights, given, memory, t)
             except (GradTwinError, ContractError):
                 raise
-            except Exception as error:  # the step is not ours
+            except (Exception, SystemExit) as error:  # the step is not ours
                 raise ContractError(raised("step", error)) from error
             walk.changed |= any(not np.array_equal(a, b) for a, b in zip(given, g, strict=True))
             walk.weights.append(self.join(weights))

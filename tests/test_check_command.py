@@ -251,6 +251,30 @@ def test_bad_input_is_one_sentence_and_status_2(xor, arguments, words):
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("call", ["sys.exit(0)", "os._exit(0)"])
+def test_code_that_ends_the_process_is_told(tmp_path, call):
+    loaded = gradtwin(write(tmp_path, f"import os, sys\n{call}"))
+    assert (loaded.returncode, loaded.stdout) == (2, "")
+    assert "user.py:2: while being loaded it ended the program (SystemExit): 0." in loaded.stderr
+    called = gradtwin(write(tmp_path, f"import os, sys\ndef f(x): {call}\ndef f_prime(x): return 1 + 0 * x"))
+    assert (called.returncode, called.stdout) == (2, "")
+    assert "f could not be run at drawn inputs (SystemExit: 0)" in called.stderr
+
+
+def test_processes_that_the_users_code_forks_end_as_they_do(tmp_path):
+    source = "import os\nchild = os.fork()\nif not child: os._exit(7)\nstatus = os.waitpid(child, 0)[1] >> 8\n"
+    done = gradtwin(write(tmp_path, source + "def f(x): return status * x\ndef f_prime(x): return 7 + 0 * x"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("MATCH") == 1
+
+
+def test_a_crash_names_the_line_of_the_users_code(tmp_path):
+    source = "import ctypes\ndef f(x):\n    ctypes.string_at(0)\n    return x\ndef f_prime(x): return 1 + 0 * x"
+    done = gradtwin(write(tmp_path, source))
+    assert done.returncode == -signal.SIGSEGV
+    assert 'user.py", line 3 in f' in done.stderr
+
+
 def test_without_tensorflow_is_status_3(xor):
     (xor.parent / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None\n")
     environment = {**os.environ, "PYTHONPATH": str(xor.parent)}

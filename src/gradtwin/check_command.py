@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import shlex
 import sys
 import time
@@ -115,6 +116,8 @@ def run(options: argparse.Namespace) -> int:
     target = Target.parse(options.target)
     _check_usage(target, options)
     cli._check_outputs(options)
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__, all_threads=False)  # a crash of compiled code then names the user's line
     if options.watch:
         return _watch(target, options)
     return cli._finish_saving(_check(target, options), options)

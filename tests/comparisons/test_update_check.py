@@ -259,6 +259,10 @@ def breaks(w, g, lr=0.01):
     raise RuntimeError("no")
 
 
+def ends(w, g, lr=0.01):
+    raise SystemExit(0)
+
+
 def idle(params, grads):
     pass
 
@@ -339,6 +343,7 @@ WRONG = {
     "shape": (lambda w, g: np.ones(2), "sgd", "shape", "(2,); expected (4, 3)"),
     "rate": (sgd_lists, keras.optimizers.SGD(0.01), "factor", "5 times"),
     "raises": (breaks, "sgd", "raises", "RuntimeError"),
+    "ends the program": (ends, "sgd", "raises", "SystemExit"),
     "idle": (idle, "sgd", "zeroed", "neither returned"),
 }
 
