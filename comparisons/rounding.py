@@ -24,8 +24,8 @@ SAFETY = 64.0
 #: A difference of so many roundings of the value itself is never judged: a handful of operations, each rounding once.
 FEW_ROUNDINGS = 16.0
 
-#: An element that is small by cancellation is off by the roundings of the elements around it, and not by its own. Up to so
-#: many times smaller it is taken to be that, or up to N times: of N elements drawn about 0 the smallest is so.
+#: An element that is small by cancellation is off by the roundings of the elements around it, and not by its own. Up to
+#: so many times smaller it is taken to be that, or up to N times: of N elements drawn about 0 the smallest is so.
 CANCELLED = 2.0**12
 
 #: Inputs are moved by up to so many units in the last place: enough to draw the roundings anew, too few to change
