@@ -7,6 +7,7 @@ themselves (`rounding.py`); what it does not explain is settled in `disputes.py`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -374,11 +375,12 @@ class GradientJudge:
 
         def another(seed: int) -> Point | None:
             rng = np.random.default_rng([seed, UPSTREAM_STREAM, 1])
-            moved = [redrawn(x, rng) if i in point.wrt else x for i, x in enumerate(inputs)]
-            try:
-                return self.look_only(moved, seed)
-            except (ArgumentTypeError, ArgumentValueError):
-                return None
+            for keeps_whole in (False, True):  # what only bears whole numbers is moved as far as it can be
+                moved = [redrawn(x, rng, keeps_whole) if i in point.wrt else x for i, x in enumerate(inputs)]
+                with suppress(ArgumentTypeError, ArgumentValueError):
+                    if (found := self.look_only(moved, seed)) is not None:
+                        return found
+            return None
 
         answers: dict[Any, Answer] = {}
         oracle = self._looker.oracle
@@ -437,14 +439,19 @@ def differs(one: Array, two: Array, coarsest: float) -> bool:
         return bool(np.any(apart & ~(np.isnan(one64) & np.isnan(two64))))
 
 
-def redrawn(x: Any, rng: np.random.Generator) -> Any:
-    """Draw other values like these: permuted and scaled, which keeps most domains; whole numbers stay."""
+def redrawn(x: Any, rng: np.random.Generator, keeps_whole: bool = True) -> Any:
+    """Draw other values like these: permuted and scaled, which keeps most domains; whole numbers stay, if they are to.
+
+    Integers always do, and zeros and ones, which are a mask.
+    """
     if isinstance(x, float):
         return x * float(rng.uniform(0.7, 0.9))
     array = np.asarray(x)
     if array.size and not array.any():  # what holds at 0 alone is not the cause
         return np.asarray(rng.uniform(0.25, 0.75, array.shape), dtype=array.dtype)
-    if array.size == 0 or np.all(array == np.rint(array)):
+    if array.size == 0 or array.dtype.kind in "iub" or np.isin(array, (0, 1)).all():
+        return x
+    if keeps_whole and np.all(array == np.rint(array)):
         return x
     shuffled = rng.permutation(array.ravel()).reshape(array.shape)
     return np.asarray(shuffled * rng.uniform(0.7, 0.9, array.shape), dtype=array.dtype)

@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 
+import numpy as np
+
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes import arrangement, elementwise, regions, scaling, sums, terms
-from gradtwin.comparisons.causes.trial import OTHER_POINTS, Finding, Gradients, Propose, Repair, Tools, Trial, View
+from gradtwin.comparisons.causes.trial import OTHER_POINTS, Finding, Gradients, Propose, Repair, Tools, Trial, View, widen
 from gradtwin.comparisons.point import AnotherPoint, Point
 from gradtwin.comparisons.report.data import Cause
 
@@ -79,7 +81,7 @@ def diagnose(
     @cache
     def view_at(seed: int, k: int) -> View | None:
         other = elsewhere(seed)
-        return None if other is None else View(other, k, tools)
+        return None if other is None or _is_same(other, point) else View(other, k, tools)
 
     def others(k: int, count: int) -> tuple[View, ...]:
         return tuple(view for seed in range(1, count + 1) if (view := view_at(seed, k)) is not None)
@@ -102,6 +104,12 @@ def diagnose(
         for (finding, confirmed), of in found.items()
     ]
     return tuple(sorted(causes, key=lambda cause: not cause.confirmed))
+
+
+def _is_same(one: Point, other: Point) -> bool:
+    """Return whether two points have the same inputs and y_bar: what holds at one proves nothing at the other."""
+    pairs = zip((*one.inputs, one.y_bar), (*other.inputs, other.y_bar), strict=True)
+    return all(a is b or np.array_equal(a, b) for a, b in pairs)
 
 
 def _explain(view: View) -> list[tuple[Finding, bool]]:
@@ -158,8 +166,25 @@ def _is_proven(repair: Repair, here: Trial, view: View, passed: list[tuple[View,
     parameters were taken from it, or one number could explain it.
     """
     telling = [(other, trial) for other, trial in passed if other.differs()]
+    if not repair.tells_where and _is_at_one_value([view, *(other for other, _ in telling)]):
+        return False
     bits = here.evidence(view.as_given()) + sum(trial.evidence(other.as_given()) for other, trial in telling)
     return bits >= ENOUGH_BITS and (bool(telling) or (not repair.fitted and here.is_varied()))
+
+
+def _is_at_one_value(views: list[View]) -> bool:
+    """Return whether the input has one value wherever the gradient is wrong, and others wherever it is right.
+
+    So it is where a kink is given another slope: one element, however often it comes, fits many a repair.
+    """
+    inputs = [widen(view.point.inputs[view.position]) for view in views]
+    if any(x.shape != view.right.shape for x, view in zip(inputs, views, strict=True)):
+        return False
+    if any(view.left.shape != view.right.shape for view in views):
+        return False
+    wrong = np.concatenate([x[view.wrong] for x, view in zip(inputs, views, strict=True)])
+    right = np.concatenate([x[view.telling & ~view.wrong] for x, view in zip(inputs, views, strict=True)])
+    return bool(wrong.size and right.size and (wrong == wrong[0]).all() and (right != wrong[0]).all())
 
 
 def _sentence(finding: Finding, confirmed: bool, of: list[str], everything: bool) -> str:

@@ -77,7 +77,7 @@ def partial(view: View) -> Iterator[Repair]:
         return
     for words, rule in _regions(view, wrong):
         text = f"{{gradient}} is wrong {words}{_how(view, wrong)}, and right everywhere else."
-        yield Repair((Finding("partial", words, text),), bind(_foretold, rule=rule), fitted=True)
+        yield Repair((Finding("partial", words, text),), bind(_foretold, rule=rule), fitted=True, tells_where=True)
 
 
 def _foretold(view: View, rule: Callable[[View], Array | None]) -> Trial | None:

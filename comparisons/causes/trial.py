@@ -211,7 +211,7 @@ class Repair:
 
     `attempt` returns None where the repair can't be tried. `fitted` says that parameters were taken from the data: one
     point proves nothing then. A `guess` is shown without being tried. A `costly` one asks the oracle many times, and is
-    tried at few points.
+    tried at few points. `tells_where` says that the repair tells where the gradient is wrong, and not why.
     """
 
     findings: tuple[Finding, ...]
@@ -219,6 +219,7 @@ class Repair:
     fitted: bool = False
     guess: bool = False
     costly: bool = False
+    tells_where: bool = False
 
 
 #: Looks at a mismatch and yields the repairs of one cause that are worth trying there.

@@ -1,0 +1,70 @@
+"""Causes as a check says them, with few elements and round numbers: what holds by chance there is not confirmed."""
+
+import numpy as np
+import pytest
+
+import gradtwin as gt
+
+
+def causes_of(forward, inputs, **arguments):
+    report = gt.check_gradient(forward, inputs=inputs, **arguments)
+    return [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
+
+
+def confirmed(*arguments, **more):
+    return [(cause.cause, cause.detail) for cause in causes_of(*arguments, **more) if cause.confirmed]
+
+
+# Whole numbers: other points are other points.
+
+
+def test_a_sum_at_whole_numbers_is_no_coincidence():
+    x = np.array([1.0, 2.0])
+    one_number = confirmed(lambda x: x * x, (x,), derivative=lambda x: 2.0)
+    assert one_number == [("shape", "()")]  # which is a fact
+    summed = confirmed(lambda x: x * x, (x,), derivative=lambda x: np.sum(2 * x))
+    assert summed == [("shape", "summed over axis 0"), ("shape", "()")]
+
+
+def test_a_mask_of_zeros_and_ones_stays_one():
+    def loss(p, t):
+        assert np.isin(t, (0, 1)).all()
+        return -np.sum(t * np.log(p) + (1 - t) * np.log(1 - p))
+
+    def gradient(p, t):
+        return t / p - (1 - t) / (1 - p), -np.log(p / (1 - p))
+
+    p, t = np.array([0.2, 0.4, 0.7, 0.9]), np.array([0.0, 1.0, 1.0, 0.0])
+    assert confirmed(loss, (p, t), grad=gradient) == [("sign", "")]
+
+
+def test_what_bears_whole_numbers_only_is_still_explained():
+    def forward(x):
+        if (x != np.rint(x)).any():
+            raise ValueError("whole numbers only")
+        return x**3
+
+    causes = causes_of(forward, (np.array([2.0, 3.0, 5.0]),), vjp=lambda d, x: -3 * x**2 * d)
+    assert ("sign", True) in [(cause.cause, cause.confirmed) for cause in causes]
+
+
+# A kink of which one slope is wrong is one element, however often it comes.
+
+
+@pytest.mark.parametrize("x", [[0.0, 1.0, -1.0], [0.0, 1.0, -1.0, 2.0, -0.5], [0.3, 0.0, -0.7, 0.0]])
+@pytest.mark.parametrize(
+    ("forward", "derivative"),
+    [
+        (lambda x: np.maximum(x, 0), lambda x: np.where(x > 0, 1.0, np.where(x < 0, 0.0, 2.0))),
+        (np.abs, lambda x: np.where(x > 0, 1.0, np.where(x < 0, -1.0, 3.0))),
+    ],
+)
+def test_a_kink_is_not_explained_by_a_formula(forward, derivative, x):
+    causes = causes_of(forward, (np.array(x),), derivative=derivative)
+    assert {cause.cause for cause in causes if cause.confirmed} <= {"partial"}
+    assert any("zero" in cause.text or "exactly 0" in cause.text for cause in causes)
+
+
+def test_a_mask_that_is_missing_is_no_kink():
+    x = np.array([1.0, -1.0, -1.0, 2.0, 0.5, -1.0])
+    assert confirmed(lambda x: np.maximum(x, 0), (x,), derivative=np.ones_like)[0][0] == "elementwise-factor"
