@@ -135,13 +135,13 @@ def permuted(view: View) -> Iterator[Repair]:
     """x_bar with its elements elsewhere: axes reversed, shifted or in another order, or any other order."""
     if view.left.size != view.right.size:
         return
-    axes = range(view.right.ndim)
     if view.left.shape == view.right.shape:
+        axes = [axis for axis, length in enumerate(view.right.shape) if length > 1]
         for chosen in (*combinations(axes, 1), *combinations(axes, 2)):
             text = f"is reversed along {_axes(chosen)}"
             yield _moved(text, partial(np.flip, axis=chosen))
         for axis in axes:
-            for shift in SHIFTS:
+            for shift in (shift for shift in SHIFTS if shift % view.right.shape[axis]):
                 yield _moved(f"is shifted by {shift} along axis {axis}", partial(np.roll, shift=-shift, axis=axis))
         for shift in (1, -1) if view.right.ndim > 1 else ():
             yield _moved(f"is shifted by {shift}, counted through all axes", partial(np.roll, shift=-shift))
@@ -195,11 +195,18 @@ def _placed(view: View, left: Array) -> Trial:
 
 
 def _sorted(view: View) -> Trial | None:
-    """Compare the elements in ascending order, on both sides; equal ones prove little, and two values nothing."""
-    order = np.argsort(view.right, axis=None)
+    """Compare the elements in ascending order, on both sides; equal ones prove little, and two values nothing.
+
+    An element proves something as far as the right one at its own place is from the one that it equals: where all keep
+    their order, as they do under a factor, nothing was moved.
+    """
+    if view.left.shape != view.right.shape:
+        return None
+    order, order_of_left = np.argsort(view.right, axis=None), np.argsort(view.left, axis=None)
     right, allowed = view.right.ravel()[order], view.allowed.ravel()[order]
-    bits = np.sort(bits_of(np.abs(right), allowed)[distinct(right, allowed)])[:-2]
-    if not bits.size:
+    size = np.minimum(np.abs(right), np.abs(right - view.right.ravel()[order_of_left]))
+    bits = np.sort(bits_of(size, allowed)[distinct(right, allowed)])[:-2]
+    if not bits.any():
         return None
     return view.trial(np.sort(view.left, axis=None), right, allowed, bits=float(bits.sum()))
 

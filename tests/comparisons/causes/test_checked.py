@@ -68,3 +68,26 @@ def test_a_kink_is_not_explained_by_a_formula(forward, derivative, x):
 def test_a_mask_that_is_missing_is_no_kink():
     x = np.array([1.0, -1.0, -1.0, 2.0, 0.5, -1.0])
     assert confirmed(lambda x: np.maximum(x, 0), (x,), derivative=np.ones_like)[0][0] == "elementwise-factor"
+
+
+# What a scaling explains was not moved.
+
+
+@pytest.mark.parametrize("factor", [1 + 2e-5, 1 - 2e-4, 1 + 3e-4, 1.001])
+def test_a_scaled_gradient_in_float32_is_not_permuted(factor):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(3, 2)).astype(np.float32)
+    causes = causes_of(lambda x, w: x @ w, (x, w), vjp=lambda d, x, w: (d @ w.T, (x.T @ d) * np.float32(factor)))
+    assert all(cause.cause == "factor" for cause in causes if cause.confirmed)
+    assert not causes or causes[0].cause == "factor"
+    assert not any("shifted by 2 along axis 1" in cause.text for cause in causes)  # which is 2 long
+
+
+def test_a_shuffled_gradient_in_float32_is():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(3, 2)).astype(np.float32)
+
+    def shuffled(d, x, w):
+        return d @ w.T, np.ascontiguousarray((x.T @ d).ravel()[[3, 0, 5, 1, 2, 4]]).reshape(3, 2)
+
+    assert confirmed(lambda x, w: x @ w, (x, w), vjp=shuffled) == [("permuted", "elements")]
