@@ -41,7 +41,7 @@ def _sigmoid(s: Array) -> Array:
 
 
 def _softmax(s: Array) -> Array:
-    if not s.ndim:
+    if not s.ndim or s.shape[-1] < 2:  # of one number it is 1
         return np.full_like(s, np.nan)
     shifted = np.exp(s - s.max(-1, keepdims=True, initial=-np.inf))
     return np.asarray(shifted / shifted.sum(-1, keepdims=True))
@@ -102,6 +102,12 @@ def elementwise_factor(view: View) -> Iterator[Repair]:
     if view.point.y_bar is not None:
         text = "{gradient} does not use y_bar: it is right where y_bar is all ones."
         yield Repair((Finding("elementwise-factor", "y_bar", text),), _of_ones)
+    for position, _ in view.floating_inputs():
+        if position != view.position:
+            name = view.name(position)
+            ones = "all ones" if np.size(view.point.inputs[position]) > 1 else "1"
+            text = f"{{gradient}} does not use {name}: it is right where {name} is {ones}."
+            yield Repair((Finding("elementwise-factor", name, text),), partial(_with_ones, position=position))
 
 
 def upstream_factor(view: View) -> Iterator[Repair]:
@@ -129,6 +135,18 @@ def _with_upstream(view: View, function: Function, lacks: bool) -> Trial | None:
     if left is None or right is None or left.shape != right.shape:
         return None
     return view.trial(left, right, view.allowed + _factor_error(view, np.ones_like(right), view.scale))
+
+
+def _with_ones(view: View, position: int) -> Trial | None:
+    """Compare with the right gradient where another input is all ones; as it was where the user's is another there."""
+    inputs = list(view.point.inputs)
+    inputs[position] = np.ones_like(inputs[position])
+    found, again = view.oracle(inputs=tuple(inputs)), view.rerun(tuple(inputs))
+    if found is None or found.shape != view.left.shape:
+        return None
+    if again is not None and (again.shape != view.left.shape or not view.trial(view.left, again).passes()):
+        return view.as_given()
+    return view.trial(view.left, found)
 
 
 def one_side(view: View) -> Iterator[Repair]:
@@ -367,11 +385,15 @@ def _is_turned_over(view: View) -> bool:
 
 
 def _replacements(view: View, position: int, array: Array) -> dict[str, Array]:
-    """Return what could stand in the place of an input: other arrays of its shape, and what activations make of it."""
+    """Return what could stand in the place of an input: other arrays of its shape, and what activations make of it.
+
+    Nothing that is constant, which is no value of something.
+    """
     own = view.name(position)
     found = {name: other for name, other in view.sources(array.shape).items() if name not in (own, "y_bar")}
     with np.errstate(all="ignore"):
-        return found | {function.words.format(own): np.asarray(function.of(array)) for function in REPLACEMENTS}
+        found |= {function.words.format(own): np.asarray(function.of(array)) for function in REPLACEMENTS}
+    return {name: other for name, other in found.items() if other.size < 2 or (other != other.flat[0]).any()}
 
 
 def _replaced(view: View, position: int, name: str) -> tuple[object, ...] | None:

@@ -91,3 +91,33 @@ def test_a_shuffled_gradient_in_float32_is():
         return d @ w.T, np.ascontiguousarray((x.T @ d).ravel()[[3, 0, 5, 1, 2, 4]]).reshape(3, 2)
 
     assert confirmed(lambda x, w: x @ w, (x, w), vjp=shuffled) == [("permuted", "elements")]
+
+
+# A factor that is left out of a normalisation, which is no softmax of one number.
+
+
+def group_norm(x, g, groups=2):
+    parts = x.reshape(len(x) * groups, -1)
+    return g * ((parts - parts.mean(1, keepdims=True)) / parts.std(1, keepdims=True)).reshape(x.shape)
+
+
+def group_norm_gradients(d, x, g, slope, groups=2):
+    parts = x.reshape(len(x) * groups, -1)
+    s = parts.std(1, keepdims=True)
+    h, q = (parts - parts.mean(1, keepdims=True)) / s, (d * slope(g)).reshape(parts.shape)
+    x_bar = (q - q.mean(1, keepdims=True) - h * (q * h).mean(1, keepdims=True)) / s
+    return x_bar.reshape(x.shape), (d * h.reshape(x.shape)).sum((0, 2), keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("slope", "expected"),
+    [
+        (np.ones_like, [("elementwise-factor", "g")]),
+        (lambda g: np.tanh(g), [("stale-value", "tanh of g for g")]),
+        (lambda g: g, []),
+    ],
+)
+def test_what_is_left_out_of_a_normalisation_is_named(slope, expected):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(2, 4, 3)), rng.normal(size=(1, 4, 1))
+    assert confirmed(group_norm, inputs, vjp=lambda d, x, g: group_norm_gradients(d, x, g, slope)) == expected
