@@ -14,7 +14,7 @@ import numpy as np
 from gradtwin.comparisons.causes.sums import contribution
 from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, OUTPUT, Finding, Repair, Trial, View, times
 
-#: Fractions are shown as such up to this denominator, beyond which nobody reads them.
+#: Fractions are shown as such up to this numerator and denominator, beyond which nobody reads them.
 LARGEST_DENOMINATOR = 9999
 
 #: Of two factors one is right if it is so many times nearer: both are far off where neither is.
@@ -347,7 +347,8 @@ def number(value: float) -> str:
     simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
     doubt = FACTOR_ROUNDINGS * float(np.finfo(np.float64).eps) * abs(value)
     is_decimal = abs(float(f"{value:.6g}") - value) <= doubt
-    if abs(float(simple) - value) <= doubt and (abs(simple.numerator) == 1 or not is_decimal):
+    is_simple = abs(float(simple) - value) <= doubt and abs(simple.numerator) <= LARGEST_DENOMINATOR
+    if is_simple and (abs(simple.numerator) == 1 or not is_decimal):
         return str(simple)
     short = f"{value:.6g}"
     return short if short != "1" else f"1 {'+' if value > 1 else '-'} {abs(value - 1):.3g}"

@@ -9,7 +9,7 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.scaling import fit, number
+from gradtwin.comparisons.causes.scaling import number
 from gradtwin.comparisons.causes.trial import (
     FACTOR_ROUNDINGS,
     Finding,
@@ -18,7 +18,6 @@ from gradtwin.comparisons.causes.trial import (
     View,
     bits_of,
     distinct,
-    times,
     within,
 )
 
@@ -28,7 +27,7 @@ def missing_term(view: View) -> Iterator[Repair]:
     if view.left.shape != view.right.shape:
         return
     for name, term in _terms(view).items():
-        fitted = fit(_remainder(view, term))
+        fitted = _coefficient(view, term)
         if fitted is None:
             continue
         c, doubt = fitted
@@ -39,10 +38,11 @@ def missing_term(view: View) -> Iterator[Repair]:
             there = _terms(v).get(name)
             if there is None or _is_two_sided(v):
                 return None
-            part, allowed = times(v, c, *there)
-            rest = _remainder(v, there)
-            allowed = rest.allowed + allowed + doubt * np.abs(there[0])
-            bits = float(bits_of(np.abs(rest.right), allowed).sum())  # the difference tells, even where right is 0
+            term, error = there
+            part = c * term
+            missing, allowed = _missing(v)
+            allowed = allowed + abs(c) * error + doubt * np.abs(term) + 2 * v.u * np.abs(part)
+            bits = float(bits_of(np.abs(missing), allowed).sum())  # the difference tells, even where right is 0
             return v.trial(v.left + part, allowed=allowed, bits=bits)
 
         yield Repair((Finding("missing-term", detail, text),), attempt, fitted=True)
@@ -101,8 +101,13 @@ def _terms(view: View) -> dict[str, tuple[Array, Array]]:
                 sums[f"the mean of {name} along axis {axis}"] = total / length, error / length
                 for other, source in others.items():
                     sums[f"{other} · the sum of {name} along axis {axis}"] = source * total, np.abs(source) * error
-        known = {name: (term, FACTOR_ROUNDINGS * view.u * (1 + np.abs(term))) for name, term in found.items()} | sums
+        known = {name: (term, FACTOR_ROUNDINGS * view.u * _size(term)) for name, term in found.items()} | sums
     return {name: pair for name, pair in known.items() if np.isfinite(pair[0]).all()}
+
+
+def _size(term: Array) -> Array:
+    """Return what the roundings of a term are relative to: its own terms, of size 1 where it isn't smaller altogether."""
+    return np.abs(term) + min(1.0, float(np.max(np.abs(term), initial=0.0)))
 
 
 def _is_two_sided(view: View) -> bool:
@@ -111,10 +116,26 @@ def _is_two_sided(view: View) -> bool:
     return view.right.size > 2 and all(np.count_nonzero(distinct(side, view.allowed)) <= 2 for side in sides)
 
 
-def _remainder(view: View, term: tuple[Array, Array]) -> Trial:
-    """Return the trial of a term against what is missing, which was rounded when it was taken."""
-    rounding = view.u * (np.abs(view.left) + np.abs(view.right)) + term[1]
-    return view.trial(term[0], view.right - view.left, view.allowed + rounding)
+def _missing(view: View) -> tuple[Array, Array]:
+    """Return what left lacks, and what is allowed of it: it was rounded when it was taken."""
+    return view.right - view.left, view.allowed + view.u * (np.abs(view.left) + np.abs(view.right))
+
+
+def _coefficient(view: View, term: tuple[Array, Array]) -> tuple[float, float] | None:
+    """Return c with c · term = what is missing, from the element that tells it best, and how far c may be off.
+
+    Each is judged against its own size: a term may have another unit than the gradient.
+    """
+    value, error = term
+    missing, allowed = _missing(view)
+    with np.errstate(all="ignore"):
+        doubt = allowed / np.abs(missing) + error / np.abs(value)
+        doubt = np.where(view.as_given().known() & np.isfinite(doubt), doubt, np.inf)
+        if not (doubt < 1).any():
+            return None
+        best = np.unravel_index(np.argmin(np.where(doubt == doubt.min(), -np.abs(missing), 0.0)), doubt.shape)
+        c = float(missing[best] / value[best])
+    return (c, abs(c) * float(doubt[best])) if np.isfinite(c) else None
 
 
 def _multiple_along(view: View, axes: tuple[int, ...], name: str, basis: str) -> Trial | None:

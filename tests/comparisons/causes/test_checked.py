@@ -121,3 +121,18 @@ def test_what_is_left_out_of_a_normalisation_is_named(slope, expected):
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(2, 4, 3)), rng.normal(size=(1, 4, 1))
     assert confirmed(group_norm, inputs, vjp=lambda d, x, g: group_norm_gradients(d, x, g, slope)) == expected
+
+
+# A missing term is judged against its own size, whatever its unit.
+
+
+@pytest.mark.parametrize("unit", [1e-34, 1.0, 1e20])
+def test_a_missing_term_has_its_own_unit(unit):
+    x = np.linspace(1e13, 5e13, 5)
+    rate = 1.6e-13
+
+    def derivative(x):
+        return unit * (3 * x**2 / np.expm1(rate * x) - x**3 * rate / np.expm1(rate * x) ** 2)
+
+    ((cause, detail),) = confirmed(lambda x: unit * x**3 / np.expm1(rate * x), (x,), derivative=derivative)
+    assert (cause, detail) == ("missing-term", "-1.6e-13 · the output y")
