@@ -95,10 +95,17 @@ def elementwise_factor(view: View) -> Iterator[Repair]:
             one = name in view.sources() and view.sources()[name].size == 1 < view.right.size
             slug, how = ("factor", "") if one else ("elementwise-factor", ", element by element")
             detail = words.replace("the output y", "the value y") if one else words
-            lacking = Finding(slug, detail, f"{{gradient}} lacks a factor{how}: {detail}.")
-            yield Repair((lacking,), partial(_multiplied, name=name, function=function))
-            extra = Finding(slug, detail, f"{{gradient}} has a factor once too often{how}: {detail}.")
-            yield Repair((extra,), partial(_spoilt, name=name, function=function))
+            lacks, extra = f"{{gradient}} lacks a factor{how}", f"{{gradient}} has a factor once too often{how}"
+            yield Repair(
+                (Finding(slug, detail, f"{lacks}: {detail}."),),
+                partial(_multiplied, name=name, function=function),
+                with_constant=partial(_times_constant, slug, lacks, detail, False),
+            )
+            yield Repair(
+                (Finding(slug, detail, f"{extra}: {detail}."),),
+                partial(_spoilt, name=name, function=function),
+                with_constant=partial(_times_constant, slug, extra, detail, True),
+            )
     if view.point.y_bar is not None:
         text = "{gradient} does not use y_bar: it is right where y_bar is all ones."
         yield Repair((Finding("elementwise-factor", "y_bar", text),), _of_ones)
@@ -108,6 +115,14 @@ def elementwise_factor(view: View) -> Iterator[Repair]:
             ones = "all ones" if np.size(view.point.inputs[position]) > 1 else "1"
             text = f"{{gradient}} does not use {name}: it is right where {name} is {ones}."
             yield Repair((Finding("elementwise-factor", name, text),), partial(_with_ones, position=position))
+
+
+def _times_constant(slug: str, text: str, factor: str, is_extra: bool, constant: str, one_over: str) -> Finding:
+    """Return the finding of a factor that the constant c of c · x_bar is part of, or 1/c where it is extra."""
+    constant = one_over if is_extra else constant
+    product = f"({factor})" if factor.startswith("1 ") else factor
+    detail = f"-{product}" if constant == "-1" else f"{constant} · {product}"
+    return Finding(slug, detail, f"{text}: {detail}.")
 
 
 def upstream_factor(view: View) -> Iterator[Repair]:

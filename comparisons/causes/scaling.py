@@ -20,6 +20,12 @@ LARGEST_DENOMINATOR = 9999
 #: Of two factors one is right if it is so many times nearer: both are far off where neither is.
 CLEARLY = 16
 
+#: Whole numbers up to this one stand in many a formula: that one is a length as well says little.
+LARGEST_COMMON = 10
+
+#: Reach of half a quantity, and of twice one.
+FAR_FETCHED = 2
+
 #: Names of one number are listed up to so many.
 MOST_NAMES = 3
 
@@ -28,15 +34,18 @@ MOST_NAMES = 3
 class Quantity:
     """A number that a gradient typically has too often or lacks.
 
-    The gradient is `value ** power` times too large; `slug` is what the report calls that, `words` what a sentence
-    calls `value`. A `plain` one is named before those made of it.
+    The gradient is `value ** power` times too large; `slug` is what the report calls that, `inverse` what it calls one
+    over it, `words` what a sentence calls `value`. What is made of a quantity is named only where the quantity itself
+    isn't the number: the larger its `reach`, the later. A `fixed` one is the same at all points of these shapes.
     """
 
     slug: str
+    inverse: str
     words: str
     value: float
     power: int
-    plain: bool
+    reach: int
+    fixed: bool
 
     @property
     def ratio(self) -> float:
@@ -55,12 +64,13 @@ class SummedAxis:
     lengths: tuple[int, ...]
 
 
-#: What is made of a quantity, most plausible first: slug, slug of one over it, words, value.
+#: What is made of a quantity: slug, slug of one over it, words, value, reach.
 _FORMS = (
-    ("{}", "1/{}", "{}", lambda q: q),
-    ("{}/2", "2/{}", "half {}", lambda q: q / 2),
-    ("2·{}", "1/(2·{})", "twice {}", lambda q: 2 * q),
-    ("√{}", "1/√{}", "the root of {}", math.sqrt),
+    ("{}", "1/{}", "{}", lambda q: q, 0),
+    ("√{}", "1/√{}", "the root of {}", math.sqrt, 1),
+    ("{0}/({0}-1)", "({0}-1)/{0}", "n/(n − 1) with n = {}", lambda n: n / (n - 1) if n > 1 else 1, 1),
+    ("{}/2", "2/{}", "half {}", lambda q: q / 2, FAR_FETCHED),
+    ("2·{}", "1/(2·{})", "twice {}", lambda q: 2 * q, FAR_FETCHED),
 )
 
 _WRONG_SIGN = Finding("sign", "", "{gradient} has the wrong sign: negate it.")
@@ -104,12 +114,21 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
     flip = -1.0 if multiplier < 0 else 1.0
     before = (*first.findings, _WRONG_SIGN) if flip < 0 else first.findings
     doubt = error + FACTOR_ROUNDINGS * view.u * abs(multiplier)
+
+    def found(factor: Finding, slug: str, inverse: str) -> tuple[Finding, ...]:
+        """Return the first repair's findings with the constant in them, or else after them."""
+        if first.with_constant is None:
+            return (*before, factor)
+        sign = "-" if flip < 0 else ""
+        return (first.with_constant(f"{sign}{inverse}", f"{sign}{slug}"),)
+
     if abs(abs(multiplier) - 1) <= doubt:
         if flip < 0:
-            yield Repair(before, lambda v: _divided(v, first.attempt(v), -1), first.fitted, costly=first.costly)
+            negated = before if first.with_constant is None else (first.with_constant("-1", "-1"),)
+            yield Repair(negated, lambda v: _divided(v, first.attempt(v), -1), first.fitted, costly=first.costly)
         return
     near = [quantity for quantity in quantities(view) if abs(1 / quantity.ratio - abs(multiplier)) <= doubt]
-    names = [quantity for quantity in near if quantity.plain] or near
+    names = _plainest(near)
     for group in dict.fromkeys([tuple(names), *((quantity,) for quantity in names)]) if names else ():  # all, then each
 
         def by_name(v: View, group: tuple[Quantity, ...] = group) -> Trial | None:
@@ -119,7 +138,11 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
             trials = [_divided(v, made, flip * ratio) for ratio in there]
             return _weakest(trials) if len(there) == len(group) else None
 
-        yield Repair((*before, _named(view, group)), by_name, first.fitted, costly=first.costly)
+        one = group[0]
+        called = (number(one.ratio), number(1 / one.ratio)) if one.fixed else (one.slug, one.inverse)
+        findings = found(_named(view, group, near), *called)
+        is_fitted = first.fitted or (bool(first.findings) and one.reach > 0)  # on top of a repair, many a number fits
+        yield Repair(findings, by_name, is_fitted, costly=first.costly)
 
     def by_number(v: View) -> Trial | None:
         made = first.attempt(v)
@@ -128,25 +151,43 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
             return None
         return replace(divided, allowed=divided.allowed + error * np.abs(made.left))
 
+    ratio = number(1 / abs(multiplier))
     text = f"{{gradient}} is {_times(1 / abs(multiplier))}, by the same factor everywhere."
-    yield Repair((*before, Finding("factor", number(1 / abs(multiplier)), text)), by_number, True, costly=first.costly)
+    findings = found(Finding("factor", ratio, text), ratio, number(abs(multiplier)))
+    yield Repair(findings, by_number, True, costly=first.costly)
+
+
+def _plainest(near: Sequence[Quantity]) -> list[Quantity]:
+    """Return the quantities of the least reach; none that is far-fetched, where the number stands in many a formula."""
+    least = min((quantity.reach for quantity in near), default=0)
+    if least == FAR_FETCHED and _is_common(near[0].value):
+        return []
+    return [quantity for quantity in near if quantity.reach == least]
+
+
+def _is_common(value: float) -> bool:
+    return value == round(value) <= LARGEST_COMMON
 
 
 def quantities(view: View) -> list[Quantity]:
     """Return the numbers by which a gradient is typically too large or too small, by two first."""
-    found = [Quantity("2", "", 2.0, 1, True), Quantity("1/2", "", 2.0, -1, True)]
-    for form, inverse, words, function in _FORMS:
+    found = [Quantity("2", "1/2", "", 2.0, 1, 0, True), Quantity("1/2", "2", "", 2.0, -1, 0, True)]
+    for form, inverse, words, function, reach in _FORMS:
         for slug, meaning, basic in _basic_quantities(view):
             if basic > 0 and (value := function(basic)) != 1:
-                said, plain = words.format(meaning), words == "{}"
-                found.append(Quantity(form.format(slug), said, value, 1, plain))
-                found.append(Quantity(inverse.format(slug), said, value, -1, plain))
+                said, fixed = words.format(meaning), isinstance(basic, int)
+                over, under = form.format(slug), inverse.format(slug)
+                found.append(Quantity(over, under, said, value, 1, reach, fixed))
+                found.append(Quantity(under, over, said, value, -1, reach, fixed))
     return found
 
 
 def _basic_quantities(view: View) -> Iterator[tuple[str, str, float]]:
-    """Yield slug, words and value of the lengths and sizes of all arrays, and of inputs that are one number."""
-    for name, shape in _shapes(view):
+    """Yield slug, words and value of the lengths and sizes of all arrays, and of inputs that are one number.
+
+    A derivative acts element by element: no length is in it.
+    """
+    for name, shape in _shapes(view) if view.point.style != "derivative" else ():
         for axis, length in enumerate(shape) if len(shape) > 1 else ():
             if axis == 0:
                 yield "batch", f"the batch size (axis 0 of {name})", length
@@ -263,16 +304,20 @@ def _weakest(trials: Sequence[Trial | None]) -> Trial | None:
     return next((trial for trial in made if not trial.passes()), made[0]) if len(made) == len(trials) else None
 
 
-def _named(view: View, names: Sequence[Quantity]) -> Finding:
-    """Return the finding of a factor; that of a mean in its place, where it is as long as an axis that is summed."""
+def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> Finding:
+    """Return the finding of a factor; that of a mean in its place, where it is as long as an axis that is summed.
+
+    `near` are all quantities that are this number.
+    """
     ratio, value = names[0].ratio, names[0].value
-    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in names)])
-    words = {quantity.slug: quantity.words for quantity in reversed(names) if quantity.words}
-    called = " or ".join([words[slug] for slug in slugs if slug in words][:MOST_NAMES])
+    words = any(quantity.words for quantity in names)
+    worth = [quantity for quantity in names if quantity.words and (value != 2 or not _is_axis(quantity))]
+    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in worth)])
+    called = _origin(value, worth, near)
     undo = f"divide by {number(ratio)}" if ratio > 1 else f"multiply by {number(1 / ratio)}"
-    text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} is {called})' if called else ''}: {undo}."
+    text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} {called})' if called else ''}: {undo}."
     plainly = Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text)
-    if value != round(value) or not names[0].plain or not words:
+    if value != round(value) or names[0].reach or not words:
         return plainly
     unclear = None
     for axis in _axes_of_length(view, round(value), ratio > 1):
@@ -283,6 +328,28 @@ def _named(view: View, names: Sequence[Quantity]) -> Finding:
     if unclear is None or (value == 2 and (view.y.size == 1 or not unclear.words.startswith("axis 0 "))):
         return plainly  # a two is likelier a square's or a half than two columns, or two items of a loss
     return _mean_finding(unclear, ratio > 1)
+
+
+def _origin(value: float, names: Sequence[Quantity], near: Sequence[Quantity]) -> str:
+    """Return what a number is: what it may be, where it may as well be another, or stand in the formula; else nothing.
+
+    A common number that is a length may be the root of an axis's length too, as in attention.
+    """
+    by_slug = {quantity.slug: quantity.words for quantity in reversed(names)}
+    slugs = list(dict.fromkeys(quantity.slug for quantity in names))
+    said = [by_slug[slug] for slug in slugs[: 1 if names and names[0].reach else MOST_NAMES]]
+    if said and _is_common(value) and not names[0].reach:
+        said += [quantity.words for quantity in near if "√axis" in quantity.slug][:1]
+    unsure = len(said) > 1 or any(q.reach for q in names) or (_is_common(value) and not _vary(names))
+    return f"{'may be' if unsure else 'is'} {' or '.join(said)}" if said else ""
+
+
+def _vary(names: Sequence[Quantity]) -> bool:
+    return any(not quantity.fixed for quantity in names)
+
+
+def _is_axis(quantity: Quantity) -> bool:
+    return "axis" in quantity.slug
 
 
 def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:

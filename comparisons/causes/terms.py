@@ -106,7 +106,7 @@ def _terms(view: View) -> dict[str, tuple[Array, Array]]:
 
 
 def _size(term: Array) -> Array:
-    """Return what the roundings of a term are relative to: its own terms, of size 1 where it isn't smaller altogether."""
+    """Return what a term's roundings are relative to: terms of size 1 formed it, or of its own where it is small."""
     return np.abs(term) + min(1.0, float(np.max(np.abs(term), initial=0.0)))
 
 

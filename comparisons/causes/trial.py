@@ -212,6 +212,7 @@ class Repair:
     `attempt` returns None where the repair can't be tried. `fitted` says that parameters were taken from the data: one
     point proves nothing then. A `guess` is shown without being tried. A `costly` one asks the oracle many times, and is
     tried at few points. `tells_where` says that the repair tells where the gradient is wrong, and not why.
+    `with_constant` gives the finding where a constant comes on top, for its words and those of one over it.
     """
 
     findings: tuple[Finding, ...]
@@ -220,6 +221,7 @@ class Repair:
     guess: bool = False
     costly: bool = False
     tells_where: bool = False
+    with_constant: Callable[[str, str], Finding] | None = None
 
 
 #: Looks at a mismatch and yields the repairs of one cause that are worth trying there.

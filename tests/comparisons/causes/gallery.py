@@ -96,7 +96,7 @@ GALLERY = {
     "relu mask missing":      (RELU, at(0, lambda g, xs, yb, y: yb), ["elementwise-factor"]),
     "an input missing":       (PRODUCT, at(0, lambda g, xs, yb, y: yb * xs[1]), ["elementwise-factor"]),
     "y for y squared":        (EXP, at(0, lambda g, xs, yb, y: g * y), ["elementwise-factor"]),
-    "power lost":             (CUBE, at(0, lambda g, xs, yb, y: 2 * yb * xs[0]), ["elementwise-factor", "factor"]),
+    "power lost":             (CUBE, at(0, lambda g, xs, yb, y: 2 * yb * xs[0]), ["elementwise-factor"]),
     "y_bar unused, dense":    (DENSE, at(1, lambda g, xs, yb, y: xs[0].T @ np.ones_like(yb)), ["elementwise-factor"]),
     "bias unsummed":          (DENSE, at(2, lambda g, xs, yb, y: yb), ["missing-sum"]),
     "bias of first row":      (DENSE, at(2, lambda g, xs, yb, y: yb[0]), ["missing-sum"]),

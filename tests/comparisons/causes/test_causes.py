@@ -298,3 +298,13 @@ def test_a_factor_next_to_one_is_told_from_one():
     [cause] = explain(CUBE, at(0, lambda g, *_: g * (1 + 1e-9)), 0)
     assert (cause.cause, cause.confirmed) == ("factor", True)
     assert "is 1 + 1e-09 times too large" in cause.text
+
+
+def test_a_norm_is_part_of_a_factor_by_its_name():
+    def gradients(y_bar, x):
+        g = 3 * y_bar * np.sqrt(np.sum(x * x)) * x
+        return ((g, np.abs(g)),)
+
+    problem = Problem(("x",), normal(6), lambda x: np.sum(x * x) ** 1.5, gradients, (0,))
+    (cause,) = explain(problem, at(0, lambda g, xs, yb, y: np.full_like(g, 3 * yb)), 0)
+    assert (cause.cause, cause.confirmed, cause.detail) == ("elementwise-factor", True, "‖x‖ · x")

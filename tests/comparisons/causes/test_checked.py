@@ -136,3 +136,88 @@ def test_a_missing_term_has_its_own_unit(unit):
 
     ((cause, detail),) = confirmed(lambda x: unit * x**3 / np.expm1(rate * x), (x,), derivative=derivative)
     assert (cause, detail) == ("missing-term", "-1.6e-13 · the output y")
+
+
+# A constant is part of the factor that is missing.
+
+
+@pytest.mark.parametrize(
+    ("forward", "derivative", "expected"),
+    [
+        (lambda x: np.log(1 + x * x), lambda x: 1 / (1 + x * x), "lacks a factor, element by element: 2 · x."),
+        (lambda x: x**3, lambda x: x, "lacks a factor, element by element: 3 · x."),
+        (lambda x: np.cos(x * x), lambda x: np.sin(x * x), "lacks a factor, element by element: -2 · x."),
+        (lambda x: np.cos(x * x / 2), lambda x: np.sin(x * x / 2), "lacks a factor, element by element: -x."),
+        (lambda x: 2.0**x, np.ones_like, "lacks a factor, element by element: 0.693147 · the output y."),
+        (np.sin, lambda x: 5 * x * np.cos(x), "has a factor once too often, element by element: 5 · x."),
+        (np.sin, lambda x: 5 * (1 + x) * np.cos(x), "has a factor once too often, element by element: 5 · (1 + x)."),
+        (lambda x: x**3, lambda x: x**2, "is 3 times too small, by the same factor everywhere."),
+    ],
+)
+def test_a_constant_is_part_of_the_factor(forward, derivative, expected):
+    (cause,) = causes_of(forward, (np.array([0.2, 0.45, 0.6]),), derivative=derivative)
+    assert cause.confirmed
+    assert cause.text == f"the gradient of input 0 (x) {expected}"
+
+
+# What a number is called: what it is, or may be.
+
+
+def softmax(z):
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def unscaled_attention(d, q, k, v):
+    p = softmax(q @ k.T / np.sqrt(q.shape[1]))
+    dp = d @ v.T
+    ds = p * (dp - (dp * p).sum(-1, keepdims=True))
+    return ds @ k, ds.T @ q, p.T @ d
+
+
+def test_attention_without_its_root():
+    rng = np.random.default_rng(0)
+
+    def attention(q, k, v):
+        return softmax(q @ k.T / np.sqrt(q.shape[1])) @ v
+
+    for items, width, said in (
+        (2, 4, " (2 may be the batch size (axis 0 of q) or the root of the length of axis 1 of q): divide by 2."),
+        (3, 6, " (2.44949 may be the root of the length of axis 1 of q): divide by 2.44949."),
+    ):
+        inputs = rng.normal(size=(items, width)), rng.normal(size=(5, width)), rng.normal(size=(5, 2))
+        (cause,) = causes_of(attention, inputs, vjp=unscaled_attention)
+        assert (cause.cause, cause.confirmed) == ("factor", True)
+        assert cause.text.endswith(said)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_a_variance_divided_by_n(n):
+    x = np.random.default_rng(0).normal(size=n)
+    (cause,) = causes_of(lambda x: np.var(x, ddof=1), (x,), grad=lambda x: 2 * (x - x.mean()) / len(x))
+    assert (cause.confirmed, cause.detail.partition(" = ")[2]) == (True, "(N-1)/N")
+    assert "may be n/(n − 1) with n = N, the number of elements of x" in cause.text
+
+
+@pytest.mark.parametrize(("n", "named"), [(15, True), (20, False)])
+def test_half_a_length_is_named_where_the_number_is_no_common_one(n, named):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=n), rng.normal(size=n)
+    (cause,) = causes_of(lambda p, t: np.mean((p - t) ** 2), inputs, grad=lambda p, t: p - t, wrt=0)
+    assert (cause.cause, cause.confirmed) == ("factor", True)
+    assert ("7.5 may be half N, the number of elements of p" in cause.text) == named
+
+
+def test_a_two_is_no_length_of_an_axis():
+    rng = np.random.default_rng(0)
+
+    def loss(a, b):
+        return np.sum(np.exp(-((a[:, None] - b) ** 2).sum(-1)))
+
+    def gradient(a, b):
+        apart = a[:, None] - b
+        part = -np.exp(-(apart**2).sum(-1))[..., None] * apart
+        return part.sum(1), -part.sum(0)
+
+    (cause,) = causes_of(loss, (rng.normal(size=(5, 2)), rng.normal(size=(3, 2))), grad=gradient)
+    assert cause.text == "every gradient is 2 times too small: multiply by 2."
