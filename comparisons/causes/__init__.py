@@ -14,7 +14,17 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.causes import arrangement, elementwise, regions, scaling, sums, terms
-from gradtwin.comparisons.causes.trial import OTHER_POINTS, Finding, Gradients, Propose, Repair, Tools, Trial, View, widen
+from gradtwin.comparisons.causes.trial import (
+    OTHER_POINTS,
+    Finding,
+    Gradients,
+    Propose,
+    Repair,
+    Tools,
+    Trial,
+    View,
+    widen,
+)
 from gradtwin.comparisons.point import AnotherPoint, Point
 from gradtwin.comparisons.report.data import Cause
 
@@ -130,10 +140,25 @@ def _explain(view: View) -> list[tuple[Finding, bool]]:
             passed = _passed_elsewhere(repair, view)
             if not repair.guess and passed is not None and _is_proven(repair, trial, view, passed):
                 return findings + [(finding, True) for finding in repair.findings]
-            (refuted if passed is None else possible).update(dict.fromkeys(repair.findings))
+            if passed is not None:
+                possible.update(dict.fromkeys(repair.findings))
+            elif _is_worth_a_guess(repair, trial, view):
+                refuted.update(dict.fromkeys(repair.findings))
     unknown = Finding("unknown", "", "{gradient} is wrong in a way that no repair explains.")
     guesses = list(possible or refuted or (unknown,))[:MOST_GUESSES]
     return findings + [(finding, False) for finding in guesses]
+
+
+def _is_worth_a_guess(repair: Repair, trial: Trial, view: View) -> bool:
+    """Return whether a repair that another point contradicts says something still: a number that was fitted doesn't.
+
+    Unless it is the one factor between both gradients. One number for a whole gradient says nothing either.
+    """
+    if trial.right.size == 1 < view.right.size:
+        return False
+    return (
+        not repair.fitted or repair.tells_where or {finding.cause for finding in repair.findings} <= {"sign", "factor"}
+    )
 
 
 def _repairs(view: View) -> Iterator[Repair]:

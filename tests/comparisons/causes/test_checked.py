@@ -221,3 +221,18 @@ def test_a_two_is_no_length_of_an_axis():
 
     (cause,) = causes_of(loss, (rng.normal(size=(5, 2)), rng.normal(size=(3, 2))), grad=gradient)
     assert cause.text == "every gradient is 2 times too small: multiply by 2."
+
+
+# A number that was fitted, and does not fit elsewhere, is no guess.
+
+
+def test_a_fitted_factor_of_a_mask_is_no_guess():
+    rng = np.random.default_rng(0)
+    inputs = rng.uniform(0.1, 0.9, 5), np.array([1.0, 0.0, 1.0, 0.0, 1.0])
+    causes = causes_of(
+        lambda p, t: 1 - 2 * np.sum(p * t) / (np.sum(p) + np.sum(t)),
+        inputs,
+        grad=lambda p, t: -2 * t / (np.sum(p) + np.sum(t)),
+        wrt=0,
+    )
+    assert [cause.cause for cause in causes] == ["unknown"]
