@@ -23,9 +23,6 @@ CLEARLY = 16
 #: Whole numbers up to this one stand in many a formula: that one is a length as well says little.
 LARGEST_COMMON = 10
 
-#: Reach of half a quantity, and of twice one.
-FAR_FETCHED = 2
-
 #: Names of one number are listed up to so many.
 MOST_NAMES = 3
 
@@ -69,8 +66,8 @@ _FORMS = (
     ("{}", "1/{}", "{}", lambda q: q, 0),
     ("√{}", "1/√{}", "the root of {}", math.sqrt, 1),
     ("{0}/({0}-1)", "({0}-1)/{0}", "n/(n − 1) with n = {}", lambda n: n / (n - 1) if n > 1 else 1, 1),
-    ("{}/2", "2/{}", "half {}", lambda q: q / 2, FAR_FETCHED),
-    ("2·{}", "1/(2·{})", "twice {}", lambda q: 2 * q, FAR_FETCHED),
+    ("{}/2", "2/{}", "half {}", lambda q: q / 2, 2),
+    ("2·{}", "1/(2·{})", "twice {}", lambda q: 2 * q, 2),
 )
 
 _WRONG_SIGN = Finding("sign", "", "{gradient} has the wrong sign: negate it.")
@@ -158,10 +155,8 @@ def scaled(view: View, first: Repair) -> Iterator[Repair]:
 
 
 def _plainest(near: Sequence[Quantity]) -> list[Quantity]:
-    """Return the quantities of the least reach; none that is far-fetched, where the number stands in many a formula."""
+    """Return the quantities of the least reach."""
     least = min((quantity.reach for quantity in near), default=0)
-    if least == FAR_FETCHED and _is_common(near[0].value):
-        return []
     return [quantity for quantity in near if quantity.reach == least]
 
 
@@ -312,7 +307,7 @@ def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> F
     ratio, value = names[0].ratio, names[0].value
     words = any(quantity.words for quantity in names)
     worth = [quantity for quantity in names if quantity.words and (value != 2 or not _is_axis(quantity))]
-    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in worth)])
+    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in (worth[:1] if names[0].reach else worth))])
     called = _origin(value, worth, near)
     undo = f"divide by {number(ratio)}" if ratio > 1 else f"multiply by {number(1 / ratio)}"
     text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} {called})' if called else ''}: {undo}."
