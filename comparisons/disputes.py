@@ -54,9 +54,8 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
     name = f"input {point.wrt[k]} ({point.names[point.wrt[k]]})"
     by_differences = looker.oracle.name == "finite-differences"  # whose errors reach both sides of a kink
     is_kink = not by_differences and _between_neighbours(looker, point, k, left, differing, allowed, seed)
-    if is_kink and not _fits_along_ties(looker, point, k, left, differing, allowed, seed):
-        return Settled(right)
     if is_kink:
+        notes |= _note_ties(looker, point, k, left, differing, allowed, seed)
         notes[
             f"kink: {name} has {int(differing.sum())} entries at points without a derivative; the gradient there lies "
             f"between those of the points around"
@@ -82,9 +81,8 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
             settled[index] = value
     if said["user"]:
         return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right), vote=first)
-    if said["kink"] and not _fits_along_ties(looker, point, k, left, differing, allowed, seed):
-        return Settled(right, vote=first)
     if said["kink"]:
+        notes |= _note_ties(looker, point, k, left, differing, allowed, seed)
         notes[f"kink: {name} has {said['kink']} points without a derivative; the gradient lies between its sides"] = (
             None
         )
@@ -151,13 +149,11 @@ def _between_neighbours(
     return bool(np.all(inside[differing]))
 
 
-def _fits_along_ties(
-    looker: Looker, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int
-) -> bool:
-    """Return whether a gradient at kinks has forward's slope along a direction that moves equal elements alike.
+def _note_ties(looker: Looker, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int) -> Notes:
+    """Note a gradient at kinks that has not forward's slope along a direction that moves equal elements alike.
 
     Of two elements that tie for a maximum each may have any part of the gradient, but both together have all of it.
-    True where forward has no slope along the direction either: at the kink of a relu, any part will do.
+    Nothing where forward has no slope along the direction either: at the kink of a relu, any part will do.
     """
     x = np.asarray(point.inputs[point.wrt[k]])
     values, which = np.unique(x, return_inverse=True)
@@ -166,8 +162,11 @@ def _fits_along_ties(
     inputs = copies(point.inputs)
     slope = _moved(lambda f: directional(f, inputs, [point.wrt[k]], [direction], point.y_bar, seed=seed), looker)
     if slope is None or slope.one_sided is not None or not np.isfinite(slope.value):
-        return True
-    return bool(abs(np.sum(direction * left) - slope.value) <= slope.error + np.sum(direction * allowed))
+        return {}
+    if abs(np.sum(direction * left) - slope.value) <= slope.error + np.sum(direction * allowed):
+        return {}
+    name = f"input {point.wrt[k]} ({point.names[point.wrt[k]]})"
+    return {f"kink: the elements of {name} that tie don't share one gradient: together they have more, or less": None}
 
 
 def _sides_at(

@@ -279,7 +279,7 @@ def _divided(view: View, trial: Trial | None, ratio: float) -> Trial | None:
 
 def fit(trial: Trial) -> tuple[float, float] | None:
     """Return c with c · left = right, from the element that tells it best, and how far c may be off."""
-    if trial.left.shape != trial.right.shape:
+    if not trial.left.shape == trial.right.shape == np.shape(trial.allowed):
         return None
     with np.errstate(all="ignore"):
         telling = trial.known() & np.isfinite(trial.left) & (trial.left != 0) & (np.abs(trial.right) > trial.allowed)
