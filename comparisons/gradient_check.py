@@ -215,8 +215,9 @@ class GradientJudge:
         """Return the allowed differences; where something exceeds them, rounding is measured, ever more closely."""
         allowed = self._measured(base, draws.looks, inputs)
         if self._exceeded(base, allowed, inputs) and not draws.looks:
+            terms = max((n for x in inputs for n in np.shape(x)), default=1)
             for k, limit in enumerate(allowed):
-                np.fmax(limit, cancelled_error(self._looker.sides(base, k, inputs)), out=limit)
+                np.fmax(limit, cancelled_error(self._looker.sides(base, k, inputs), terms), out=limit)
         elements = sum(limit.size for limit in allowed)
         for count in (FIRST_DRAWS, FIRST_DRAWS + max(MORE_DRAWS, DRAWN_ELEMENTS // max(1, elements))):
             if not self._exceeded(base, allowed, inputs):
