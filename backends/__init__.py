@@ -3,6 +3,6 @@
 if __name__ != "gradtwin.backends":
     raise ImportError(f"import this package as 'gradtwin.backends', not as {__name__!r}")
 
-from gradtwin.backends.registry import BACKENDS, get_backend
+from .registry import BACKENDS, get_backend
 
 __all__ = ["BACKENDS", "get_backend"]

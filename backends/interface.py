@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gradtwin.backends.signature import Shape, Signature, parse
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError, unknown_name
 from gradtwin.memory import check_fits
 
+from .signature import Shape, Signature, parse
+
 if TYPE_CHECKING:
-    from gradtwin.backends.network import Network
+    from .network import Network
 
 Array = npt.NDArray[Any]
 Pullback = Callable[[Array], Array]

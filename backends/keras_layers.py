@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array
-from gradtwin.backends.network import Layer
-from gradtwin.backends.tensorflow_backend import tf
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
+
+from .interface import Array
+from .network import Layer
+from .tensorflow_backend import tf
 
 keras = tf.keras
 Tensor = Any

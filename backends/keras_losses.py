@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Operation
-from gradtwin.backends.keras_layers import keras
-from gradtwin.backends.operations import find_operation
-from gradtwin.backends.precision import find_dtype
-from gradtwin.backends.tensorflow_backend import tf, to_array, to_tensor
 from gradtwin.errors import ArgumentValueError, UnsupportedError
+
+from .interface import Array, Operation
+from .keras_layers import keras
+from .operations import find_operation
+from .precision import find_dtype
+from .tensorflow_backend import tf, to_array, to_tensor
 
 Tensor = Any
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array
-from gradtwin.backends.keras_layers import keras, read_model
-from gradtwin.backends.keras_losses import find_loss
-from gradtwin.backends.network import Layer, Network
 from gradtwin.errors import ArgumentValueError, ShapeError, UnsupportedError
+
+from .interface import Array
+from .keras_layers import keras, read_model
+from .keras_losses import find_loss
+from .network import Layer, Network
 
 
 def from_keras(model: Any, *, loss: str | None = None) -> tuple[Network, dict[str, Array]]:

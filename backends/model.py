@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from gradtwin.arguments import check_seed
-from gradtwin.backends.interface import Array, Trainer, is_floating
-from gradtwin.backends.network import Network, check_batch
-from gradtwin.backends.precision import find_dtype
-from gradtwin.backends.registry import get_backend
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, InputFileError, ShapeError
 from gradtwin.files import read_arrays, write_arrays
+
+from .interface import Array, Trainer, is_floating
+from .network import Network, check_batch
+from .precision import find_dtype
+from .registry import get_backend
 
 
 class Model:

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Operation, check_memory, output_shape
-from gradtwin.backends.operations import OPERATIONS, find_operation
-from gradtwin.backends.signature import Shape
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError, unknown_name
 from gradtwin.memory import check_fits
+
+from .interface import Array, Operation, check_memory, output_shape
+from .operations import OPERATIONS, find_operation
+from .signature import Shape
 
 
 @dataclass(frozen=True)

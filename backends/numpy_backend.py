@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Call, Operation, Rule
-from gradtwin.backends.network import Network
 from gradtwin.backends.numpy_rules import RULES
-from gradtwin.backends.operations import find_operation
+
+from .interface import Array, Call, Operation, Rule
+from .network import Network
+from .operations import find_operation
 
 
 class NumpyBackend:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from gradtwin.backends.interface import Operation, Rule
-from gradtwin.backends.windows import window_count
 from gradtwin.errors import unknown_name
+
+from .interface import Operation, Rule
+from .windows import window_count
 
 _SQUARES = "(...),(...)->()"
 _IMAGES = {"n": (0, 8), "h": (3, 9), "w": (3, 9), "c": (1, 8)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from gradtwin.backends.interface import Backend
 from gradtwin.errors import unknown_name
+
+from .interface import Backend
 
 #: name → (module, class, modes); modules are imported when first asked for.
 BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {

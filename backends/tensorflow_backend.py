@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Call, Operation, Rule
-from gradtwin.backends.network import Network
-from gradtwin.backends.operations import find_operation
-from gradtwin.backends.quiet_import import import_tensorflow
-from gradtwin.backends.signature import Shape
 from gradtwin.errors import ArgumentTypeError
+
+from .interface import Array, Call, Operation, Rule
+from .network import Network
+from .operations import find_operation
+from .quiet_import import import_tensorflow
+from .signature import Shape
 
 tf = import_tensorflow()
 

@@ -13,10 +13,11 @@ from gradtwin.backends.interface import Array, Operation
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
-from gradtwin.benchmarks.steps import STEPS, draw_step
-from gradtwin.comparisons.domains import DOMAINS
-from gradtwin.comparisons.scenarios.regression import REGRESSION
+from gradtwin.comparisons.catalogue.scenarios.regression import REGRESSION
+from gradtwin.comparisons.drawing.domains import DOMAINS
 from gradtwin.errors import unknown_name
+
+from .steps import STEPS, draw_step
 
 CONVERSION = "conversion"
 PLAIN_MATMUL = "plain matmul"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gradtwin.benchmarks.statistics import Ratio, Samples, bootstrap_ratio
-from gradtwin.comparisons.report.data import SCHEMA, Check, Report
-from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.results.data import SCHEMA, Check, Report
+from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, InputFileError
+
+from .statistics import Ratio, Samples, bootstrap_ratio
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ class ChangeReport(Report):
 
     def parts(self) -> list[Text | Table]:
         """Return the lines and the table of the report."""
-        from gradtwin.benchmarks.table import render_changes
+        from .table import render_changes
 
         return list(render_changes(self))
 

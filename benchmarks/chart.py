@@ -6,10 +6,11 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from gradtwin.benchmarks.cases import CONVERSION, PLAIN_MATMUL
 from gradtwin.benchmarks.peers.chart import plot_peers
-from gradtwin.benchmarks.results import BenchReport, Timing, find_crossover
-from gradtwin.benchmarks.statistics import quartiles
+
+from .cases import CONVERSION, PLAIN_MATMUL
+from .results import BenchReport, Timing, find_crossover
+from .statistics import quartiles
 
 COLUMNS = 3
 #: A line's colour, by backend and mode; where there are more threads than one, the others' lines are dashed.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.results.environment import describe_environment
 
 #: Settings that change by how many threads something is computed, by which kernels and in what memory.
 VARIABLES = (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradtwin.benchmarks.cases import Extents, Work, works_of
-from gradtwin.benchmarks.results import Figure, Timing
-from gradtwin.comparisons.scenarios.regression import REGRESSION
+from gradtwin.comparisons.catalogue.scenarios.regression import REGRESSION
+
+from .cases import Extents, Work, works_of
+from .results import Figure, Timing
 
 
 @dataclass(frozen=True)

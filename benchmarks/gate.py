@@ -8,12 +8,13 @@ import numpy as np
 
 from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Array, Backend
-from gradtwin.benchmarks.cases import BY_HAND, Work
-from gradtwin.benchmarks.steps import STEPS, draw_step, run_rules, step_by_rules
-from gradtwin.comparisons.comparator import Subject, compare_arrays
-from gradtwin.comparisons.operation_check import check_operation
-from gradtwin.comparisons.report.data import Check
-from gradtwin.comparisons.running_error import bound_rule, bound_update
+from gradtwin.comparisons.checks.operation import check_operation
+from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
+from gradtwin.comparisons.precision.running_error import bound_rule, bound_update
+from gradtwin.comparisons.results.data import Check
+
+from .cases import BY_HAND, Work
+from .steps import STEPS, draw_step, run_rules, step_by_rules
 
 #: A training step's loss, and the weights after it, by name.
 Stepped = tuple[float, dict[str, Array]]
@@ -36,8 +37,8 @@ def compare_backends(work: Work, left: Backend, right: Backend) -> list[Check]:
 
 
 def _check_step_by_hand(work: Work) -> list[Check]:
-    from gradtwin.benchmarks.timed_numpy import step_by_hand
-    from gradtwin.benchmarks.timed_tensorflow import make_step_by_hand, tf
+    from .timed_numpy import step_by_hand
+    from .timed_tensorflow import make_step_by_hand, tf
 
     x, target, w = work.draw()
     numpy_loss = step_by_hand(x, target, w)  # changes w in place

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gradtwin.backends.precision import find_dtype
-from gradtwin.benchmarks.cases import Work
-from gradtwin.benchmarks.statistics import Ratio, Samples, quartiles
-from gradtwin.comparisons.report.data import Report
+from gradtwin.comparisons.results.data import Report
+
+from .cases import Work
+from .statistics import Ratio, Samples, quartiles
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,6 +143,7 @@ class BenchReport(Report):
     def parts(self) -> list[Text | Table]:
         """Return the lines and tables of the report."""
         from gradtwin.benchmarks.peers.table import render_peers
-        from gradtwin.benchmarks.table import render
+
+        from .table import render
 
         return [*render(self), *(render_peers(self.peers) if self.peers else ())]

@@ -11,7 +11,16 @@ from typing import Any
 
 from gradtwin.arguments import check_seed
 from gradtwin.backends.registry import BACKENDS
-from gradtwin.benchmarks.cases import (
+from gradtwin.benchmarks.claims.measure import Run, measure_claims
+from gradtwin.benchmarks.peers import comparison
+from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.results.data import Check, worst_verdict
+from gradtwin.errors import ArgumentValueError, unknown_name
+from gradtwin.kept import Kept
+from gradtwin.memory import check_fits
+from gradtwin.processes import WorkerProcess
+
+from .cases import (
     BY_HAND,
     CHECK,
     CONVERSION,
@@ -23,18 +32,10 @@ from gradtwin.benchmarks.cases import (
     find_cases,
     works_of,
 )
-from gradtwin.benchmarks.claims.measure import Run, measure_claims
-from gradtwin.benchmarks.conditions import read_load, usable_cpus
-from gradtwin.benchmarks.figures import TARGETS, judge
-from gradtwin.benchmarks.peers import comparison
-from gradtwin.benchmarks.results import BenchReport, Figure, Timing
-from gradtwin.benchmarks.statistics import bootstrap_ratio
-from gradtwin.comparisons.comparator import merge_checks
-from gradtwin.comparisons.report.data import Check, worst_verdict
-from gradtwin.errors import ArgumentValueError, unknown_name
-from gradtwin.kept import Kept
-from gradtwin.memory import check_fits
-from gradtwin.processes import WorkerProcess
+from .conditions import read_load, usable_cpus
+from .figures import TARGETS, judge
+from .results import BenchReport, Figure, Timing
+from .statistics import bootstrap_ratio
 
 DTYPES = ("float64", "float32")
 

@@ -13,9 +13,9 @@ from gradtwin.backends.interface import Array, Operation, Pullback
 from gradtwin.backends.network import Network
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.precision import find_dtype
-from gradtwin.comparisons.scenarios import find_scenario
-from gradtwin.comparisons.scenarios.interface import Request, ScenarioData
-from gradtwin.comparisons.scenarios.regression import REGRESSION, make_network
+from gradtwin.comparisons.catalogue.scenarios import find_scenario
+from gradtwin.comparisons.catalogue.scenarios.interface import Request, ScenarioData
+from gradtwin.comparisons.catalogue.scenarios.regression import REGRESSION, make_network
 
 #: The scenarios whose steps are timed. The size of the first is that of its matrices, of the others the batch.
 STEPS = (REGRESSION.name, "digits-dense", "digits-conv")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.benchmarks.cases import CONVERSION, PLAIN_MATMUL, Extents
-from gradtwin.benchmarks.changes import ChangeReport
-from gradtwin.benchmarks.results import BenchReport, Timing, find_crossover
-from gradtwin.benchmarks.statistics import Ratio, quartiles
+from .cases import CONVERSION, PLAIN_MATMUL, Extents
+from .changes import ChangeReport
+from .results import BenchReport, Timing, find_crossover
+from .statistics import Ratio, quartiles
 
 NOT_DISTINGUISHABLE = "not distinguishable"
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))

@@ -10,10 +10,11 @@ import numpy as np
 
 from gradtwin.backends.interface import Array, Rule
 from gradtwin.backends.numpy_backend import NumpyBackend
-from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, PLAIN_MATMUL, Work
-from gradtwin.benchmarks.flops import count_flops
-from gradtwin.benchmarks.steps import STEPS, draw_step, step_by_rules
-from gradtwin.benchmarks.timing import Task
+
+from .cases import BY_HAND, LEARNING_RATE, PLAIN_MATMUL, Work
+from .flops import count_flops
+from .steps import STEPS, draw_step, step_by_rules
+from .timing import Task
 
 
 def make_task(work: Work, variant: str) -> Task:

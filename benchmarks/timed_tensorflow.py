@@ -10,9 +10,10 @@ from gradtwin.backends.interface import Rule
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.quiet_import import import_tensorflow
 from gradtwin.backends.tensorflow_backend import TensorFlowBackend, to_array, to_tensor
-from gradtwin.benchmarks.cases import BY_HAND, LEARNING_RATE, Work
-from gradtwin.benchmarks.steps import STEPS, draw_step
-from gradtwin.benchmarks.timing import Task
+
+from .cases import BY_HAND, LEARNING_RATE, Work
+from .steps import STEPS, draw_step
+from .timing import Task
 
 tf = import_tensorflow()
 

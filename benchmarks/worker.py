@@ -9,17 +9,18 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradtwin.benchmarks.cases import Work
-from gradtwin.benchmarks.timing import Task, measure
 from gradtwin.processes import answer_jobs
+
+from .cases import Work
+from .timing import Task, measure
 
 
 def start(backend: str, threads: int) -> dict[str, Any]:
     """Load the backend with so many threads and describe the conditions; NumPy's the environment has set."""
-    from gradtwin.benchmarks.conditions import describe_conditions
+    from .conditions import describe_conditions
 
     if backend == "tensorflow":
-        from gradtwin.benchmarks.timed_tensorflow import set_threads
+        from .timed_tensorflow import set_threads
 
         set_threads(threads)
     return describe_conditions()
@@ -27,14 +28,14 @@ def start(backend: str, threads: int) -> dict[str, Any]:
 
 def check_work(_: str, work: dict[str, Any], variant: str) -> list[dict[str, Any]]:
     """Compare both backends on a work in a variant: the checks."""
-    from gradtwin.benchmarks import gate
+    from . import gate
 
     return [check.to_dict() for check in gate.check_work(_read_work(work), variant)]
 
 
 def count_flops(_: str, work: dict[str, Any]) -> int:
     """Count the floating-point operations of a work."""
-    from gradtwin.benchmarks.timed_numpy import count_work
+    from .timed_numpy import count_work
 
     return count_work(_read_work(work))
 
@@ -56,10 +57,10 @@ def _read_work(fields: dict[str, Any]) -> Work:
 
 def _make_task(backend: str, work: Work, variant: str) -> Task:
     if backend == "numpy":
-        from gradtwin.benchmarks import timed_numpy
+        from . import timed_numpy
 
         return timed_numpy.make_task(work, variant)
-    from gradtwin.benchmarks import timed_tensorflow
+    from . import timed_tensorflow
 
     return timed_tensorflow.make_task(work, variant)
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from gradtwin.backends.quiet_import import import_tensorflow
-from gradtwin.comparisons import check_case, operation_case
-from gradtwin.comparisons.report.data import Cause, Check, Report, Verdict, worst_verdict
-from gradtwin.comparisons.report.environment import describe_environment
+from gradtwin.comparisons.catalogue import case as operation_case
+from gradtwin.comparisons.catalogue.suite import Progress
+from gradtwin.comparisons.checks import case as check_case
 from gradtwin.comparisons.report.tables import STYLE, make_table
-from gradtwin.comparisons.saved import Case, read_case, take
-from gradtwin.comparisons.suite import Progress
+from gradtwin.comparisons.results.case import Case, read_case, take
+from gradtwin.comparisons.results.data import Cause, Check, Report, Verdict, worst_verdict
+from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import GradTwinError, InputFileError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))])
 
 #: Pages whose code is written from modules that other tests run, and that are kept current by them.
-ELSEWHERE = {"gallery.md": "tests/comparisons/test_gallery.py"}
+ELSEWHERE = {"gallery.md": "tests/comparisons/gallery/test_gallery.py"}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import gradtwin
-from gradtwin.comparisons.report.listing import coverage_markdown
+from gradtwin.listing import coverage_markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gradtwin.backends.interface import Rule
-from gradtwin.backends.numpy_rules import activations, convolution, linear, losses, normalization, optimizers
 from gradtwin.backends.operations import rules_by_name
+
+from . import activations, convolution, linear, losses, normalization, optimizers
 
 RULES: dict[str, Rule] = rules_by_name(activations, convolution, linear, losses, normalization, optimizers)

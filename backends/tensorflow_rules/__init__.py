@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradtwin.backends.interface import Rule
 from gradtwin.backends.operations import rules_by_name
-from gradtwin.backends.tensorflow_rules import activations, convolution, linear, losses, normalization, optimizers
+
+from . import activations, convolution, linear, losses, normalization, optimizers
 
 RULES: dict[str, Rule] = rules_by_name(activations, convolution, linear, losses, normalization, optimizers)

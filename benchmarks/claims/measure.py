@@ -10,13 +10,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from gradtwin.benchmarks.claims.claim import Claim, Found, find
 from gradtwin.benchmarks.peers.comparison import WORKER as PEER_WORKER
 from gradtwin.benchmarks.peers.tools import GRADTWIN
 from gradtwin.benchmarks.statistics import Samples
 from gradtwin.errors import BackendMissingError
 from gradtwin.kept import Kept
 from gradtwin.processes import WorkerProcess
+
+from .claim import Claim, Found, find
 
 WORKER = "gradtwin.benchmarks.claims.worker"
 

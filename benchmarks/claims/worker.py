@@ -17,7 +17,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.benchmarks.cases import PLAIN_MATMUL, Work
 from gradtwin.benchmarks.peers.question import Question, dense_mean_square
 from gradtwin.benchmarks.timing import Task, measure
-from gradtwin.comparisons.scenarios.regression import REGRESSION
+from gradtwin.comparisons.catalogue.scenarios.regression import REGRESSION
 from gradtwin.processes import answer_jobs
 
 Answer = dict[str, list[float]]
@@ -63,7 +63,7 @@ def check_memory(_: str, n: int, threads: int, seed: int) -> Answer:
 def drawn_examples(_: str, examples: int, threads: int, values: int, seed: int) -> Answer:
     """Measure the examples a second at which a product's gradient is checked at drawn points, shrinking enabled."""
     from gradtwin.benchmarks.timed_tensorflow import set_threads
-    from gradtwin.comparisons.check import check_gradient
+    from gradtwin.comparisons.checks.gradient import check_gradient
 
     set_threads(threads)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradtwin.benchmarks.peers.comparison import count_elements
-from gradtwin.benchmarks.peers.results import PeerComparison
 from gradtwin.benchmarks.statistics import quartiles
+
+from .comparison import count_elements
+from .results import PeerComparison
 
 
 def plot_peers(panel: Any, found: PeerComparison) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from gradtwin.benchmarks.peers.planted import ALL_JUDGED, QUICKLY_JUDGED, RIGHT_SETTINGS
-from gradtwin.benchmarks.peers.question import Extents
-from gradtwin.benchmarks.peers.results import Judged, PeerComparison, PeerTiming
-from gradtwin.benchmarks.peers.tools import GRADTWIN, TOOLS
 from gradtwin.benchmarks.statistics import bootstrap_ratio
 from gradtwin.errors import BackendMissingError
 from gradtwin.kept import Kept
 from gradtwin.processes import WorkerProcess
+
+from .planted import ALL_JUDGED, QUICKLY_JUDGED, RIGHT_SETTINGS
+from .question import Extents
+from .results import Judged, PeerComparison, PeerTiming
+from .tools import GRADTWIN, TOOLS
 
 WORKER = "gradtwin.benchmarks.peers.worker"
 

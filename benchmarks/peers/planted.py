@@ -11,9 +11,10 @@ import numpy as np
 from gradtwin.backends.interface import Array, Rule
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import OPERATIONS
-from gradtwin.benchmarks.peers.question import Question
-from gradtwin.comparisons.faults import Fault, all_faults
-from gradtwin.comparisons.problems import build_problem, shapes_from
+from gradtwin.comparisons.catalogue.faults import Fault, all_faults
+from gradtwin.comparisons.drawing.problems import build_problem, shapes_from
+
+from .question import Question
 
 #: Operations that every tool can be asked about: of floating inputs, all differentiated, smooth, without options.
 JUDGED = ("dense", "tanh", "sigmoid", "softmax", "mse", "half-mse", "softmax-cross-entropy")

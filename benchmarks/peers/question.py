@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.results.data import Verdict
 
 Extents = tuple[int, int, int]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gradtwin.benchmarks.peers.planted import kind_of
-from gradtwin.benchmarks.peers.question import Extents
-from gradtwin.benchmarks.peers.tools import GRADTWIN
 from gradtwin.benchmarks.statistics import Ratio, Samples, quartiles
-from gradtwin.comparisons.report.data import Check, Verdict
+from gradtwin.comparisons.results.data import Check, Verdict
+
+from .planted import kind_of
+from .question import Extents
+from .tools import GRADTWIN
 
 
 @dataclass(frozen=True)

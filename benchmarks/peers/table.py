@@ -8,9 +8,10 @@ from statistics import median as median_of
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.benchmarks.peers.results import Judged, PeerComparison, PeerTiming
 from gradtwin.benchmarks.statistics import quartiles
 from gradtwin.benchmarks.table import count_threads, show_ratio, show_seconds
+
+from .results import Judged, PeerComparison, PeerTiming
 
 
 def render_peers(found: PeerComparison) -> Iterator[Text | Table]:

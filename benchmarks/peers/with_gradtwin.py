@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gradtwin.benchmarks.peers.question import Prepared, Question
 from gradtwin.benchmarks.timed_tensorflow import set_threads
-from gradtwin.comparisons.check import check_gradient
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.checks.gradient import check_gradient
+from gradtwin.comparisons.results.data import Verdict
+
+from .question import Prepared, Question
 
 __all__ = ["prepare", "set_threads"]
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from gradtwin.benchmarks.conditions import usable_cpus
-from gradtwin.benchmarks.peers.optional import import_optional
-from gradtwin.benchmarks.peers.question import Prepared, Question
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.results.data import Verdict
 from gradtwin.errors import BackendMissingError
+
+from .optional import import_optional
+from .question import Prepared, Question
 
 
 def set_threads(threads: int) -> None:

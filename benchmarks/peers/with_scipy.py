@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.benchmarks.peers.question import Prepared, Question, draw_upstream
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.results.data import Verdict
+
+from .question import Prepared, Question, draw_upstream
 
 #: What SciPy's own test of it takes for zero, by assert_almost_equal.
 ZERO = 1.5e-7

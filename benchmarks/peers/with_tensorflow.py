@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.benchmarks.peers.question import Prepared, Question
 from gradtwin.benchmarks.timed_tensorflow import set_threads, tf
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.results.data import Verdict
+
+from .question import Prepared, Question
 
 __all__ = ["prepare", "set_threads"]
 

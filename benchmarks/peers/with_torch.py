@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.benchmarks.peers.optional import import_optional
-from gradtwin.benchmarks.peers.question import Prepared, Question
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.results.data import Verdict
+
+from .optional import import_optional
+from .question import Prepared, Question
 
 
 def set_threads(threads: int) -> None:

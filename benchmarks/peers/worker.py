@@ -10,12 +10,13 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from gradtwin.benchmarks.peers.planted import faults_of, faulty_question, right_question
-from gradtwin.benchmarks.peers.question import Prepared, Question, count_calls, dense_mean_square
-from gradtwin.benchmarks.peers.tools import TOOLS
 from gradtwin.benchmarks.timing import Task, measure
-from gradtwin.comparisons.report.data import Verdict
+from gradtwin.comparisons.results.data import Verdict
 from gradtwin.processes import answer_jobs
+
+from .planted import faults_of, faulty_question, right_question
+from .question import Prepared, Question, count_calls, dense_mean_square
+from .tools import TOOLS
 
 #: Calls of forward that one call's cost is measured by.
 EVALUATIONS = 9

@@ -13,8 +13,11 @@ from functools import cache, partial
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes import arrangement, elementwise, regions, scaling, sums, terms
-from gradtwin.comparisons.causes.trial import (
+from gradtwin.comparisons.judging.point import AnotherPoint, Point
+from gradtwin.comparisons.results.data import Cause
+
+from . import arrangement, elementwise, regions, scaling, sums, terms
+from .trial import (
     OTHER_POINTS,
     Finding,
     Gradients,
@@ -25,8 +28,6 @@ from gradtwin.comparisons.causes.trial import (
     View,
     widen,
 )
-from gradtwin.comparisons.point import AnotherPoint, Point
-from gradtwin.comparisons.report.data import Cause
 
 #: Every cause that values can have, simplest first; and whether a constant factor may come on top of it.
 CAUSES: tuple[tuple[Propose, bool], ...] = (

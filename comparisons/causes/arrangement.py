@@ -9,7 +9,8 @@ from itertools import chain, combinations, permutations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, Finding, Repair, Trial, View, bits_of, distinct
+
+from .trial import FACTOR_ROUNDINGS, Finding, Repair, Trial, View, bits_of, distinct
 
 #: Axes are permuted in every way up to so many.
 MOST_AXES = 4

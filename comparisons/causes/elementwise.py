@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.trial import (
+
+from .trial import (
     FACTOR_ROUNDINGS,
     OUTPUT,
     PROBES,

@@ -9,7 +9,8 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.trial import Finding, Repair, Trial, View, widen, within
+
+from .trial import Finding, Repair, Trial, View, widen, within
 
 #: Indices are listed up to so many, and a region of entries is one up to so many entries.
 MOST_LISTED = 4

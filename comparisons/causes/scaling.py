@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.causes.sums import contribution
-from gradtwin.comparisons.causes.trial import FACTOR_ROUNDINGS, OUTPUT, Finding, Repair, Trial, View, times
+from .sums import contribution
+from .trial import FACTOR_ROUNDINGS, OUTPUT, Finding, Repair, Trial, View, times
 
 #: Fractions are shown as such up to this numerator and denominator, beyond which nobody reads them.
 LARGEST_DENOMINATOR = 9999

@@ -10,7 +10,8 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.trial import PROBES, Finding, Repair, Trial, View, joined
+
+from .trial import PROBES, Finding, Repair, Trial, View, joined
 
 #: Steps of a loop whose last contribution alone may have been kept: a loop that isn't it is left after a few.
 LOOP_STEPS = 512

@@ -9,8 +9,9 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.causes.scaling import number
-from gradtwin.comparisons.causes.trial import (
+
+from .scaling import number
+from .trial import (
     FACTOR_ROUNDINGS,
     Finding,
     Repair,

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import precision_of
-from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.judging.point import Point
 
 #: (inputs, y_bar) → gradients in the order of `wrt`; None where the function can't be run there.
 Gradients = Callable[[tuple[Any, ...], Array], tuple[Array, ...] | None]

@@ -1,7 +1,7 @@
 """Faults that were published, written anew: each must be caught, and each correction must match."""
 
-from gradtwin.comparisons.gallery.entries import GALLERY
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
-from gradtwin.comparisons.gallery.judging import Finding, GalleryReport, check_gallery
+from .entries import GALLERY
+from .interface import PublishedFault, Version
+from .judging import Finding, GalleryReport, check_gallery
 
 __all__ = ["GALLERY", "Finding", "GalleryReport", "PublishedFault", "Version", "check_gallery"]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.check import check_gradient
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
-from gradtwin.comparisons.layer_check import check_layer
+from gradtwin.comparisons.checks.gradient import check_gradient
+from gradtwin.comparisons.checks.layer import check_layer
+
+from .interface import PublishedFault, Version
 
 _RNG = np.random.default_rng(4)
 _X = _RNG.normal(size=(4, 3))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradtwin.comparisons.gallery import digits_dense, layer_library, regression, sincos, xor_logloss
-from gradtwin.comparisons.gallery.interface import PublishedFault
+from . import digits_dense, layer_library, regression, sincos, xor_logloss
+from .interface import PublishedFault
 
 GALLERY: tuple[PublishedFault, ...] = (
     *regression.FAULTS,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gradtwin.comparisons.report.data import Report
+from gradtwin.comparisons.results.data import Report
 
 
 @dataclass(frozen=True)

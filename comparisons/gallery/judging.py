@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradtwin.comparisons.gallery.entries import GALLERY
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
-from gradtwin.comparisons.report.data import Cause, Check, Report
-from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.suite import Progress
+from gradtwin.comparisons.catalogue.suite import Progress
+from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.results.environment import describe_environment
+
+from .entries import GALLERY
+from .interface import PublishedFault, Version
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,7 +89,7 @@ class GalleryReport(Report):
 
     def print_to(self, console: Console) -> None:
         """Print the table of faults, and what was not as it should be."""
-        from gradtwin.comparisons.report.gallery_text import print_gallery
+        from .text import print_gallery
 
         print_gallery(self, console)
 

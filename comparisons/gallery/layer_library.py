@@ -8,8 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.check import check_gradient
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
+from gradtwin.comparisons.checks.gradient import check_gradient
+
+from .interface import PublishedFault, Version
 
 _RNG = np.random.default_rng(5)
 #: One picture of 8 × 6 with 2 channels, 5 kernels of 3 × 3: unequal sizes, so that each factor shows what it counts.

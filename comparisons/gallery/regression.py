@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.check import check_gradient
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
+from gradtwin.comparisons.checks.gradient import check_gradient
+
+from .interface import PublishedFault, Version
 
 _RNG = np.random.default_rng(1)
 _INPUTS, _WEIGHTS = _RNG.uniform(-5, 5, (10, 5)), _RNG.uniform(-3, 3, (5, 3))

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.check import check_gradient
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
+from gradtwin.comparisons.checks.gradient import check_gradient
+
+from .interface import PublishedFault, Version
 
 _RNG = np.random.default_rng(2)
 _Z = _RNG.normal(size=(4, 3))

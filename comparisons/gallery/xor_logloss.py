@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.check import check_gradient
-from gradtwin.comparisons.gallery.interface import PublishedFault, Version
-from gradtwin.comparisons.layer_check import check_layer
+from gradtwin.comparisons.checks.gradient import check_gradient
+from gradtwin.comparisons.checks.layer import check_layer
+
+from .interface import PublishedFault, Version
 
 _RNG = np.random.default_rng(3)
 _Z, _T = np.array([[-1.0, 0.5, 40.0, -800.0]]), np.array([[0.0, 1.0, 1.0, 1.0]])

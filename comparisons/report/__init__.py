@@ -1,1 +1,4 @@
-"""The report's data, and its renderings, which decide nothing."""
+"""How a report looks: text, HTML, JUnit, annotations, plots. Renderings decide nothing.
+
+May import results and the rooms above it.
+"""

@@ -8,8 +8,9 @@ from dataclasses import replace
 from rich.console import RenderableType
 from rich.text import Text
 
-from gradtwin.comparisons.report.data import Cause, Check, Report
-from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
+from gradtwin.comparisons.results.data import Cause, Check, Report
+
+from .tables import STYLE, make_table, show_index
 
 #: Lines of causes and notes; the JSON report has all of them.
 MOST_LINES = 6

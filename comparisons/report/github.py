@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gradtwin.comparisons.report.check_text import reason_of, sentence_of_check
-from gradtwin.comparisons.report.data import Report
+from gradtwin.comparisons.results.data import Report
+
+from .check_text import reason_of, sentence_of_check
 
 LEVELS = {"mismatch": "error", "inconclusive": "warning"}
 

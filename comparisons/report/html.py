@@ -9,11 +9,12 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from gradtwin.comparisons.report.check_text import sentence_of
-from gradtwin.comparisons.report.data import Report
-from gradtwin.comparisons.report.mismatch_view import Mismatch, view_mismatch
-from gradtwin.comparisons.report.rows import ORDER, make_rows, pack_rows
-from gradtwin.comparisons.report.text import count_checks
+from gradtwin.comparisons.results.data import Report
+
+from .check_text import sentence_of
+from .mismatch_view import Mismatch, view_mismatch
+from .rows import ORDER, make_rows, pack_rows
+from .text import count_checks
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from gradtwin.comparisons.report.data import Check, Report
+from gradtwin.comparisons.results.data import Check, Report
 
 #: What XML 1.0 can't hold, in whatever form: most control characters, halves of pairs, two that are no characters.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

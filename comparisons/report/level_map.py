@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradtwin.comparisons.report.evidence import BEYOND, DIGITS, LIMITS, UNKNOWN, Evidence
+from gradtwin.comparisons.results.evidence import BEYOND, DIGITS, LIMITS, UNKNOWN, Evidence
 
 Colour = tuple[int, int, int]
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gradtwin.comparisons.report.check_text import sentence_of_check
-from gradtwin.comparisons.report.data import Cause, Check, Report, Worst
-from gradtwin.comparisons.report.evidence import Ballot, Evidence
-from gradtwin.comparisons.report.level_map import Bar, draw_map, make_bars, map_size
+from gradtwin.comparisons.results.data import Cause, Check, Report, Worst
+from gradtwin.comparisons.results.evidence import Ballot, Evidence
+
+from .check_text import sentence_of_check
+from .level_map import Bar, draw_map, make_bars, map_size
 
 #: Digits that tell any two numbers of a format apart; 17 for those of float64.
 DIGITS = {"bfloat16": 4, "float16": 5, "float32": 9}

@@ -10,11 +10,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.check_text import reason_of, render_check
-from gradtwin.comparisons.report.tables import STYLE, make_table
+from .check_text import reason_of, render_check
+from .tables import STYLE, make_table
 
 if TYPE_CHECKING:
-    from gradtwin.comparisons.file_check import FileReport
+    from gradtwin.comparisons.checks.file import FileReport
 
 #: Lines of the table, and of what was skipped; the JSON report has all of them.
 MOST_PAIRS, MOST_SKIPPED = 10, 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradtwin.comparisons.report.data import Report
+from gradtwin.comparisons.results.data import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

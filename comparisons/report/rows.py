@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from gradtwin.comparisons.report.check_text import reason_of
-from gradtwin.comparisons.report.data import Check, Verdict
+from gradtwin.comparisons.results.data import Check, Verdict
+
+from .check_text import reason_of
 
 #: Worst first.
 ORDER: tuple[Verdict, ...] = ("mismatch", "inconclusive", "match")

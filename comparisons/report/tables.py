@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich import box
 from rich.table import Table
 
-from gradtwin.comparisons.report.data import Verdict, Worst
+from gradtwin.comparisons.results.data import Verdict, Worst
 
 STYLE: dict[Verdict, str] = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow"}
 

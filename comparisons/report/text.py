@@ -9,9 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.check_text import reason_of, render_check, show_cause
-from gradtwin.comparisons.report.data import Check, Report, Worst, worst_verdict
-from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
+from gradtwin.comparisons.results.data import Check, Report, Worst, worst_verdict
+
+from .check_text import reason_of, render_check, show_cause
+from .tables import STYLE, make_table, show_index
 
 #: Columns of a report that goes where no terminal is.
 PLAIN_WIDTH = 120

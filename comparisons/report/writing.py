@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradtwin.comparisons.report.data import Report
-from gradtwin.comparisons.report.html import to_page
-from gradtwin.comparisons.report.json_text import to_json
+from gradtwin.comparisons.results.data import Report
+from gradtwin.comparisons.results.json_text import to_json
 from gradtwin.files import write_whole
+
+from .html import to_page
 
 
 def write_report(report: Report, path: str | Path, image: bytes | None = None) -> None:

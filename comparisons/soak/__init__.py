@@ -4,6 +4,6 @@ The work is cut into chunks (`plan.py`), each of which a worker process draws an
 `processes.py`); what came of each is kept (`run.py`) and summed up (`tally.py`).
 """
 
-from gradtwin.comparisons.soak.run import soak
+from .run import soak
 
 __all__ = ["soak"]

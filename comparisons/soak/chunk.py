@@ -19,13 +19,14 @@ from gradtwin.backends.interface import Backend, Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
-from gradtwin.comparisons.comparator import merge_checks
-from gradtwin.comparisons.operation_case import make_case
-from gradtwin.comparisons.operation_check import compare_answers, run_judged
-from gradtwin.comparisons.problems import VALUES, Problem, build_problem, problems, shapes_from, with_layouts
-from gradtwin.comparisons.report.data import Check
-from gradtwin.comparisons.saved import remove_case
-from gradtwin.comparisons.soak.plan import EXAMPLES, Chunk
+from gradtwin.comparisons.catalogue.case import make_case
+from gradtwin.comparisons.checks.operation import compare_answers, run_judged
+from gradtwin.comparisons.drawing.problems import VALUES, Problem, build_problem, problems, shapes_from, with_layouts
+from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.results.case import remove_case
+from gradtwin.comparisons.results.data import Check
+
+from .plan import EXAMPLES, Chunk
 
 #: Extents of the dimensions that the modes that compile are tried on.
 SIZES = ((5, 7, 3), (16, 65, 5), (1, 1, 1))

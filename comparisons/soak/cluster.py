@@ -8,10 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gradtwin.comparisons.soak.plan import Chunk
-from gradtwin.comparisons.soak.processes import Hands, Processes
 from gradtwin.errors import ArgumentValueError, BackendMissingError
 from gradtwin.kept import digest_code
+
+from .plan import Chunk
+from .processes import Hands, Processes
 
 #: Seconds to wait for a scheduler that does not answer, and for its first worker.
 PATIENCE = 30

@@ -11,8 +11,8 @@ import numpy as np
 
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import DTYPE_NAMES
-from gradtwin.comparisons.problems import LAYOUTS
-from gradtwin.comparisons.suite import MODES
+from gradtwin.comparisons.catalogue.suite import MODES
+from gradtwin.comparisons.drawing.problems import LAYOUTS
 
 #: Problems drawn in a chunk: a second's work or so.
 EXAMPLES = 100

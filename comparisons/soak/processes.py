@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradtwin.comparisons.soak.plan import Chunk
 from gradtwin.errors import GradTwinError
 from gradtwin.processes import WorkerDiedError, WorkerProcess
+
+from .plan import Chunk
 
 WORKER = "gradtwin.comparisons.soak.worker"
 

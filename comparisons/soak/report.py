@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from gradtwin.comparisons.report.data import Report
 from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
-from gradtwin.comparisons.soak.plan import Cell, every_cell
-from gradtwin.comparisons.soak.tally import Tally
+from gradtwin.comparisons.results.data import Report
+
+from .plan import Cell, every_cell
+from .tally import Tally
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,16 +14,17 @@ from typing import Any
 
 from gradtwin.arguments import check_seed
 from gradtwin.backends.operations import OPERATIONS, find_operation
-from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.soak.cluster import hands_of_cluster
-from gradtwin.comparisons.soak.plan import EXAMPLES, tasks
-from gradtwin.comparisons.soak.processes import LONGEST, Hands, hands_of_this_machine
-from gradtwin.comparisons.soak.report import SoakReport
-from gradtwin.comparisons.soak.tally import Tally
-from gradtwin.comparisons.suite import Progress
+from gradtwin.comparisons.catalogue.suite import Progress
+from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, GradTwinError, OutputFileError
 from gradtwin.files import write_whole
 from gradtwin.kept import Kept
+
+from .cluster import hands_of_cluster
+from .plan import EXAMPLES, tasks
+from .processes import LONGEST, Hands, hands_of_this_machine
+from .report import SoakReport
+from .tally import Tally
 
 #: Seconds between two looks at the clock.
 LOOK_EVERY = 1.0

@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from gradtwin.backends.operations import OPERATIONS
-from gradtwin.comparisons.comparator import merge_checks
-from gradtwin.comparisons.report.data import Cause, Check, Worst
-from gradtwin.comparisons.soak.plan import Cell, Chunk, every_cell, why_impossible
+from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.results.data import Cause, Check, Worst
+
+from .plan import Cell, Chunk, every_cell, why_impossible
 
 #: Parts of the run that the memory is told of.
 PARTS = 8

@@ -11,10 +11,11 @@ from typing import Any
 from gradtwin.backends.interface import Backend
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.registry import get_backend
-from gradtwin.comparisons.report.environment import describe_environment
-from gradtwin.comparisons.soak.chunk import run_chunk
-from gradtwin.comparisons.soak.plan import Chunk
+from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.processes import answer_jobs
+
+from .chunk import run_chunk
+from .plan import Chunk
 
 
 class _Soaking:

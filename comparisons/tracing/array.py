@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.buffers import Array, Buffer
+from .buffers import Array, Buffer
 
 if TYPE_CHECKING:
-    from gradtwin.comparisons.tracing.recorder import Recorder
+    from .recorder import Recorder
 
 #: Attributes that say nothing of the values.
 _SHAPE_ATTRIBUTES = frozenset({"dtype", "flags", "itemsize", "nbytes", "ndim", "shape", "size", "strides", "device"})

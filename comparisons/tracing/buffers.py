@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradtwin.comparisons.tracing.framework import tf
+from .framework import tf
 
 Array = npt.NDArray[Any]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.array import TracingArray
-from gradtwin.comparisons.tracing.buffers import Array, Buffer, constant, memory_order, native, owner
-from gradtwin.comparisons.tracing.framework import DIFFERENTIABLE, tf
+from .array import TracingArray
+from .buffers import Array, Buffer, constant, memory_order, native, owner
+from .framework import DIFFERENTIABLE, tf
 
 if TYPE_CHECKING:
-    from gradtwin.comparisons.tracing.recorder import Recorder
+    from .recorder import Recorder
 
 #: The kinds of dtype whose arrays become tracing ones.
 NUMERIC = "biufc"

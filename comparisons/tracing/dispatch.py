@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.array import TracingArray
-from gradtwin.comparisons.tracing.conversion import (
+from .array import TracingArray
+from .conversion import (
     from_tensor,
     has_tracing,
     is_active,
@@ -22,7 +22,7 @@ from gradtwin.comparisons.tracing.conversion import (
     wrap,
     write,
 )
-from gradtwin.comparisons.tracing.recorder import RUNNING, Recorder
+from .recorder import RUNNING, Recorder
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ def python_source(function: Any) -> types.FunctionType | None:
 
 @functools.cache
 def _retarget(function: types.FunctionType) -> types.FunctionType:
-    from gradtwin.comparisons.tracing.namespaces import traced
+    from .namespaces import traced
 
     copy = types.FunctionType(function.__code__, {}, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__

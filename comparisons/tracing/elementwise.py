@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.conversion import has_tracing, is_differentiable, is_tracing, plain, to_tensor, wrap
-from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, composed, stepwise, store
-from gradtwin.comparisons.tracing.framework import tf
-from gradtwin.comparisons.tracing.lints import lint_operands
+from .conversion import has_tracing, is_differentiable, is_tracing, plain, to_tensor, wrap
+from .dispatch import RULES, Call, Rule, call, composed, stepwise, store
+from .framework import tf
+from .lints import lint_operands
 
 #: Whether TensorFlow's derivative is infinite or NaN somewhere although the function's value is finite; None for a
 #: function whose derivative is a constant.

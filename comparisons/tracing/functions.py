@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.tensorflow_rules.linear import matmul
-from gradtwin.comparisons.tracing.conversion import is_tracing, plain, to_tensor
-from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, composed, numeric, valued
-from gradtwin.comparisons.tracing.framework import tf
+
+from .conversion import is_tracing, plain, to_tensor
+from .dispatch import RULES, Call, Rule, call, composed, numeric, valued
+from .framework import tf
 
 # Reductions.
 

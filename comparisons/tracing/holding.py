@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.array import TracingArray
-from gradtwin.comparisons.tracing.buffers import Array, Buffer, address, constant, overlay, owner
-from gradtwin.comparisons.tracing.conversion import is_differentiable
-from gradtwin.comparisons.tracing.recorder import Recorder
 from gradtwin.errors import ArgumentTypeError
+
+from .array import TracingArray
+from .buffers import Array, Buffer, address, constant, overlay, owner
+from .conversion import is_differentiable
+from .recorder import Recorder
 
 
 class Holder:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.conversion import is_tracing, to_tensor
-from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, numeric
-from gradtwin.comparisons.tracing.framework import tf
+from .conversion import is_tracing, to_tensor
+from .dispatch import RULES, Call, Rule, call, numeric
+from .framework import tf
 
 
 def _inv(kind: Any, a: Any) -> Any:

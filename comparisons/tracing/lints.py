@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.framework import tf
-from gradtwin.comparisons.tracing.recorder import Recorder
+from .framework import tf
+from .recorder import Recorder
 
 _NARROWER = {"float64": np.float32, "float32": np.float16}
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing import structure
-from gradtwin.comparisons.tracing.conversion import has_tracing, is_active, is_tracing, plain
-from gradtwin.comparisons.tracing.dispatch import RULES, call
-from gradtwin.comparisons.tracing.recorder import RUNNING
-from gradtwin.comparisons.tracing.scipy_rules import DISTRIBUTIONS, MATH, Distribution
+from . import structure
+from .conversion import has_tracing, is_active, is_tracing, plain
+from .dispatch import RULES, call
+from .recorder import RUNNING
+from .scipy_rules import DISTRIBUTIONS, MATH, Distribution
 
 _FLOATING = (np.float16, np.float32, np.float64, np.longdouble)
 

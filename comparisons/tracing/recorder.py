@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.buffers import Buffer, Pool
-from gradtwin.comparisons.tracing.framework import tf
 from gradtwin.errors import GradTwinError
+
+from .buffers import Buffer, Pool
+from .framework import tf
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.conversion import is_tracing, plain, to_tensor
-from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, numeric, valued
-from gradtwin.comparisons.tracing.elementwise import elementwise
-from gradtwin.comparisons.tracing.framework import tf
-from gradtwin.comparisons.tracing.functions import correlate_windows
-from gradtwin.comparisons.tracing.recorder import RUNNING
-from gradtwin.comparisons.tracing.structure import item
+from .conversion import is_tracing, plain, to_tensor
+from .dispatch import RULES, Call, Rule, call, numeric, valued
+from .elementwise import elementwise
+from .framework import tf
+from .functions import correlate_windows
+from .recorder import RUNNING
+from .structure import item
 
 
 def _ndtr(x: Any) -> Any:

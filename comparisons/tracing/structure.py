@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.array import TracingArray
-from gradtwin.comparisons.tracing.buffers import native
-from gradtwin.comparisons.tracing.conversion import (
+from .array import TracingArray
+from .buffers import native
+from .conversion import (
     from_positions,
     from_tensor,
     has_tracing,
@@ -27,7 +27,7 @@ from gradtwin.comparisons.tracing.conversion import (
     to_tensor,
     wrap,
 )
-from gradtwin.comparisons.tracing.dispatch import (
+from .dispatch import (
     RULES,
     Call,
     Rule,
@@ -36,8 +36,8 @@ from gradtwin.comparisons.tracing.dispatch import (
     inactive,
     sourced,
 )
-from gradtwin.comparisons.tracing.framework import tf
-from gradtwin.comparisons.tracing.recorder import Recorder
+from .framework import tf
+from .recorder import Recorder
 
 #: Arguments of structural functions that would change the positions' type.
 _NOT_OF_POSITIONS = frozenset({"dtype", "casting", "out", "copy", "subok", "like"})

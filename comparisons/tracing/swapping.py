@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing import namespaces
-from gradtwin.comparisons.tracing.conversion import NUMERIC, is_tracing
-from gradtwin.comparisons.tracing.recorder import RUNNING
+from . import namespaces
+from .conversion import NUMERIC, is_tracing
+from .recorder import RUNNING
 
 _DEPTH = 6
 _MISSING: Any = object()

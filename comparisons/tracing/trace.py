@@ -8,24 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing import functions, linear_algebra, writing  # noqa: F401  (their rules)
-from gradtwin.comparisons.tracing.array import TracingArray
-from gradtwin.comparisons.tracing.buffers import Array, constant, native
-from gradtwin.comparisons.tracing.conversion import is_active, plain, tensor_of
-from gradtwin.comparisons.tracing.dispatch import call
-from gradtwin.comparisons.tracing.framework import tf
-from gradtwin.comparisons.tracing.holding import Holder
-from gradtwin.comparisons.tracing.lints import lint_name
-from gradtwin.comparisons.tracing.recorder import (
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, ShapeError
+
+from . import functions, linear_algebra, writing  # noqa: F401  (their rules)
+from .array import TracingArray
+from .buffers import Array, constant, native
+from .conversion import is_active, plain, tensor_of
+from .dispatch import call
+from .framework import tf
+from .holding import Holder
+from .lints import lint_name
+from .recorder import (
     RUNNING,
     Escape,
     Recorder,
     UntraceableError,
     is_library_file,
 )
-from gradtwin.comparisons.tracing.scipy_rules import load_scipy
-from gradtwin.comparisons.tracing.swapping import Swap
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, ShapeError
+from .scipy_rules import load_scipy
+from .swapping import Swap
 
 
 class Trace:

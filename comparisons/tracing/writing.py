@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.tracing.array import TracingArray
-from gradtwin.comparisons.tracing.buffers import native
-from gradtwin.comparisons.tracing.conversion import (
+from .array import TracingArray
+from .buffers import native
+from .conversion import (
     has_tracing,
     is_differentiable,
     is_tracing,
@@ -20,10 +20,10 @@ from gradtwin.comparisons.tracing.conversion import (
     touch,
     write,
 )
-from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, composed
-from gradtwin.comparisons.tracing.framework import tf
-from gradtwin.comparisons.tracing.recorder import Recorder
-from gradtwin.comparisons.tracing.structure import array
+from .dispatch import RULES, Call, Rule, call, composed
+from .framework import tf
+from .recorder import Recorder
+from .structure import array
 
 
 def set_item(this: Call) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradtwin.errors import (
+from .errors import (
     ArgumentTypeError,
     ArgumentValueError,
     BackendMissingError,
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from gradtwin.backends.model import Model
     from gradtwin.backends.network import Layer, Network
     from gradtwin.backends.registry import get_backend
-    from gradtwin.comparisons import styles
-    from gradtwin.comparisons.asserting import assert_gradient, assert_layer, assert_match, assert_update
-    from gradtwin.comparisons.check import check_gradient
-    from gradtwin.comparisons.layer_check import check_layer
-    from gradtwin.comparisons.model_check import check_model
-    from gradtwin.comparisons.network_check import compare_network
-    from gradtwin.comparisons.selftest import selftest
-    from gradtwin.comparisons.suite import compare
-    from gradtwin.comparisons.training import train
-    from gradtwin.comparisons.update_check import check_update
+    from gradtwin.comparisons.catalogue.selftest import selftest
+    from gradtwin.comparisons.catalogue.suite import compare
+    from gradtwin.comparisons.catalogue.training import train
+    from gradtwin.comparisons.checks.gradient import check_gradient
+    from gradtwin.comparisons.checks.layer import check_layer
+    from gradtwin.comparisons.checks.model import check_model
+    from gradtwin.comparisons.checks.network import compare_network
+    from gradtwin.comparisons.checks.update import check_update
+    from gradtwin.comparisons.subjects import styles
+
+    from .assertions import assert_gradient, assert_layer, assert_match, assert_update
 
 __version__ = "0.1.0"
 __all__ = [
@@ -68,20 +69,20 @@ _LAZY = {
     "Layer": "gradtwin.backends.network",
     "Model": "gradtwin.backends.model",
     "Network": "gradtwin.backends.network",
-    "assert_gradient": "gradtwin.comparisons.asserting",
-    "assert_layer": "gradtwin.comparisons.asserting",
-    "assert_match": "gradtwin.comparisons.asserting",
-    "assert_update": "gradtwin.comparisons.asserting",
-    "check_gradient": "gradtwin.comparisons.check",
-    "check_layer": "gradtwin.comparisons.layer_check",
-    "check_model": "gradtwin.comparisons.model_check",
-    "check_update": "gradtwin.comparisons.update_check",
-    "compare": "gradtwin.comparisons.suite",
-    "compare_network": "gradtwin.comparisons.network_check",
+    "assert_gradient": "gradtwin.assertions",
+    "assert_layer": "gradtwin.assertions",
+    "assert_match": "gradtwin.assertions",
+    "assert_update": "gradtwin.assertions",
+    "check_gradient": "gradtwin.comparisons.checks.gradient",
+    "check_layer": "gradtwin.comparisons.checks.layer",
+    "check_model": "gradtwin.comparisons.checks.model",
+    "check_update": "gradtwin.comparisons.checks.update",
+    "compare": "gradtwin.comparisons.catalogue.suite",
+    "compare_network": "gradtwin.comparisons.checks.network",
     "get_backend": "gradtwin.backends.registry",
-    "selftest": "gradtwin.comparisons.selftest",
-    "styles": "gradtwin.comparisons.styles",
-    "train": "gradtwin.comparisons.training",
+    "selftest": "gradtwin.comparisons.catalogue.selftest",
+    "styles": "gradtwin.comparisons.subjects.styles",
+    "train": "gradtwin.comparisons.catalogue.training",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral
 
-from gradtwin.errors import ArgumentValueError
+from .errors import ArgumentValueError
 
 #: NumPy's older generator, which a published run needs, takes no larger one.
 LARGEST_SEED = 2**32 - 1

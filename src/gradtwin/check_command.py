@@ -12,11 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gradtwin.errors import ArgumentValueError, GradTwinError, InputFileError
+from .errors import ArgumentValueError, GradTwinError, InputFileError
 
 if TYPE_CHECKING:
-    from gradtwin.comparisons.loading import Target
-    from gradtwin.comparisons.report.data import Report
+    from gradtwin.comparisons.results.data import Report
+    from gradtwin.comparisons.subjects.loading import Target
 
 STYLES = ("vjp", "backward", "grad", "derivative", "jacobian")
 
@@ -104,8 +104,9 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from gradtwin import cli
-    from gradtwin.comparisons.loading import Target
+    from gradtwin.comparisons.subjects.loading import Target
+
+    from . import cli
 
     if options.gallery:
         return _check_gallery(options)
@@ -125,9 +126,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_gallery(options: argparse.Namespace) -> int:
     """Check the gallery, whose code, inputs and seeds are its own."""
-    from gradtwin import cli
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.gallery import check_gallery
+
+    from . import cli
 
     if options.target is not None:
         raise ArgumentValueError(
@@ -179,9 +181,10 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
 
 def _check(target: Target, options: argparse.Namespace) -> Report:
     """Load the target and check it."""
-    from gradtwin import cli
     from gradtwin.backends.quiet_import import import_tensorflow
-    from gradtwin.comparisons.loading import load
+    from gradtwin.comparisons.subjects.loading import load
+
+    from . import cli
 
     target.file()  # a wrong path is told before TensorFlow is waited for
     if options.reference:
@@ -189,7 +192,7 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
     with load(target, _timeout(options)) as module:
         if target.function is not None:
             return _check_function(module, target, options)
-        from gradtwin.comparisons.file_check import check_file
+        from gradtwin.comparisons.checks.file import check_file
 
         with cli._progress(options) as progress:
             import_tensorflow()
@@ -213,8 +216,8 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
     from dataclasses import replace
 
     from gradtwin.backends.quiet_import import import_tensorflow
-    from gradtwin.comparisons.check import check_gradient
-    from gradtwin.comparisons.loading import SMALLER, find_function, limited
+    from gradtwin.comparisons.checks.gradient import check_gradient
+    from gradtwin.comparisons.subjects.loading import SMALLER, find_function, limited
 
     assert target.function is not None
     forward = find_function(module, target.function, "function", target.place)
@@ -236,8 +239,9 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
 
 def _read_inputs(forward: Callable[..., Any], name: str, path: str) -> tuple[Any, ...]:
     """Return the arrays of an archive in the order of forward's parameters: by name, else by number or as saved."""
-    from gradtwin.comparisons.pairing import parameters, required
-    from gradtwin.files import read_arrays
+    from gradtwin.comparisons.subjects.pairing import parameters, required
+
+    from .files import read_arrays
 
     arrays = read_arrays(path)
     wanted, needed = [p.name for p in parameters(forward)], required(forward)
@@ -266,7 +270,7 @@ def _command_line(options: argparse.Namespace) -> str:
 
 def _watch(target: Target, options: argparse.Namespace) -> int:
     """Check at every save until Ctrl-C; what is wrong with a save is printed, and the next one waited for."""
-    from gradtwin import cli
+    from . import cli
 
     files = [target.file(), *([Path(options.inputs)] if options.inputs else [])]
     on_terminal = sys.stdout.isatty()

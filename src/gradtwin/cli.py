@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gradtwin import check_command, replay_command, soak_command
-from gradtwin.errors import ArgumentValueError, BackendMissingError, GradTwinError
+from . import check_command, replay_command, soak_command
+from .errors import ArgumentValueError, BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gradtwin.comparisons.report.data import Report
-    from gradtwin.comparisons.suite import Progress
+    from gradtwin.comparisons.catalogue.suite import Progress
+    from gradtwin.comparisons.results.data import Report
 
 STATUSES = "Exit status: 0 match, 1 mismatch, 2 bad usage or input, 3 backend missing, 4 inconclusive, 130 interrupted."
 EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
@@ -160,7 +160,7 @@ def _numbers(name: str, text: str | None) -> list[int] | None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from gradtwin.comparisons.suite import compare
+    from gradtwin.comparisons.catalogue.suite import compare
 
     _check_outputs(options)
     with _progress(options) as progress:
@@ -177,8 +177,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from gradtwin.comparisons.catalogue.training import train
     from gradtwin.comparisons.report.plots import plot_training
-    from gradtwin.comparisons.training import train
 
     _check_outputs(options, options.plot)
     with _progress(options) as progress:
@@ -197,14 +197,14 @@ def _train(options: argparse.Namespace) -> int:
             progress=progress,
         )
     if options.plot:
-        from gradtwin.files import write_whole
+        from .files import write_whole
 
         write_whole(options.plot, plot_training(report, options.plot[-3:]))
     return _finish(report, options, plot_training(report, "png") if options.html else None)
 
 
 def _selftest(options: argparse.Namespace) -> int:
-    from gradtwin.comparisons.selftest import selftest
+    from gradtwin.comparisons.catalogue.selftest import selftest
 
     _check_outputs(options)
     with _progress(options) as progress:
@@ -216,8 +216,9 @@ def _bench(options: argparse.Namespace) -> int:
     from gradtwin.benchmarks.changes import compare_results
     from gradtwin.benchmarks.chart import plot_report
     from gradtwin.benchmarks.runner import bench
-    from gradtwin.files import write_whole
-    from gradtwin.kept import default_folder
+
+    from .files import write_whole
+    from .kept import default_folder
 
     _check_outputs(options, options.plot)
     if options.compare:
@@ -249,14 +250,14 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from gradtwin.comparisons.report.listing import listing
+    from gradtwin.listing import listing
 
     _console().print(listing(options.what))
     return 0
 
 
 def _env(_: argparse.Namespace) -> int:
-    from gradtwin.comparisons.report.environment import describe_environment
+    from gradtwin.comparisons.results.environment import describe_environment
 
     for name, value in describe_environment().items():
         print(f"{name:12} {value if value is not None else 'not installed'}")
@@ -264,7 +265,7 @@ def _env(_: argparse.Namespace) -> int:
 
 
 def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None:
-    from gradtwin.files import check_folder, check_writable
+    from .files import check_folder, check_writable
 
     if getattr(options, "save", None):
         check_folder(options.save)
@@ -279,10 +280,10 @@ def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None
 
 def _finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:
     """Print the report, write it where it was asked for, and return the exit status."""
-    from gradtwin.files import write_whole
+    from .files import write_whole
 
     if options.json:
-        from gradtwin.comparisons.report.json_text import to_json
+        from gradtwin.comparisons.results.json_text import to_json
 
         write_whole(options.json, to_json(report))
     if options.html:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.errors import ArgumentValueError, InputFileError, OutputFileError
-from gradtwin.memory import check_fits, readable
+from .errors import ArgumentValueError, InputFileError, OutputFileError
+from .memory import check_fits, readable
 
 #: An archive that unpacks to more than the first, and to so many times its own size, is taken for one made to do harm.
 LARGE, LARGEST_RATIO = 2**30, 100

@@ -12,7 +12,8 @@ from typing import Any
 import gradtwin.backends
 import gradtwin.benchmarks
 import gradtwin.comparisons
-from gradtwin.errors import OutputFileError
+
+from .errors import OutputFileError
 
 
 class Kept:

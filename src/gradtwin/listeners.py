@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradtwin.comparisons.report.data import Report
+    from gradtwin.comparisons.results.data import Report
 
 _LISTENER: ContextVar[Callable[[Report], None] | None] = ContextVar("listener", default=None)
 

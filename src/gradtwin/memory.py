@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gradtwin.errors import ArgumentValueError
+from .errors import ArgumentValueError
 
 #: What needs no more than this is let through unasked: asking takes longer than making it.
 ALWAYS_FITS = 2**24

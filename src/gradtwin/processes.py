@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradtwin.errors
-from gradtwin.errors import GradTwinError
+
+from .errors import GradTwinError
 
 #: Read by the linear-algebra libraries when they are loaded, so set before that.
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

@@ -11,11 +11,11 @@ from zlib import crc32
 
 import pytest
 
-from gradtwin.errors import GradientMismatch, GradTwinError
-from gradtwin.listeners import listening
+from .errors import GradientMismatch, GradTwinError
+from .listeners import listening
 
 if TYPE_CHECKING:
-    from gradtwin.comparisons.report.data import Report
+    from gradtwin.comparisons.results.data import Report
 
 #: Points drawn for a check by signature.
 EXAMPLES = {"quick": 20, "default": 100, "thorough": 1000}
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     path = config.getoption("--gradtwin-report")
     if not path or hasattr(config, "workerinput"):  # workers of pytest-xdist send theirs to the controller
         return
-    from gradtwin.files import check_writable
+    from .files import check_writable
 
     if not path.endswith((".html", ".json")):
         raise pytest.UsageError(f"--gradtwin-report: got {path!r}; expected a file that ends in .html or .json.")
@@ -64,28 +64,28 @@ class Assertions:
     def assert_gradient(self, forward: Any, **arguments: Any) -> None:
         """As `gt.assert_gradient`."""
         __tracebackhide__ = True
-        from gradtwin.comparisons.asserting import assert_gradient
+        from .assertions import assert_gradient
 
         assert_gradient(forward, **{"seed": self.seed, "examples": EXAMPLES[self.profile], **arguments})
 
     def assert_layer(self, layer: Any, x: Any, **arguments: Any) -> None:
         """As `gt.assert_layer`."""
         __tracebackhide__ = True
-        from gradtwin.comparisons.asserting import assert_layer
+        from .assertions import assert_layer
 
         assert_layer(layer, x, **{"seed": self.seed, **arguments})
 
     def assert_update(self, step: Any, optimizer: Any, **arguments: Any) -> None:
         """As `gt.assert_update`."""
         __tracebackhide__ = True
-        from gradtwin.comparisons.asserting import assert_update
+        from .assertions import assert_update
 
         assert_update(step, optimizer, **{"seed": self.seed, **arguments})
 
     def assert_match(self, *operations: str, **arguments: Any) -> None:
         """As `gt.assert_match`."""
         __tracebackhide__ = True
-        from gradtwin.comparisons.asserting import assert_match
+        from .assertions import assert_match
 
         assert_match(*operations, **{"seed": self.seed, "profile": self.profile, **arguments})
 
@@ -142,9 +142,9 @@ class _Session:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
-        from gradtwin.comparisons.report.environment import describe_environment
-        from gradtwin.comparisons.report.merging import merge_reports
         from gradtwin.comparisons.report.writing import write_report
+        from gradtwin.comparisons.results.environment import describe_environment
+        from gradtwin.comparisons.results.merging import merge_reports
 
         words = " ".join(["pytest", *map(str, self._config.invocation_params.args)])
         seed = self._config.getoption("--gradtwin-seed")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from gradtwin.check_command import AddCommand
+from .check_command import AddCommand
 
 
 def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -23,8 +23,9 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from gradtwin import cli
     from gradtwin.comparisons.replay import replay
+
+    from . import cli
 
     cli._check_outputs(options)
     with cli._progress(options) as progress:

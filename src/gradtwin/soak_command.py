@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from gradtwin.check_command import AddCommand
+from .check_command import AddCommand
 
 
 def add_parser(
@@ -28,9 +28,10 @@ def add_parser(
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from gradtwin import cli
     from gradtwin.comparisons.soak import soak
-    from gradtwin.kept import default_folder
+
+    from . import cli
+    from .kept import default_folder
 
     cli._check_outputs(options)
     with cli._progress(options) as progress:

@@ -12,8 +12,8 @@ from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Call
 from gradtwin.backends.network import Layer, Network
 from gradtwin.backends.operations import OPERATIONS
-from gradtwin.comparisons.operation_check import compare_answers, run_judged
-from gradtwin.comparisons.problems import build_problem, shapes_from
+from gradtwin.comparisons.checks.operation import compare_answers, run_judged
+from gradtwin.comparisons.drawing.problems import build_problem, shapes_from
 from gradtwin.errors import ArgumentTypeError
 
 ROOT = Path(__file__).parents[2]

@@ -62,7 +62,7 @@ def test_a_kernel_larger_than_the_image_is_refused():
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_every_option_makes_a_difference(operation, numpy_backend):
     """An option that changes nothing would be tested for nothing."""
-    from gradtwin.comparisons.problems import build_problem, shapes_from
+    from gradtwin.comparisons.drawing.problems import build_problem, shapes_from
 
     def run(variant):
         problem = build_problem(variant, np.dtype("float64"), shapes_from(operation, (5, 4, 3)), "normal", 3)

@@ -6,7 +6,7 @@ import pytest
 
 import gradtwin as gt
 from gradtwin.benchmarks.changes import compare_results
-from gradtwin.comparisons.report.data import SCHEMA
+from gradtwin.comparisons.results.data import SCHEMA
 
 ROUNDS = 5
 MACHINE = {"cpu": "a processor", "cpus": 2, "platform": "a system", "protocol": {"rounds": ROUNDS}}

@@ -7,7 +7,7 @@ from gradtwin.backends.operations import OPERATIONS
 from gradtwin.benchmarks.cases import BY_HAND, Work, works_of
 from gradtwin.benchmarks.gate import check_work, compare_backends
 from gradtwin.benchmarks.steps import STEPS
-from gradtwin.comparisons.report.data import worst_verdict
+from gradtwin.comparisons.results.data import worst_verdict
 
 
 def judge(checks):

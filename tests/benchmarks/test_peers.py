@@ -27,7 +27,7 @@ from gradtwin.benchmarks.peers.question import Prepared, dense_mean_square
 from gradtwin.benchmarks.peers.results import Judged, PeerTiming
 from gradtwin.benchmarks.peers.tools import GRADTWIN, TOOLS, Tool
 from gradtwin.benchmarks.runner import bench
-from gradtwin.comparisons.report.json_text import to_json
+from gradtwin.comparisons.results.json_text import to_json
 
 TINY = PeerProtocol(1, 2, 1e-4, 1e-4, ((2, 1, 1), (2, 2, 2), (8, 8, 8)), (("tanh", ORDINARY),))
 ALWAYS_THERE = (GRADTWIN, "tf.test.compute_gradient", "scipy check_grad")

@@ -13,8 +13,8 @@ from gradtwin.benchmarks.claims.claim import Claim, find
 from gradtwin.benchmarks.conditions import usable_cpus
 from gradtwin.benchmarks.runner import Gate, Job, Protocol, bench, plan_jobs
 from gradtwin.benchmarks.table import count_threads
-from gradtwin.comparisons.report.data import Check
-from gradtwin.comparisons.report.json_text import to_json
+from gradtwin.comparisons.results.data import Check
+from gradtwin.comparisons.results.json_text import to_json
 from gradtwin.kept import Kept
 from gradtwin.processes import WorkerProcess
 

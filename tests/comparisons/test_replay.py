@@ -13,10 +13,10 @@ from json_report import read_report
 import gradtwin as gt
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.precision import find_dtype
-from gradtwin.comparisons.faults import all_faults
-from gradtwin.comparisons.problems import LAYOUTS
+from gradtwin.comparisons.catalogue.faults import all_faults
+from gradtwin.comparisons.drawing.problems import LAYOUTS
 from gradtwin.comparisons.replay import replay
-from gradtwin.comparisons.saved import Case, read_case
+from gradtwin.comparisons.results.case import Case, read_case
 
 FILE = """
 import numpy as np

@@ -25,8 +25,8 @@ if not __package__:  # run as a script
     __package__ = "corpus"
 
 import gradtwin as gt
-from gradtwin.comparisons.gradient_check import GradientJudge
-from gradtwin.comparisons.written import Written
+from gradtwin.comparisons.judging.gradient_judge import GradientJudge
+from gradtwin.comparisons.subjects.functions import Written
 
 from . import RIGHT, WRONG
 from .case import Case

@@ -22,7 +22,7 @@ from tensorflow.python.framework import config
 from tensorflow.python.ops import stateful_random_ops
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from gradtwin.comparisons import check
+from gradtwin.comparisons.checks import gradient as check
 
 #: Modules that have a name for NumPy, those of the tests among them.
 MODULES = [name for name, module in list(sys.modules.items()) if "np" in getattr(module, "__dict__", {})]

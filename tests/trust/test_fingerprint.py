@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 import gradtwin as gt
-from gradtwin.comparisons import selftest as selftest_module
-from gradtwin.comparisons.faults import all_faults
+from gradtwin.comparisons.catalogue import selftest as selftest_module
+from gradtwin.comparisons.catalogue.faults import all_faults
 
 from .fingerprint import DISTURB, PARTS, changes, fingerprint
 from .user_layers import Dense

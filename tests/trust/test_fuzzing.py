@@ -26,10 +26,10 @@ from gradtwin import cli
 from gradtwin.backends import get_backend
 from gradtwin.backends.signature import Signature
 from gradtwin.benchmarks.changes import compare_results
-from gradtwin.comparisons.drawn_points import check_memory, read_domains, typical_point
+from gradtwin.comparisons.drawing.drawn_points import check_memory, read_domains, typical_point
+from gradtwin.comparisons.guards.time_limits import time_limit
 from gradtwin.comparisons.replay import replay
-from gradtwin.comparisons.report.data import SCHEMA
-from gradtwin.comparisons.time_limits import time_limit
+from gradtwin.comparisons.results.data import SCHEMA
 from gradtwin.files import read_arrays, write_arrays
 from gradtwin.kept import Kept
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gradtwin as gt
-from gradtwin.comparisons.time_limits import TimeIsUp, describe, time_limit
+from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
 
 X = np.linspace(-1, 1, 6).reshape(2, 3)
 

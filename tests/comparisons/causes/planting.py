@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.comparisons.causes import diagnose
-from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.judging.point import Point
 
 #: Roundings that either side may take: allowed = ROUNDINGS · u · Σ|terms|.
 ROUNDINGS = 16

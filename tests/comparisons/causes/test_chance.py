@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradtwin.comparisons.causes import diagnose
-from gradtwin.comparisons.point import Point
+from gradtwin.comparisons.judging.point import Point
 
 from . import planting
 from .planting import SINGLE, TANH, Problem, at, confirmed, dense, explain, normal

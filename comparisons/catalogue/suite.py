@@ -1,0 +1,205 @@
+"""The comparison suite: every operation of the catalogue, drawn problems, NumPy backend against TensorFlow backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from gradtwin.arguments import check_seed
+from gradtwin.backends.interface import Backend, Operation, Rule
+from gradtwin.backends.numpy_backend import NumpyBackend
+from gradtwin.backends.operations import OPERATIONS, find_operation
+from gradtwin.backends.precision import find_dtype
+from gradtwin.backends.registry import get_backend
+from gradtwin.comparisons.checks.operation import check_operation
+from gradtwin.comparisons.drawing.problems import (
+    PROFILES,
+    VALUES,
+    Problem,
+    build_problem,
+    problems,
+    shapes_from,
+    tables_apart,
+)
+from gradtwin.comparisons.guards.isolation import isolated
+from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.results.case import Case
+from gradtwin.comparisons.results.data import Check, Report
+from gradtwin.comparisons.results.environment import describe_environment
+from gradtwin.errors import ArgumentValueError, unknown_name
+
+from .case import make_case
+
+#: Called with (steps done, steps in all, what is being done).
+Progress = Callable[[int, int, str], None]
+
+MODES = ("eager", "graph", "xla")
+
+#: Extents of the dimensions that every mode is tried on; graph and xla compile each once.
+FIXED_SIZES = ((16, 65, 5), (1, 1, 1))
+
+
+@isolated
+def compare(
+    *operations: str,
+    dtypes: Sequence[str] = ("float32", "float64"),
+    modes: Sequence[str] = MODES,
+    profile: str = "default",
+    examples: int | None = None,
+    seed: int = 0,
+    rules: Mapping[str, Rule] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare operations (default: all of the catalogue, then the `regression` scenario) on both backends.
+
+    One fixed shape is tried with every kind of values; if the profile is thorough, a few shapes, and the other options.
+    In the mode eager, which compiles nothing, problems are drawn with Hypothesis as well, `examples` of them (default:
+    as the profile says: quick, default or thorough) for each operation and dtype, and a failure is shrunk to a small
+    one. `rules` replaces hand-derived NumPy rules by name, to judge one's own: `{"mse": my_mse}`, each
+    `rule(*inputs) -> (y, pullbacks)`.
+
+    Raises ArgumentValueError for an unknown name, BackendMissingError without TensorFlow.
+    """
+    chosen = [find_operation(name) for name in operations] or list(OPERATIONS.values())
+    formats = [find_dtype(name) for name in dtypes]
+    for mode in modes:
+        if mode not in MODES:
+            raise unknown_name("mode", mode, MODES)
+    if profile not in PROFILES:
+        raise unknown_name("profile", profile, list(PROFILES))
+    count = PROFILES[profile] if examples is None else examples
+    if count < 1:
+        raise ArgumentValueError(f"examples: got {examples}; expected at least 1.")
+    check_seed(seed)
+    left = NumpyBackend(rules=rules)
+    rights = [get_backend("tensorflow", mode) for mode in modes]
+
+    cells = [(operation, dtype, right) for operation in chosen for dtype in formats for right in rights]
+    checks: list[Check] = []
+    cases: list[Case] = []
+    example: str | None = None
+    for done, (operation, dtype, right) in enumerate(cells):
+        if progress:
+            progress(done, len(cells), f"{operation.name} {dtype.name} {right.mode}")
+        found, failing = _compare_cell(operation, dtype, left, right, count, seed, profile == "thorough")
+        checks += found
+        if failing:
+            cases.append(make_case(failing, right.mode, seed, found))
+        if failing and example is None:
+            example = f"{operation.name}, {dtype.name}, {right.mode}, the smallest found:\n{failing.describe()}"
+    if not operations and not rules:
+        from .training import train
+
+        scenario = train("regression", progress=progress)
+        checks += [replace(check, operation=f"regression: {check.operation}") for check in scenario.checks]
+    return Report(
+        "compare",
+        tuple(checks),
+        seed,
+        _command_line(operations, dtypes, modes, count, seed),
+        describe_environment(),
+        example=example,
+        cases=tuple(cases),
+    )
+
+
+def _compare_cell(
+    operation: Operation,
+    dtype: np.dtype[Any],
+    left: Backend,
+    right: Backend,
+    count: int,
+    random_seed: int,
+    thorough: bool,
+) -> tuple[list[Check], Problem | None]:
+    """Return the merged checks of one operation, dtype and mode, and the problem that failed, if one did."""
+
+    def check(problem: Problem) -> list[Check]:
+        return check_operation(problem.operation, problem.inputs, problem.y_bar, left, right)
+
+    found: list[list[Check]] = []
+    if right.mode == "eager":
+        found, failing = draw_and_check(operation, dtype, check, count, random_seed)
+        if failing:
+            return _merge(found), failing
+    for problem in fixed_problems(operation, dtype, random_seed, thorough):
+        found.append(check(problem))
+        if _failed(found[-1]):
+            return _merge([found[-1]]), problem
+    return _merge(found), None
+
+
+def fixed_problems(
+    operation: Operation, dtype: np.dtype[Any], random_seed: int, thorough: bool = True
+) -> Iterable[Problem]:
+    """Yield problems of every kind of values on the few shapes that every mode is tried on.
+
+    Unless `thorough`, the first shape alone is tried, and no options beside the defaults.
+    """
+    cases = [(operation, sizes, values) for sizes in FIXED_SIZES[: None if thorough else 1] for values in VALUES]
+    cases += [(variant, FIXED_SIZES[0], "normal") for variant in operation.variants()[1:] if thorough]
+    for variant, sizes, values in cases:
+        yield build_problem(variant, dtype, shapes_from(operation, sizes), values, random_seed)
+
+
+def draw_and_check(
+    operation: Operation,
+    dtype: np.dtype[Any],
+    check: Callable[[Problem], list[Check]],
+    count: int,
+    random_seed: int,
+) -> tuple[list[list[Check]], Problem | None]:
+    """Return the checks of drawn problems; at the first failure, shrink it, and return those of the smallest alone."""
+    found: list[list[Check]] = []
+    failures: list[tuple[list[Check], Problem]] = []
+
+    @seed(random_seed)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(problems(operation, dtype))
+    def run(problem: Problem) -> None:
+        checks = check(problem)
+        found.append(checks)
+        if _failed(checks):
+            failures.append((checks, problem))
+            raise _FoundError
+
+    try:
+        with tables_apart():
+            run()
+    except _FoundError:
+        checks, problem = failures[-1]  # Hypothesis runs the smallest last
+        return [checks], problem
+    return found, None
+
+
+class _FoundError(Exception):
+    """Tells Hypothesis that a problem fails."""
+
+
+def _failed(checks: list[Check]) -> bool:
+    return any(check.verdict == "mismatch" for check in checks)
+
+
+def _merge(found: list[list[Check]]) -> list[Check]:
+    by_name: dict[str, list[Check]] = {}
+    for checks in found:
+        for check in checks:
+            by_name.setdefault(check.name, []).append(check)
+    return [merge_checks(checks) for checks in by_name.values()]
+
+
+def _command_line(
+    operations: Sequence[str], dtypes: Sequence[str], modes: Sequence[str], count: int, random_seed: int
+) -> str:
+    words = ["gradtwin compare", *operations, f"--dtype {','.join(dtypes)}", f"--mode {','.join(modes)}"]
+    return " ".join([*words, f"--examples {count}", f"--seed {random_seed}"])

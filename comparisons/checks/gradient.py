@@ -1,0 +1,345 @@
+"""`check_gradient` and `assert_gradient`: a hand-derived gradient, as people wrote it, against autodiff."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as hypothesis_seed
+
+from gradtwin.arguments import check_seed
+from gradtwin.backends.precision import find_dtype
+from gradtwin.backends.signature import Signature
+from gradtwin.comparisons.drawing.drawn_points import COPIES, check_memory, points, read_domains, typical_point
+from gradtwin.comparisons.drawing.problems import tables_apart
+from gradtwin.comparisons.guards.isolation import isolated
+from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
+from gradtwin.comparisons.judging.comparator import Subject, merge_checks
+from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
+from gradtwin.comparisons.results.case import Case
+from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.results.environment import describe_environment
+from gradtwin.comparisons.subjects.functions import Style, Written, is_floating
+from gradtwin.comparisons.subjects.source import find_line
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from gradtwin.memory import check_fits
+
+from .case import make_case
+from .example import describe_example, write_script
+
+#: Shrinking ends after so many seconds of this thread's own work, whatever else the machine does: each smaller point is
+#: judged and explained anew.
+SHRINKING_SECONDS = 10.0
+
+#: Points of short decimals that are drawn, at most, to find one that fails too.
+FAILING_EXAMPLES = 50
+
+
+@isolated
+def check_gradient(
+    forward: Callable[..., Any],
+    *,
+    vjp: Callable[..., Any] | None = None,
+    backward: Callable[..., Any] | None = None,
+    grad: Callable[..., Any] | None = None,
+    derivative: Callable[..., Any] | None = None,
+    jacobian: Callable[..., Any] | None = None,
+    value_and_grad: bool = False,
+    inputs: Sequence[Any] | None = None,
+    signature: str | None = None,
+    wrt: Sequence[int] | int | None = None,
+    reference: Callable[..., Any] | None = None,
+    dtype: str = "float64",
+    domain: Any = None,
+    examples: int = 100,
+    seed: int = 0,
+    static: Mapping[str, Any] | None = None,
+    timeout: float | None = None,
+) -> Report:
+    """Check a hand-derived gradient of `forward`, a NumPy function, against autodiff.
+
+    The gradient is written down in exactly one of these ways: `vjp(y_bar, *inputs)`; `backward(y_bar, cache)`, forward
+    returning (y, cache); `grad(*inputs)` of a scalar forward; `derivative(x)` of an elementwise one;
+    `jacobian(*inputs)`, of shape output + input; or `value_and_grad=True`, forward returning (loss, gradient, ...).
+
+    It is checked at `inputs`, a tuple, or at `examples` points drawn for a `signature` such as "(n,k),(k,m)->(n,m)",
+    in `dtype` and `domain` ((low, high), or one such for each input), a failure being shrunk. `wrt` are the positions
+    of the differentiated inputs. `static` are keyword arguments of both functions. `timeout` is in seconds, for each
+    point; in other threads than the main one it can't interrupt a single call of compiled code. Without `reference`,
+    a TensorFlow function of the same inputs, forward itself is run under GradientTape.
+
+    Returns a Report. Raises GradTwinError for arguments that make no sense; whatever is wrong with the gradient,
+    exceptions in it included, is in the report.
+    """
+    style, gradient = _choose_style(
+        vjp=vjp, backward=backward, grad=grad, derivative=derivative, jacobian=jacobian, value_and_grad=value_and_grad
+    )
+    for name, function in (("forward", forward), (style, gradient), ("reference", reference)):
+        if function is not None and not callable(function):
+            raise ArgumentTypeError(f"{name}: got {type(function).__name__}; expected a function.")
+    if (inputs is None) == (signature is None):
+        raise ArgumentValueError(
+            "inputs, signature: expected exactly one, a point to check at or shapes to draw points of."
+        )
+    check_seed(seed)
+    operation = getattr(forward, "__name__", type(forward).__name__)
+    if static is not None and not isinstance(static, Mapping):
+        raise ArgumentTypeError(f"static: got {type(static).__name__}; expected keyword arguments, a dict by name.")
+    if static:
+        forward = functools.partial(forward, **static)
+        gradient = gradient and functools.partial(gradient, **static)
+    judge = _LimitedJudge(Written(forward, style, gradient), wrt, reference, operation, timeout)
+    try:
+        if inputs is not None:
+            given_inputs = _read_inputs(inputs)
+            _check_arity(judge.written, len(given_inputs), "inputs")
+            found = judge.judge(given_inputs, seed)
+            return _report(
+                [found], given_inputs if _failed(found) else None, judge, seed, f"inputs={len(given_inputs)} arrays"
+            )
+        assert signature is not None
+        return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
+    except _LateError as late:
+        return _report([late.judged], late.inputs, judge, seed, "")
+
+
+class _LimitedJudge(GradientJudge):
+    """A judge that gives up at a point after so many seconds."""
+
+    def __init__(self, written: Written, wrt: Any, reference: Any, operation: str, timeout: float | None) -> None:
+        super().__init__(written, wrt, reference, operation)
+        self._timeout = timeout
+
+    def judge(self, inputs: Sequence[Any], seed: int, *, explain: bool = True) -> Judgement:
+        """Judge at one point; raise _LateError, with a judgement that says what did not return."""
+        try:
+            with time_limit(self._timeout):
+                return super().judge(inputs, seed, explain=explain)
+        except TimeIsUp as error:
+            if self._timeout is None:  # it is a caller's limit
+                raise
+            text = f"{describe(error, self._timeout, 'the check')}."
+            cause = Cause("raises", True, "TimeoutError", text)
+            dtypes = [np.asarray(x).dtype.name for x in inputs if is_floating(x)]
+            subject = Subject(self.operation, dtypes[0], "eager")
+            raise _LateError(Judgement([subject.check("contract", "contract", "mismatch", cause)]), inputs) from error
+
+
+class _LateError(BaseException):
+    """The time was up at a point; Hypothesis lets it through, and does not try smaller ones."""
+
+    def __init__(self, judged: Judgement, inputs: Sequence[Any]) -> None:
+        super().__init__()
+        self.judged = judged
+        self.inputs = inputs
+
+
+def _check_drawn(
+    judge: GradientJudge, signature: str, dtype: np.dtype[Any], domain: Any, examples: int, seed: int
+) -> Report:
+    parsed = Signature.parse(signature)
+    if not isinstance(examples, int) or examples < 1:
+        raise ArgumentValueError(f"examples: got {examples!r}; expected a whole number from 1.")
+    domains = read_domains(domain, len(parsed.inputs))
+    check_memory(parsed, dtype)
+    _check_arity(judge.written, len(parsed.inputs), "signature")
+    typical = typical_point(parsed, dtype, domains, seed)
+    found = [judge.judge(typical, seed)]
+    short = points(parsed, dtype, domains, short=True)
+    if _raises(found[0]):
+        return _report(found, typical, judge, seed, "")
+    _check_output_shape(parsed, typical, found[0])
+    if _failed(found[0]):
+        return _report_smallest(judge, _shrink(judge, short, typical, found[0], examples, seed), seed)
+
+    def fails(inputs: Any) -> bool:
+        found.append(judge.judge(inputs, seed, explain=False))
+        return _failed(found[-1])
+
+    failing = _draw(points(parsed, dtype, domains), examples, seed, fails, [Phase.generate])
+    if failing is not None:
+        return _report_smallest(judge, _shrink(judge, short, failing, judge.judge(failing, seed), examples, seed), seed)
+    return _report(found, None, judge, seed, f"signature={signature!r}")
+
+
+def _shrink(judge: GradientJudge, short: Any, failing: Any, judged: Judgement, examples: int, seed: int) -> Any:
+    """Return the smallest point of short decimals that fails for the same cause; the given one if none is found."""
+    cause = _main_cause(judged)
+
+    def fails_alike(inputs: Any) -> bool:
+        return _is_telling(inputs, failing) and _main_cause(judge.judge(inputs, seed)) == cause
+
+    smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails_alike, [Phase.generate, Phase.shrink])
+    return failing if smallest is None else smallest
+
+
+def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judgement) -> None:
+    """Raise ShapeError if forward returned another shape than the signature says."""
+    if found.point is None:
+        return
+    shapes = [np.shape(x) for x in inputs]
+    expected = signature.output_shape(signature.match(shapes, found.point.names))
+    if np.shape(found.point.y) != expected:
+        raise ShapeError(
+            f"signature: of inputs of shapes {', '.join(map(str, shapes))} it says {expected}, and forward returned "
+            f"{np.shape(found.point.y)}. Correct the right side of '->' in {signature.text}."
+        )
+
+
+def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool], phases: list[Phase]) -> Any:
+    """Return the last drawn point that fails, None if none does; smaller ones are tried for so many seconds."""
+    known: dict[Any, bool] = {}
+    smallest: list[Any] = []
+    ends = math.inf
+
+    @hypothesis_seed(seed)
+    @settings(**_SETTINGS, max_examples=examples, phases=phases)
+    @given(strategy)
+    def run(inputs: Any) -> None:
+        nonlocal ends
+        key = tuple((x.shape, x.strides, x.tobytes()) for x in inputs)
+        if key not in known:  # a point is judged once, so that what failed in time fails again
+            known[key] = time.thread_time() < ends and fails(inputs)
+        if known[key]:
+            if not smallest:
+                ends = time.thread_time() + SHRINKING_SECONDS
+            smallest.append(inputs)
+            raise _FoundError
+
+    try:
+        with tables_apart():
+            run()
+    except _FoundError:
+        return smallest[-1]
+    return None
+
+
+#: Causes whose detail is a number or a formula, and not where in an array it is.
+NUMBERED = ("factor", "missing-term", "elementwise-factor")
+
+_SETTINGS: dict[str, Any] = {
+    "database": None,
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+class _FoundError(Exception):
+    """Tells Hypothesis that a point fails."""
+
+
+def _failed(judged: Judgement) -> bool:
+    return any(check.verdict == "mismatch" for check in judged.checks)
+
+
+def _raises(judged: Judgement) -> bool:
+    return any(cause.cause == "raises" for check in judged.checks for cause in check.causes)
+
+
+def _main_cause(judged: Judgement) -> tuple[str, ...]:
+    """Return the stage that failed first and its first cause, how sure it is, and what of: 3 is not 2 times.
+
+    Where it says a place or a threshold, these numbers may be others in a smaller example.
+    """
+    for check in judged.checks:
+        if check.verdict == "mismatch":
+            if not check.causes:
+                return (check.stage,)
+            first = check.causes[0]
+            detail = first.detail if first.cause in NUMBERED else re.sub(r"-?[\d.]+(e-?\d+)?", "#", first.detail)
+            return check.stage, first.cause, "confirmed" if first.confirmed else "guess", detail
+    return ()
+
+
+def _is_telling(inputs: Sequence[Any], failing: Sequence[Any]) -> bool:
+    """Return whether no axis has shrunk to one item or none: a mean, a sum and an element would be the same there."""
+    for x, known in zip(inputs, failing, strict=True):
+        shape, wanted = np.shape(x), np.shape(known)
+        least = [min(n, 2) for n in wanted] if len(wanted) == len(shape) else [2] * max(1, len(shape))
+        if len(shape) < len(least) or any(n < m for n, m in zip(shape, least, strict=True)):
+            return False
+    return True
+
+
+def _report_smallest(judge: GradientJudge, inputs: Any, seed: int) -> Report:
+    return _report([judge.judge(inputs, seed)], inputs, judge, seed, "")
+
+
+def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: int, how: str) -> Report:
+    by_name: dict[str, list[Check]] = {}
+    for judged in found:
+        for check in judged.checks:
+            by_name.setdefault(check.name, []).append(check)
+    notes: dict[str, None] = {}
+    for judged in found:
+        notes |= judged.notes
+    last = found[-1]
+    example = None if failing is None else describe_example(judge.written, failing, last.point)
+    script = write_script(judge.written, failing, seed, judge.wrt, judge.reference) if failing is not None else ""
+    reproduce = script or f"gt.check_gradient({judge.operation}, {judge.written.style}=..., {how}, seed={seed})"
+    cases: tuple[Case, ...] = ()
+    if failing is not None:
+        y_bar = last.point.y_bar if last.point else None
+        cases = (make_case(judge.written, judge.reference, failing, y_bar, judge.wrt, seed, last.checks, script),)
+    extra = {
+        "oracle": last.oracle or "traced",
+        "notes": list(notes),
+        "source": find_line(judge.written.gradient, judge.written.forward),
+    }
+    checks = tuple(merge_checks(checks) for checks in by_name.values())
+    return Report("check", checks, seed, reproduce, describe_environment(), extra, example, cases)
+
+
+def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:
+    chosen = [name for name, value in given.items() if value is not None and value is not False]
+    if len(chosen) != 1:
+        came = ", ".join(chosen) if chosen else "none"
+        raise ArgumentValueError(
+            f"{', '.join(given)}: got {came}; expected exactly one, the way the gradient was written down."
+        )
+    style: Any = chosen[0]
+    return style, None if style == "value_and_grad" else given[style]
+
+
+def _read_inputs(inputs: Any) -> tuple[Any, ...]:
+    if not isinstance(inputs, tuple | list):
+        raise ArgumentTypeError(
+            f"inputs: got {type(inputs).__name__}; expected a tuple of forward's arguments, for one array (x,)."
+        )
+    for i, x in enumerate(inputs):
+        if isinstance(x, np.ma.MaskedArray):
+            raise ArgumentTypeError(
+                f"inputs: input {i} is a masked array, whose masked entries have no value; expected a plain array. "
+                f"Give them one by .filled(value), or leave them out by .compressed()."
+            )
+        if isinstance(x, np.ndarray) and x.dtype == object:
+            raise ArgumentTypeError(f"inputs: input {i} is an object array; expected numbers. Convert it with .astype.")
+    if not any(is_floating(x) for x in inputs):
+        kinds = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs) or "none"
+        raise ArgumentTypeError(
+            f"inputs: got {kinds}; expected at least one array of real floating numbers, which has a gradient. "
+            f"Convert integers with .astype(np.float64); split complex numbers into real and imaginary parts."
+        )
+    size = COPIES * sum(x.nbytes for x in inputs if isinstance(x, np.ndarray))
+    check_fits("inputs: checking at these", size, "Give smaller ones; a few rows show the same faults.")
+    return tuple(inputs)
+
+
+def _check_arity(written: Written, count: int, argument: str) -> None:
+    import inspect
+
+    try:
+        inspect.signature(written.forward).bind(*range(count))
+    except TypeError as error:
+        raise ArgumentValueError(
+            f"{argument}: there are {count} inputs, and forward can't be called with {count} arguments ({error}). "
+            f"Bind other arguments with static= or functools.partial."
+        ) from error
+    except ValueError:  # a builtin without a signature
+        return

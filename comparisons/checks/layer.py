@@ -1,0 +1,357 @@
+"""`check_layer`: an object with forward and backward methods, as people write them, against autodiff."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradtwin.comparisons.guards.isolation import isolated
+from gradtwin.comparisons.judging.comparator import Subject
+from gradtwin.comparisons.judging.evaluator import Look, Looker, Notes
+from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
+from gradtwin.comparisons.judging.reuse import find_stale
+from gradtwin.comparisons.oracles.traced import ObjectOracle
+from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.results.environment import describe_environment
+from gradtwin.comparisons.subjects.discovery import BACKWARD_NAMES, required
+from gradtwin.comparisons.subjects.functions import ContractError, is_floating, raised
+from gradtwin.comparisons.subjects.gradient_rules import Choices
+from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
+from gradtwin.comparisons.subjects.layer_recipe import LayerRecipe, Settings
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+from .example import describe_example
+
+#: An upstream gradient small enough that no clipping cuts what comes of it; a power of two, so that nothing is rounded.
+SMALL = 2.0**-14
+
+
+@isolated
+def check_layer(
+    layer: Any,
+    x: Any,
+    *,
+    forward: str | Callable[..., Any] | None = None,
+    backward: str | Callable[..., Any] | None = None,
+    output: str | int | Callable[..., Any] | None = None,
+    forward_args: Mapping[str, Any] | None = None,
+    backward_args: Mapping[str, Any] | None = None,
+    params: Sequence[str] | None = None,
+    grads: Mapping[str, Any] | None = None,
+    learning_rate: float = 1.0,
+    optimizer_step: str | Callable[..., Any] | None = None,
+    batch_axis: int | None = 0,
+    param_scale: str | float | None = None,
+    target: Any = None,
+    variants: Sequence[Mapping[str, Any]] = (),
+    seed: int = 0,
+) -> Report:
+    """x_bar = y_bar · ∂y/∂x and p_bar = y_bar · ∂y/∂p of a layer object, for every parameter p that it holds.
+
+    `layer` is an object or a factory of one, which `variants`, dicts of hyperparameters, are given to. `x` is an array,
+    or a tuple of the inputs of `forward`. Methods, arguments, parameters and gradients are found by their names
+    and by what a run changes; the report's notes say how. Where that is wrong: `forward`, `backward` and
+    `optimizer_step` (what updates the parameters, if backward does not) are methods' names or functions of the object;
+    `output` is an attribute, a position in what forward returns, or a function of (object, returned); `params` are the
+    names of the parameters; `grads` says for a name which attribute, position in what backward returns, or
+    function of (object, returned) its gradient is.
+
+    A parameter that is updated gives (before − after) / `learning_rate`. `param_scale` is what parameters' gradients
+    are declared to be multiplied by: "1/batch", the batch being the length of x along `batch_axis` (None: x is one
+    sample), or a number. With `target` the object is a loss, whose backward gets no upstream gradient.
+
+    The object is left as it was. Returns a Report. Raises GradTwinError for arguments that make no sense, and where it
+    can't be told what is what; whatever is wrong with the layer, exceptions in it included, is in the report.
+    """
+    inputs = read_inputs(x, batch_axis)
+    for variant in variants:
+        if not isinstance(variant, Mapping):
+            raise ArgumentTypeError(f"variants: got {type(variant).__name__}; expected dicts of hyperparameters.")
+    if not learning_rate > 0:
+        raise ArgumentValueError(f"learning_rate: got {learning_rate}; expected a number above 0.")
+    settings = Settings(
+        forward, backward, output, optimizer_step, dict(forward_args or {}), dict(backward_args or {}), target,
+        learning_rate,
+    )  # fmt: skip
+    scale = read_scale(param_scale, inputs[0], batch_axis)
+    is_loss = target is not None
+    choices = Choices(params, grads, learning_rate, scale, scale if is_loss else 1.0, is_loss=is_loss)
+    factory = _factory_of(layer, forward, backward)
+    if variants and factory is None:
+        raise ArgumentValueError(
+            f"variants: they are given to a factory, and layer is an object of {type(layer).__name__}; expected its "
+            f"class, or a function that makes one."
+        )
+    findings: list[Finding] = []
+    for variant in ({}, *variants):
+        label = ", ".join(f"{key}={value!r}" for key, value in variant.items())
+        try:
+            made = _make(factory, variant) if factory is not None else copied(layer)
+        except ContractError as error:
+            findings.append(_broken(getattr(layer, "__name__", type(layer).__name__), error, inputs, label))
+            continue
+        findings.append(judge_object(made, settings, inputs, choices, batch_axis, seed, label))
+    return make_report("gt.check_layer", findings, seed)
+
+
+class Finding:
+    """What came of judging one object: renamed checks, notes, the oracle and, on a mismatch, the example."""
+
+    def __init__(self, judged: Judgement, written: ObjectWritten | None, inputs: Sequence[Any], label: str) -> None:
+        names = written.names() if written is not None else ()
+        count = written.count if written is not None else 0
+        self.operation = judged.checks[0].operation
+        self.oracle = judged.oracle or "traced"
+        self.label = label
+        suffix = f" ({label})" if label else ""
+        self.checks = [_renamed(check, names, count, suffix) for check in judged.checks]
+        own = written.notes.lines if written is not None else {}
+        self.notes = [rename(note, names, count) + suffix for note in (*own, *judged.notes)]
+        self.example: str | None = None
+        if written is not None and self.failed:
+            self.example = describe_example(written, written.arguments(inputs), judged.point)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check is a mismatch."""
+        return any(check.verdict == "mismatch" for check in self.checks)
+
+
+def make_report(command: str, findings: Sequence[Finding], seed: int, operation: str = "") -> Report:
+    """Return the report of one or more objects, or variants of one, under the name of what was given."""
+    checks = tuple(check for finding in findings for check in finding.checks)
+    notes = dict.fromkeys(note for finding in findings for note in finding.notes)
+    worst = next((finding for finding in findings if finding.failed), findings[0])
+    oracles = [finding.oracle for finding in findings]
+    oracle = "finite-differences" if "finite-differences" in oracles else oracles[0]
+    reproduce = f"{command}({operation or findings[0].operation}, x, ..., seed={seed})"
+    extra = {"oracle": oracle, "notes": list(notes)}
+    return Report("check", checks, seed, reproduce, describe_environment(), extra, worst.example)
+
+
+def judge_object(
+    made: Any,
+    settings: Settings,
+    inputs: tuple[Any, ...],
+    choices: Choices,
+    batch_axis: int | None,
+    seed: int,
+    label: str = "",
+    upstream: Any = None,
+) -> Finding:
+    """Judge one layer object at its inputs; where a batch raises, at one sample of it."""
+    first: ContractError | None = None
+    found: list[Finding] = []
+    for note, xs in _batch_or_samples(inputs, batch_axis if settings.target is None else None):
+        recipe = LayerRecipe(made, settings, len(xs))
+        chosen = replace(choices, learning_rate=recipe.learning_rate)
+        try:
+            written = ObjectWritten(made, recipe, xs, recipe.names, chosen, seed)
+        except ContractError as error:
+            first = first or error
+            continue
+        for line in (note, recipe.note, _equal_sizes(xs)):
+            if line:
+                written.notes.add(line)
+        judged = judge_written(written, xs, type(made).__name__, seed, upstream)
+        judged.checks += undecided(written, judged)
+        _judge_reuse(written, xs, judged, seed)
+        found.append(Finding(judged, written, xs, label))
+        if not note or not found[-1].failed:
+            return found[-1]
+    if found:  # a sample as a batch of one and a sample alone: the layer may take only one of them
+        return found[0]
+    assert first is not None
+    return _broken(type(made).__name__, first, inputs, label)
+
+
+def _judge_reuse(written: ObjectWritten, inputs: Sequence[Any], judged: Judgement, seed: int) -> None:
+    """Put it on the check of side effects where an object that is right when fresh is not once it has run before."""
+    if judged.point is None or any(check.verdict == "mismatch" for check in judged.checks):
+        return
+    with np.errstate(all="ignore"):
+        stale = find_stale(written, inputs, judged.point.y_bar if written.has_upstream else None, seed)
+    if stale is not None:
+        judged.checks = [
+            replace(check, verdict="mismatch", causes=(*check.causes, stale)) if check.stage == "side-effect" else check
+            for check in judged.checks
+        ]
+
+
+def _broken(operation: str, error: ContractError, inputs: tuple[Any, ...], label: str) -> Finding:
+    """Return the finding of an object that can't be judged at all."""
+    subject = Subject(operation, "float64", "eager")
+    return Finding(Judgement([subject.check("contract", "contract", "mismatch", error.cause)]), None, inputs, label)
+
+
+def judge_written(
+    written: ObjectWritten,
+    inputs: Sequence[Any],
+    operation: str,
+    seed: int,
+    upstream: Any = None,
+    *,
+    explain: bool = True,
+) -> Judgement:
+    """Judge an object's gradients; where they are wrong and it clips, with an upstream too small to be clipped.
+
+    `upstream` is the upstream gradient to judge with, drawn by default.
+    """
+    found = ObjectJudge(written, operation, upstream).judge(written.arguments(inputs), seed, explain=explain)
+    wrong = any(check.stage == "gradient" and check.verdict == "mismatch" for check in found.checks)
+    if not wrong or not written.has_upstream:
+        return found
+    written.y_bar_scale = SMALL
+    again = ObjectJudge(written, operation).judge(written.arguments(inputs), seed, explain=False)
+    if all(check.verdict == "match" for check in again.checks):
+        written.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")
+        return again
+    written.y_bar_scale = 1.0
+    return found
+
+
+def undecided(written: ObjectWritten, judged: Judgement) -> list[Check]:
+    """Return a check for each thing that ought to be judged, and can't be."""
+    subject = Subject(judged.checks[0].operation, judged.checks[0].dtype, "eager")
+    return [
+        subject.check(name, "gradient", "inconclusive", Cause("unknown", False, name, text))
+        for name, text in written.unjudged.items()
+    ]
+
+
+class ObjectLooker(Looker):
+    """Looks at an object, its parameters watched where it holds them; `upstream` takes the place of a drawn y_bar."""
+
+    def __init__(self, written: ObjectWritten, upstream: Any) -> None:
+        super().__init__(written, None, None)
+        self.oracle = ObjectOracle(written)
+        self._object = written
+        self._upstream = upstream
+
+    def look(self, inputs: Sequence[Any], seed: int, notes: Notes) -> Look:
+        """Look at a point; ContractError where the user's side breaks."""
+        self._object.fixed_upstream = self._upstream
+        try:
+            return super().look(inputs, seed, notes)
+        finally:
+            self._object.fixed_upstream = None
+
+
+class ObjectJudge(GradientJudge):
+    """Judges an object as it judges a pair of functions."""
+
+    def __init__(self, written: ObjectWritten, operation: str, upstream: Any = None) -> None:
+        super().__init__(written, None, None, operation)
+        self._looker = ObjectLooker(written, upstream)
+
+
+def rename(text: str, names: Sequence[str], count: int) -> str:
+    """Call what stands behind the object's own inputs parameters."""
+    for i in range(len(names) - 1, count - 1, -1):
+        text = text.replace(f"input {i} ({names[i]})", f"parameter {names[i]}")
+    return text
+
+
+def _renamed(check: Check, names: Sequence[str], count: int, suffix: str) -> Check:
+    causes = tuple(replace(cause, text=rename(cause.text, names, count)) for cause in check.causes)
+    return replace(check, name=rename(check.name, names, count) + suffix, causes=causes)
+
+
+def read_inputs(x: Any, batch_axis: int | None) -> tuple[Any, ...]:
+    """Return the inputs of forward: x, or the arrays of a tuple, the first of which must have the batch axis."""
+    inputs = tuple(x) if isinstance(x, tuple) else (x,)
+    for item in inputs:
+        if not isinstance(item, np.ndarray | np.generic | float | int) or np.asarray(item).dtype == object:
+            raise ArgumentTypeError(
+                f"x: got {type(item).__name__}; expected an array of numbers, or a tuple of the inputs of forward."
+            )
+        if not np.size(item):
+            raise ArgumentValueError(f"x: got shape {np.shape(item)}, which has no elements; expected at least one.")
+    if not inputs:
+        raise ArgumentValueError("x: got an empty tuple; expected at least one array.")
+    ndim = np.ndim(inputs[0])
+    if ndim and batch_axis is not None and not -ndim <= batch_axis < ndim:
+        raise ArgumentValueError(
+            f"batch_axis: got {batch_axis}, and x has shape {np.shape(inputs[0])}; expected the axis of x along which "
+            f"the samples lie, or None for one sample."
+        )
+    return inputs
+
+
+def read_scale(param_scale: str | float | None, x: Any, batch_axis: int | None) -> float:
+    """Return what the layer's gradients are multiplied by to be those of y_bar · y."""
+    if param_scale is None:
+        return 1.0
+    if isinstance(param_scale, str):
+        shape = np.shape(x)
+        if param_scale not in ("1/batch", "batch"):
+            raise ArgumentValueError(f'param_scale: got {param_scale!r}; expected "1/batch", "batch" or a number.')
+        if batch_axis is None or not -len(shape) <= batch_axis < len(shape):
+            raise ArgumentValueError(
+                f"batch_axis: got {batch_axis}, and x has shape {shape}; param_scale={param_scale!r} needs the "
+                f"axis of x along which the samples lie."
+            )
+        batch = float(shape[batch_axis])
+        return batch if param_scale == "1/batch" else 1 / batch
+    if not param_scale:
+        raise ArgumentValueError(f"param_scale: got {param_scale}; expected a number other than 0.")
+    return 1 / float(param_scale)
+
+
+def _factory_of(layer: Any, forward: Any, backward: Any) -> Callable[..., Any] | None:
+    """Return layer if it is a factory: a class, a function, or what is called without arguments and has no backward."""
+    if isinstance(layer, type) or inspect.isroutine(layer):
+        return layer
+    has_backward = any(callable(getattr(layer, name, None)) for name in BACKWARD_NAMES)
+    if callable(layer) and not has_backward and forward is None and backward is None and not required(layer):
+        return layer  # type: ignore[no-any-return]
+    return None
+
+
+def _make(factory: Callable[..., Any], variant: Mapping[str, Any]) -> Any:
+    try:
+        with seeded(0):
+            made = factory(**variant)
+    except TypeError as error:
+        what = f" with {dict(variant)}" if variant else " without arguments"
+        raise ArgumentValueError(
+            f"layer: the factory can't be called{what} ({error}). Expected a function that makes the object, for "
+            f"example lambda **kw: Dense(4, 3, **kw)."
+        ) from error
+    except Exception as error:  # whatever a user's constructor raises is judged, not passed on
+        raise ContractError(raised("the factory", error)) from error
+    return copied(made)
+
+
+def copied(layer: Any) -> Any:
+    """Return a copy that shares nothing with the user's object."""
+    try:
+        return copy.deepcopy(layer)
+    except Exception as error:
+        raise ArgumentTypeError(
+            f"layer: {type(layer).__name__} can't be copied ({type(error).__name__}: {error}); expected a factory, "
+            f"such as its class."
+        ) from error
+
+
+def _batch_or_samples(inputs: tuple[Any, ...], axis: int | None) -> list[tuple[str, tuple[Any, ...]]]:
+    """Return the inputs, then one sample of them, as a batch of one and alone."""
+    tries = [("", inputs)]
+    if axis is not None and all(isinstance(x, np.ndarray) and -x.ndim <= axis < x.ndim for x in inputs):
+        note = "a batch raises; judged at its first sample alone"
+        tries.append((note, tuple(np.take(x, [0], axis) for x in inputs)))
+        tries.append((note, tuple(np.asarray(np.take(x, 0, axis)) for x in inputs)))
+    return tries
+
+
+def _equal_sizes(inputs: Sequence[Any]) -> str:
+    for x in inputs:
+        shape: tuple[int, ...] = np.shape(x) if is_floating(x) else ()
+        if len(shape) == 2 and len(set(shape)) == 1 and shape[0] > 1:
+            return f"x has equal sizes {shape}: faults that swap axes don't show; use unequal ones"
+    return ""

@@ -1,0 +1,240 @@
+"""`check_model`: a whole network with its own loss and backpropagation, and the first layer whose rule is wrong."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradtwin.comparisons.guards.isolation import isolated
+from gradtwin.comparisons.judging.comparator import Subject
+from gradtwin.comparisons.judging.gradient_judge import Judgement
+from gradtwin.comparisons.oracles.interface import UntrustedError
+from gradtwin.comparisons.results.data import Report
+from gradtwin.comparisons.subjects.functions import ContractError, raised
+from gradtwin.comparisons.subjects.gradient_rules import Choices
+from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
+from gradtwin.comparisons.subjects.layer_recipe import Settings
+from gradtwin.comparisons.subjects.model_loss import ModelSettings, find_prediction_loss, has_loss_gradient
+from gradtwin.comparisons.subjects.model_recipe import (
+    LayerPlace,
+    ModelRecipe,
+    TailRecipe,
+    compose,
+    layer_places,
+    settle_loss,
+)
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+from .layer import (
+    Finding,
+    copied,
+    judge_object,
+    judge_written,
+    make_report,
+    read_inputs,
+    read_scale,
+    undecided,
+)
+
+
+@isolated
+def check_model(
+    model: Any,
+    x: Any,
+    target: Any,
+    *,
+    loss: Any = None,
+    backprop: str | Callable[..., Any] | None = None,
+    forward: str | Callable[..., Any] | None = None,
+    layers: Sequence[Any] | None = None,
+    loss_args: Mapping[str, Any] | None = None,
+    backprop_args: Mapping[str, Any] | None = None,
+    params: Sequence[str] | None = None,
+    grads: Mapping[str, Any] | None = None,
+    learning_rate: float = 1.0,
+    batch_axis: int | None = 0,
+    param_scale: str | float | None = None,
+    seed: int = 0,
+) -> Report:
+    """p_bar = ∂L/∂p of a whole model's loss L, for every parameter p that it holds, by its own backpropagation.
+
+    `loss` is the name of a method or attribute of the model, a function of (prediction, target), or a loss object;
+    `backprop` the name of a method, or a function of (model, x, target). Both are found by their usual names,
+    as are `forward` and `layers`, objects with forward and backward methods; without a backprop of the model's,
+    the loss's backward and the layers', last one first, are it. The other arguments are those of `check_layer`.
+
+    Where a gradient is wrong and there are layers, the first one, from the loss backwards, whose rule is wrong when fed
+    the right upstream gradient is named and checked too. The model is left as it was. Returns a Report. Raises
+    GradTwinError for arguments that make no sense, and where it can't be told what is what.
+    """
+    inputs = read_inputs(x, batch_axis)
+    scale = read_scale(param_scale, inputs[0], batch_axis)
+    owner = types.SimpleNamespace(model=copied(model), loss=None, layers=None)
+    if loss is not None and not isinstance(loss, str):
+        owner = copied(types.SimpleNamespace(model=model, loss=loss, layers=None))
+    settings = ModelSettings(
+        loss if isinstance(loss, str) else None, backprop, forward, dict(loss_args or {}), dict(backprop_args or {}),
+        copy.deepcopy(target), learning_rate,
+    )  # fmt: skip
+    places = layer_places(owner.model, layers, model)
+    choices = Choices(params, grads, learning_rate, scale, scale)
+    finding = _judge_whole(owner, settings, inputs, choices, places, seed)
+    located = _locate(owner, settings, inputs, places, seed, finding) if finding.failed and places else []
+    return make_report("gt.check_model", [*located, finding], seed, finding.operation)
+
+
+def _judge_whole(
+    owner: Any,
+    settings: ModelSettings,
+    inputs: tuple[Any, ...],
+    choices: Choices,
+    places: Sequence[LayerPlace],
+    seed: int,
+) -> Finding:
+    name = type(owner.model).__name__
+    if len(inputs) != 1:
+        raise ArgumentTypeError(f"x: got a tuple of {len(inputs)}; expected the one array that the model is fed.")
+    doubt = settle_loss(owner, settings, places, inputs[0], seed)
+    recipe = ModelRecipe(owner, settings, places, len(inputs))
+    choices.learning_rate = recipe.learning_rate
+    try:
+        written = ObjectWritten(owner, recipe, inputs, recipe.names, choices, seed)
+    except ContractError as error:
+        failed = Judgement([Subject(name, "float64", "eager").check("contract", "contract", "mismatch", error.cause)])
+        failed.notes = {doubt: None} if doubt else {}
+        return Finding(failed, None, inputs, "")
+    judged = judge_written(written, inputs, name, seed)
+    judged.checks += undecided(written, judged)
+    return Finding(judged, written, inputs, "")
+
+
+def _locate(
+    owner: Any,
+    settings: ModelSettings,
+    inputs: tuple[Any, ...],
+    places: Sequence[LayerPlace],
+    seed: int,
+    whole: Finding,
+) -> list[Finding]:
+    """Return what is wrong with the first layer, from the loss backwards, whose rule is wrong.
+
+    A stage that is wrong alone and right with the layer before it is one of two that share a rule, as softmax and
+    cross-entropy do.
+    """
+    try:
+        activations = _activations(owner, inputs[0], places, seed)
+        if not has_loss_gradient(owner, settings):
+            return _first_wrong_alone(owner, settings, places, activations, seed, whole)
+        culprit = _first_wrong(owner, settings, places, activations, seed)
+        if culprit is None:
+            whole.notes.append(
+                "every layer's rule is right alone; it is how the model puts them together that is wrong"
+            )
+            return []
+        stage = _judge_stage(owner, settings, places, activations, culprit, seed)
+        _name_first(stage)
+        return [stage]
+    except (ArgumentValueError, ArgumentTypeError, ContractError, UntrustedError) as error:
+        whole.notes.append(f"the layers could not be judged one by one: {error}")
+        return []
+
+
+def _activations(owner: Any, x: Any, places: Sequence[LayerPlace], seed: int) -> list[Any]:
+    """Return every layer's input, and the last one's output."""
+    model = copy.deepcopy(owner.model)
+    activations = [x]
+    with np.errstate(all="ignore"), seeded(seed):
+        for place in places:
+            try:
+                activations.append(compose([place.read(model)])(copy.deepcopy(activations[-1])))
+            except Exception as error:  # the model's own forward may do more than run its layers in this order
+                raise ContractError(raised("the layers, run one after the other,", error)) from error
+    return activations
+
+
+def _first_wrong(
+    owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], activations: list[Any], seed: int
+) -> int | None:
+    """Return the number of the first wrong stage from the loss backwards, the loss being the last."""
+    wrong_above = False
+    for i in range(len(places), -1, -1):
+        wrong = _is_wrong(owner, settings, places[i:], activations[i], seed)
+        if wrong_above and wrong:
+            return i + 1
+        if wrong and i == 0:
+            return 0
+        wrong_above = wrong
+    return None
+
+
+def _first_wrong_alone(
+    owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], activations: list[Any], seed: int, whole: Finding
+) -> list[Finding]:
+    """Return the last layer that is wrong alone, of a model whose backpropagation begins with the loss itself."""
+    for i in range(len(places) - 1, -1, -1):
+        stage = _judge_stage(owner, settings, places, activations, i, seed)
+        if any(check.verdict == "mismatch" and check.stage != "side-effect" for check in stage.checks):
+            _name_first(stage)
+            return [stage]
+    whole.notes.append(
+        "every layer's rule is right alone; the gradient that backpropagation begins with, of the loss, is wrong, or "
+        "how the model puts the layers together"
+    )
+    return []
+
+
+def _name_first(stage: Finding) -> None:
+    stage.notes.insert(0, f"the first rule that is wrong, from the loss backwards, is that of {stage.label}")
+
+
+def _is_wrong(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:
+    rate = settings.learning_rate
+    recipe = TailRecipe(settings, places, rate)
+    written = ObjectWritten(owner, recipe, (x,), ["x"], Choices(learning_rate=rate), seed)
+    judged = judge_written(written, (x,), "", seed, explain=False)
+    return any(check.stage == "gradient" and check.verdict == "mismatch" for check in judged.checks)
+
+
+def _judge_stage(
+    owner: Any,
+    settings: ModelSettings,
+    places: Sequence[LayerPlace],
+    activations: list[Any],
+    i: int,
+    seed: int,
+) -> Finding:
+    choices = Choices(learning_rate=settings.learning_rate)
+    if i == len(places):
+        loss = find_prediction_loss(owner, settings)
+        x = activations[i]
+        if loss is not None and loss.holder is not None:
+            given = Settings(target=settings.target)
+            return judge_object(copied(loss.holder), given, (x,), choices, None, seed, "the loss")
+        written = ObjectWritten(owner, TailRecipe(settings, (), 1.0), (x,), ["prediction"], choices, seed)
+        return Finding(judge_written(written, (x,), "loss", seed), written, (x,), "the loss")
+    layer = places[i].read(owner.model)
+    label = f"layer {i}, {type(layer).__name__}"
+    upstream = _right_upstream(owner, settings, places[i + 1 :], activations[i + 1], seed)
+    rates = Settings(learning_rate=settings.learning_rate)
+    return judge_object(copied(layer), rates, (activations[i],), choices, None, seed, label, upstream)
+
+
+def _right_upstream(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> Any:
+    """Return the gradient of the loss with respect to a layer's output, by autodiff; None if no loss takes that."""
+    from gradtwin.comparisons.tracing import UntraceableError, trace_forward
+
+    if find_prediction_loss(owner, settings) is None:
+        return None
+    fresh = copy.deepcopy(owner)
+    try:
+        with np.errstate(all="ignore"), seeded(seed):
+            trace = trace_forward(TailRecipe(settings, places, 1.0).forward(fresh), (np.array(x),), (0,))
+        trace.restore()
+        (gradient,) = trace.gradient(np.ones_like(trace.value()))
+    except UntraceableError as error:
+        raise UntrustedError(str(error)) from error
+    return np.zeros(np.shape(x)) if gradient is None else gradient

@@ -1,0 +1,26 @@
+"""Whose code a line is: the user's, or that of gradtwin or NumPy, which the user's code calls or is called by."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import gradtwin
+from gradtwin import backends, benchmarks, comparisons
+
+_PACKAGES = (gradtwin, backends, benchmarks, comparisons, np)
+_LIBRARIES = tuple(Path(folder).resolve() for package in _PACKAGES for folder in package.__path__)
+
+#: Published code that is checked like a user's, though it lies in the package.
+_CHECKED = tuple(Path(folder).resolve() / "gallery" for folder in comparisons.__path__)
+
+
+@cache
+def is_users(file: str) -> bool:
+    """Return whether a file, by its path, holds code that is checked."""
+    path = Path(file).resolve()
+    if any(path.is_relative_to(folder) for folder in _CHECKED):
+        return True
+    return not any(path.is_relative_to(folder) for folder in _LIBRARIES)

@@ -1,0 +1,75 @@
+"""The user's own code, unmodified, under GradientTape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.subjects.functions import Written
+from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
+
+from .interface import Answer, OracleName, UntrustedError
+
+
+class TracedOracle:
+    """The user's forward, unmodified, under GradientTape."""
+
+    name: OracleName = "traced"
+
+    def __init__(self, written: Written) -> None:
+        self._written = written
+
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+        """Return the value and the gradients, or raise UntrustedError."""
+        from gradtwin.comparisons.tracing import UntraceableError, trace_forward
+
+        try:
+            with np.errstate(all="ignore"):
+                plain = tuple(np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs)
+                trace = trace_forward(self._written.forward, plain, wrt)
+            trace.restore()
+            if trace.escapes:
+                raise UntrustedError(f"a value left the trace: {trace.escapes[0]}")
+            y = trace.value(self._written.select)
+            gradients = trace.gradient(y_bar, self._written.select)
+        except UntraceableError as error:
+            raise UntrustedError(str(error)) from error
+        return Answer(y, gradients, lambda upstream: trace.gradient(upstream, self._written.select), None, trace.notes)
+
+
+class ObjectOracle:
+    """The object's own forward under GradientTape, with its parameters watched where it holds them."""
+
+    name: OracleName = "traced"
+
+    def __init__(self, written: ObjectWritten) -> None:
+        self._written = written
+
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+        """Return the value and the gradients, or raise UntrustedError."""
+        from gradtwin.comparisons.tracing import UntraceableError, trace_forward
+
+        written, count = self._written, self._written.count
+        owner = written.fresh(inputs[count:])
+        wanted = [written.parameters[i - count] for i in wrt if i >= count]
+        arrays = {p.name: p.places[0].read(owner) for p in wanted}
+        xs = tuple(np.array(x, order="C") if isinstance(x, np.ndarray) and x.ndim else x for x in inputs[:count])
+        inner = tuple(i for i in wrt if i < count)
+        try:
+            with np.errstate(all="ignore"), seeded(written.seed):
+                trace = trace_forward(written.recipe.forward(owner), xs, inner, parameters=arrays)
+            trace.restore()
+            if trace.escapes:
+                raise UntrustedError(f"a value left the trace: {trace.escapes[0]}")
+
+            def pull_back(upstream: Array) -> tuple[Array | None, ...]:
+                of_inputs = dict(zip(inner, trace.gradient(upstream), strict=True))
+                of_parameters = trace.parameter_gradient(upstream)
+                return tuple(of_inputs[i] if i < count else of_parameters[written.names()[i]] for i in wrt)
+
+            return Answer(trace.value(), pull_back(y_bar), pull_back, None, trace.notes)
+        except UntraceableError as error:
+            raise UntrustedError(str(error)) from error

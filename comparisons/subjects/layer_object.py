@@ -1,0 +1,304 @@
+"""An object with forward and backward methods as two pure functions of its inputs and parameters.
+
+Every run is on a fresh copy of the object with the parameters set, so that no state is carried from run to run and the
+user's own object is never touched.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+from .discovery import (
+    Parameter,
+    Place,
+    find_arrays,
+    name_parameters,
+)
+from .functions import ContractError, Evaluation, Written, as_value, copies, raised
+from .gradient_rules import Choices, GradientFinder, Rule, Run
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.drawing.problems import Layout
+
+
+class Recipe(Protocol):
+    """How an object is run: forward, which can be traced, and then backward on the same object."""
+
+    depth: int
+    root: Place
+    has_upstream: bool
+
+    def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
+        """Return the function of the inputs alone that runs forward and returns y; `kept` gets all that it returned."""
+
+    def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], y_bar: Any, /) -> Any:
+        """Run backward, after forward, and return what it returned."""
+
+
+@dataclass
+class Notes:
+    """What was found out by rules, for the report."""
+
+    lines: dict[str, None] = field(default_factory=dict)
+
+    def add(self, line: str) -> None:
+        """Add a line once."""
+        self.lines[line] = None
+
+
+class ObjectWritten(Written):
+    """An object's forward and gradient; the inputs are the object's own, then its parameters."""
+
+    def __init__(
+        self, prototype: Any, recipe: Recipe, inputs: Sequence[Any], names: Sequence[str], choices: Choices, seed: int
+    ) -> None:
+        super().__init__(self.run_forward, "vjp" if recipe.has_upstream else "grad", self.run_gradient)
+        self.label = "backward()"
+        self.prototype = prototype
+        self.recipe = recipe
+        self.count = len(inputs)
+        self.seed = seed
+        self.y_bar_scale = 1.0
+        #: The upstream gradient to judge with, in place of a drawn one.
+        self.fixed_upstream: Array | None = None
+        self.notes = Notes()
+        self.parameters: list[Parameter] = []
+        #: The names of checks that can't be made, of what ought to be judged, and why.
+        self.unjudged: dict[str, str] = {}
+        self._choices = choices
+        self._input_names = list(names)
+        self._rules: list[Rule | None] = []
+        self._discover(tuple(inputs))
+
+    def names(self, count: int = -1) -> tuple[str, ...]:
+        """Return the names of the inputs and parameters, of all or of the first `count`."""
+        known = (*self._input_names, *(p.name for p in self.parameters))
+        return known if count < 0 else known[:count]
+
+    def arguments(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the point to judge at: inputs, and the parameters' values, drawn where they are all one number.
+
+        Biases of zero and scales of one hide that they were forgotten.
+        """
+        return (*inputs, *(self._telling(p) for p in self.parameters))
+
+    def run(
+        self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array], layout: Layout | None = None
+    ) -> tuple[Evaluation, Array | None]:
+        """Run forward and gradient, each on copies, as every style does."""
+        fixed = self.fixed_upstream
+        return super().run(inputs, make_y_bar if fixed is None else lambda y: fixed.astype(y.dtype), layout)
+
+    def _telling(self, p: Parameter) -> Array:
+        array = np.array(p.places[0].read(self.prototype))
+        if array.size > 1 and not self._choices.keep_values and np.all(array == array.flat[0]):
+            value = float(array.flat[0])
+            drawn = np.random.default_rng([self.seed, 5]).uniform(0.6, 1.4, array.shape) * (value or 0.25)
+            array = np.asarray(drawn, dtype=array.dtype)
+            self.notes.add(f"every element of {p.name} is {value:g}, which hides faults; judged at values drawn around")
+        return array
+
+    def run_forward(self, *arguments: Any) -> Any:
+        """Return y."""
+        return self.run_forward_of(self.fresh(arguments[self.count :]), arguments[: self.count])
+
+    def run_forward_of(self, owner: Any, inputs: Sequence[Any]) -> Any:
+        """Return y of this copy of the object."""
+        with seeded(self.seed):
+            return self.recipe.forward(owner)(*inputs)
+
+    def run_gradient(self, *arguments: Any) -> tuple[Any, ...]:
+        """Return the gradients of inputs and parameters, None where the object provides none."""
+        y_bar, given = (arguments[0], arguments[1:]) if self.recipe.has_upstream else (None, arguments)
+        return self._read_gradients(self._run(self.fresh(given[self.count :]), given[: self.count], y_bar))
+
+    def run_owner(self, owner: Any, inputs: Sequence[Any], y_bar: Any) -> tuple[Array, tuple[Any, ...]]:
+        """Return y and the gradients of this copy of the object, by forward and then backward."""
+        kept: list[Any] = []
+        run = self._run(owner, copies(inputs), None if y_bar is None else np.array(y_bar), kept)
+        return np.array(kept[0]), self._read_gradients(run)
+
+    def _read_gradients(self, run: Run) -> tuple[Any, ...]:
+        gradients = [None if rule is None else rule.read(run) for rule in self._rules]
+        scales = [self._choices.input_scale] * self.count + [self._choices.scale] * len(self.parameters)
+        return tuple(
+            None if gradient is None else _scaled(gradient, scale / self.y_bar_scale)
+            for gradient, scale in zip(gradients, scales, strict=True)
+        )
+
+    def fresh(self, parameters: Sequence[Any]) -> Any:
+        """Return a copy of the object with its parameters set."""
+        owner = copy.deepcopy(self.prototype)
+        self.put_parameters(owner, parameters)
+        return owner
+
+    def put_parameters(self, owner: Any, parameters: Sequence[Any]) -> None:
+        """Set the parameters of a copy of the object."""
+        for parameter, value in zip(self.parameters, parameters, strict=True):
+            array = parameter.places[0].read(owner)
+            if array.dtype == np.asarray(value).dtype and array.flags.writeable:
+                array[...] = value
+                continue
+            for place in parameter.places:
+                if not isinstance(place.parent.read(owner), tuple):
+                    place.write(owner, np.array(value))
+
+    def clear_gradients(self, owner: Any) -> None:
+        """Set what gradients are added to, to zero."""
+        for rule in self._rules:
+            if rule is not None and rule.place is not None and isinstance(a := rule.place.read(owner), np.ndarray):
+                a[...] = 0
+
+    def _run(self, owner: Any, inputs: Sequence[Any], y_bar: Any, values: list[Any] | None = None) -> Run:
+        """Run forward, whose value `values` gets, and backward."""
+        with seeded(self.seed):
+            kept: list[Any] = []
+            y = self.recipe.forward(owner, kept)(*inputs)
+            if values is not None:
+                values.append(np.array(y))
+            before = {p.name: [np.array(place.read(owner)) for place in p.places] for p in self.parameters}
+            upstream = y_bar if y_bar is None or self.y_bar_scale == 1 else y_bar * self.y_bar_scale
+            returned = self.recipe.backward(owner, inputs, kept, upstream)
+        return Run(owner, returned, before)
+
+    # Discovery: parameters, then where their gradients are.
+
+    def _discover(self, inputs: tuple[Any, ...]) -> None:
+        y = self._try_forward(inputs)
+        self._find_parameters(inputs, y)
+        if not self.parameters:
+            self._use_built(inputs, y)
+        owner = self.fresh(self.arguments(()))
+        y_bar = None
+        if self.recipe.has_upstream:
+            y_bar = np.random.default_rng([self.seed, 3]).standard_normal(np.shape(y)).astype(np.asarray(y).dtype)
+        arrays_before = self._snapshot(owner)
+        try:
+            with np.errstate(all="ignore"):
+                run = self._run(owner, copies(inputs), y_bar)
+        except (ArgumentTypeError, ArgumentValueError, ContractError):
+            raise
+        except Exception as error:
+            raise ContractError(raised("backward", error)) from error
+        finder = GradientFinder(
+            run, arrays_before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
+        )
+        self._rules = finder.find(inputs)
+        self._tell(finder.unclaimed)
+
+    def _tell(self, unclaimed: list[Place]) -> None:
+        wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
+        for place in unclaimed if self._choices.params is None else ():
+            self.unjudged[f"gradient returned at {place}"] = (
+                f"what backward returned at {place} belongs to no parameter by its name, and is none of the gradients "
+                f"that were judged. If it is one's gradient, grads= says so: grads={{{self.names()[-1]!r}: ...}}."
+            )
+        for k, (name, rule) in enumerate(zip(self.names(), self._rules, strict=True)):
+            if rule is None and k >= self.count and name in wanted and not self._choices.is_loss:
+                self.unjudged[f"gradient of parameter {name}"] = (
+                    f"no gradient of {name} was found, in what backward returned or left in the object. If it is "
+                    f"computed, grads= says where it is; if {name} is a constant, leave it out of params=."
+                )
+            elif rule is None:
+                self.notes.add(f"no gradient of {name} was found; it is not judged (grads= says where it is)")
+            else:
+                self.notes.add(f"the gradient of {name} is {rule.text}")
+        self.clear_gradients(self.prototype)  # where it is added to, it starts at zero
+        if all(rule is None for rule in self._rules):
+            listed = ", ".join(self.names())
+            raise ArgumentValueError(
+                f"grads: backward neither returned a gradient nor left one that can be found; looked for those of "
+                f"{listed}. Say where they are, for example grads={{{self.names()[-1]!r}: 'name of an attribute'}}."
+            )
+
+    def _try_forward(self, inputs: tuple[Any, ...]) -> Any:
+        return as_value(self._call("forward", self.run_forward, copies(inputs)))
+
+    def _snapshot(self, owner: Any) -> dict[Place, bytes]:
+        return {place: a.tobytes() for a, places in self._arrays(owner).values() for place in places}
+
+    def _arrays(self, owner: Any) -> dict[int, tuple[Array, list[Place]]]:
+        return find_arrays(owner, self.recipe.depth)
+
+    def _find_parameters(self, inputs: tuple[Any, ...], y: Any) -> None:
+        owner = copy.deepcopy(self.prototype)
+        groups = [places for _, places in self._arrays(owner).values()]
+        named = name_parameters(groups)
+        wanted = self._choices.params
+        if wanted is not None:
+            known = {name: p for p in named for name in (p.name, *map(str, p.places))}
+            missing = [name for name in wanted if name not in known]
+            if missing:
+                listed = ", ".join(dict.fromkeys(p.name for p in named)) or "none"
+                raise ArgumentValueError(f"params: {missing[0]!r} is no float array of it; its float arrays: {listed}.")
+            self.parameters = [known[name] for name in wanted]
+            return
+        used = self._depends_on(owner, groups, inputs, y)
+        self.parameters = name_parameters([groups[k] for k in used])
+
+    def _use_built(self, inputs: tuple[Any, ...], y: Any) -> None:
+        """Take a lazily built object after its first run: what it then depends on are its parameters."""
+        built = copy.deepcopy(self.prototype)
+        with seeded(self.seed):
+            self.recipe.forward(built)(*copies(inputs))
+        before, self.prototype = self.prototype, built
+        self._find_parameters(inputs, y)
+        if self.parameters:
+            self.notes.add("it builds its parameters in its first run: checked after that")
+        else:
+            self.prototype = before
+
+    def _depends_on(self, owner: Any, groups: list[list[Place]], inputs: tuple[Any, ...], y: Any) -> list[int]:
+        """Return which arrays y depends on: those that the tape connects to it."""
+        from gradtwin.comparisons.tracing import UntraceableError, trace_forward
+
+        arrays = {str(k): places[0].read(owner) for k, places in enumerate(groups)}
+        if not arrays:
+            return []
+        try:
+            with np.errstate(all="ignore"), seeded(self.seed):
+                trace = trace_forward(self.recipe.forward(owner), tuple(copies(inputs)), (), parameters=arrays)
+            trace.restore()
+            bars = trace.parameter_gradient(np.ones_like(trace.value()))
+        except (UntraceableError, ArgumentTypeError):
+            return [k for k, places in enumerate(groups) if self._moves(places, inputs, y)]
+        return [int(k) for k, bar in bars.items() if bar is not None]
+
+    def _moves(self, places: list[Place], inputs: tuple[Any, ...], y: Any) -> bool:
+        """Return whether another value of an array gives another y."""
+        owner = copy.deepcopy(self.prototype)
+        array = places[0].read(owner)
+        moved = array * np.random.default_rng(self.seed).uniform(0.5, 1.5, array.shape).astype(array.dtype)
+        for place in places:
+            place.write(owner, moved + (moved == 0))
+        try:
+            with np.errstate(all="ignore"), seeded(self.seed):
+                again = self.recipe.forward(owner)(*copies(inputs))
+        except Exception:  # the forward is not ours, and may not bear it
+            return False
+        return not np.array_equal(np.asarray(again), np.asarray(y), equal_nan=True)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Give NumPy's global generator the same state in every run, and put its own state back."""
+    state = np.random.get_state()
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+
+
+def _scaled(gradient: Any, scale: float) -> Array:
+    array = np.array(gradient)
+    return array if scale == 1 else np.asarray(array * scale, dtype=array.dtype if array.dtype.kind == "f" else None)
