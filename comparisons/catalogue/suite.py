@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Backend, Operation, Rule
@@ -16,6 +15,7 @@ from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.checks.operation import check_operation
+from gradtwin.comparisons.drawing.search import search
 from gradtwin.comparisons.drawing.problems import (
     PROFILES,
     VALUES,
@@ -155,35 +155,13 @@ def draw_and_check(
 ) -> tuple[list[list[Check]], Problem | None]:
     """Return the checks of drawn problems; at the first failure, shrink it, and return those of the smallest alone."""
     found: list[list[Check]] = []
-    failures: list[tuple[list[Check], Problem]] = []
 
-    @seed(random_seed)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(problems(operation, dtype))
-    def run(problem: Problem) -> None:
-        checks = check(problem)
-        found.append(checks)
-        if _failed(checks):
-            failures.append((checks, problem))
-            raise _FoundError
+    def fails(problem: Problem) -> bool:
+        found.append(check(problem))
+        return _failed(found[-1])
 
-    try:
-        with tables_apart():
-            run()
-    except _FoundError:
-        checks, problem = failures[-1]  # Hypothesis runs the smallest last
-        return [checks], problem
-    return found, None
-
-
-class _FoundError(Exception):
-    """Tells Hypothesis that a problem fails."""
+    smallest = search(problems(operation, dtype), fails, examples=count, seed=random_seed)
+    return (found, None) if smallest is None else ([found[-1]], smallest)
 
 
 def _failed(checks: list[Check]) -> bool:

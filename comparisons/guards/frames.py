@@ -13,8 +13,11 @@ from gradtwin import backends, benchmarks, comparisons
 _PACKAGES = (gradtwin, backends, benchmarks, comparisons, np)
 _LIBRARIES = tuple(Path(folder).resolve() for package in _PACKAGES for folder in package.__path__)
 
-#: Published code that is checked like a user's, though it lies in the package.
-_CHECKED = tuple(Path(folder).resolve() / "gallery" for folder in comparisons.__path__)
+#: Code that is judged like a user's, though it lies in the package: the published faults, and NumPy's rules.
+_CHECKED = (
+    *(Path(folder).resolve() / "gallery" for folder in comparisons.__path__),
+    *(Path(folder).resolve() / "numpy_rules" for folder in backends.__path__),
+)
 
 
 @cache

@@ -3,62 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.bounded_array import Reals
-from gradtwin.comparisons.precision.running_error import Bound
+from gradtwin.comparisons.precision.allowance import Allowance
 from gradtwin.comparisons.results.data import Cause, Check, Stage, Verdict, Worst
 from gradtwin.comparisons.results.evidence import make_evidence
+
+from .titles import Titles
 
 _NO_NUMBER = Cause(
     "nan", True, "", "neither side is a number in places, and nothing is known there: use inputs of forward's domain."
 )
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is compared: the words that every check of it carries."""
-
-    operation: str
-    dtype: str
-    mode: str
-
-    def check(self, name: str, stage: Stage, verdict: Verdict, *causes: Cause) -> Check:
-        """Return a check without numbers, for a contract or a side effect."""
-        return Check(name, self.operation, stage, self.dtype, self.mode, verdict, causes=causes)
-
-
-def compare_arrays(subject: Subject, name: str, stage: Stage, left: Array, right: Array, bound: Bound) -> Check:
+def compare_arrays(titles: Titles, name: str, stage: Stage, left: Array, right: Array, allowance: Allowance) -> Check:
     """Judge two arrays of one shape, element by element.
 
-    Each side may err by `bound.error`, so their difference by twice that. Where infinities and NaN stand is compared
-    first. An element is undecided where a zero or a negated value would have passed too: where the allowed
+    Where infinities and NaN stand is compared first. An element is undecided where a zero or a negated value would have passed too: where the allowed
     difference reaches the sum of the absolute terms behind it, or nothing is known of the value.
     """
     left64, right64 = left.astype(np.float64, copy=False), right.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):
-        allowed = 2 * bound.error
+        allowed = allowance.allowed
         difference = np.abs(left64 - right64)
-        if (difference <= allowed).all() and ((allowed < bound.scale) | (allowed == 0)).all():  # so all is finite
-            worst = _find_worst(left64, right64, difference, allowed, bound.value)
-            return Check(name, subject.operation, stage, subject.dtype, subject.mode, "match", left.size, worst=worst)
+        if (difference <= allowed).all() and ((allowed < allowance.scale) | (allowed == 0)).all():  # so all is finite
+            worst = _find_worst(left64, right64, difference, allowed, allowance.value)
+            title = titles.name(name)
+            return Check(title, titles.operation, stage, titles.dtype, titles.mode, "match", left.size, worst=worst)
         both_nan = np.isnan(left64) & np.isnan(right64)
         same = (left64 == right64) | both_nan
         finite = np.isfinite(left64) & np.isfinite(right64)
         known = np.isfinite(allowed)
         wrong = known & ~same & ~(finite & (difference <= allowed))
-        not_a_number_by_both = same & ~finite & np.isfinite(bound.value)
-        undecided = ~wrong & (((allowed >= bound.scale) & (allowed > 0)) | ~known | not_a_number_by_both)
+        not_a_number_by_both = same & ~finite & np.isfinite(allowance.value)
+        undecided = ~wrong & (((allowed >= allowance.scale) & (allowed > 0)) | ~known | not_a_number_by_both)
         verdict: Verdict = "match"
         if wrong.any():
             verdict = "mismatch"
         elif undecided.any() and _holds_most(undecided, left64, right64):
             verdict = "inconclusive"
         difference = np.where(same, 0.0, difference)
-        worst = _find_worst(left64, right64, difference, allowed, bound.value)
+        worst = _find_worst(left64, right64, difference, allowed, allowance.value)
         evidence = None
         if verdict == "mismatch" and worst:
             evidence = make_evidence(left, right, difference, allowed, wrong, worst.index)
@@ -66,17 +55,17 @@ def compare_arrays(subject: Subject, name: str, stage: Stage, left: Array, right
     if verdict == "inconclusive" and not_a_number_by_both.any():
         causes = (_NO_NUMBER,)
     return Check(
-        name,
-        subject.operation,
+        titles.name(name),
+        titles.operation,
         stage,
-        subject.dtype,
-        subject.mode,
+        titles.dtype,
+        titles.mode,
         verdict,
         size=left.size,
         mismatched=int(wrong.sum()),
         inconclusive=int(undecided.sum()),
         worst=worst,
-        causes=causes,
+        causes=(*causes, *allowance.why),
         undecided_examples=int(verdict == "inconclusive"),
         evidence=evidence,
     )

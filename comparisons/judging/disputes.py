@@ -14,14 +14,19 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.interface import UntrustedError
-from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.oracles.votes import Vote, directional, vote
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.results.evidence import Ballot
-from gradtwin.comparisons.subjects.functions import ContractError, copies
+from gradtwin.comparisons.guards.time_limits import TimeIsUp
+from gradtwin.comparisons.oracles.reference import ReferenceOracle
+from gradtwin.comparisons.oracles.traced import TracedOracle
+from gradtwin.comparisons.subjects.arrays import copies
+from gradtwin.comparisons.subjects.functions import Place
+from gradtwin.comparisons.subjects.interface import ContractError
 
-from .evaluator import UPSTREAM_STREAM, Looker, Notes
+from .evaluator import UPSTREAM_STREAM, Evaluator, Notes
+from .exceeding import exceeds, excess_of
 from .point import Point
 
 #: Elements that are voted on: the worst first, and the others only where those are not the user's fault.
@@ -43,7 +48,7 @@ class Settled:
     vote: Ballot | None = None
 
 
-def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, notes: Notes) -> Settled:
+def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int, notes: Notes) -> Settled:
     """Decide whose fault the differences in the k-th gradient are; what is not the user's is taken from `right`.
 
     Where both sides are not a number, a finite vote takes the oracle's place.
@@ -53,17 +58,17 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
     differing = exceeds(left, right, allowed) | (np.isnan(left) & np.isnan(right))
     if not differing.any() or point.style == "jacobian":
         return Settled(right)
-    name = f"input {point.wrt[k]} ({point.names[point.wrt[k]]})"
-    by_differences = looker.oracle.name == "finite-differences"  # whose errors reach both sides of a kink
-    is_kink = not by_differences and _between_neighbours(looker, point, k, left, differing, allowed, seed)
+    name = point.words[point.wrt[k]]
+    by_differences = evaluator.oracle.name == "finite-differences"  # whose errors reach both sides of a kink
+    is_kink = not by_differences and _between_neighbours(evaluator, point, k, left, differing, allowed, seed)
     if is_kink:
-        notes |= _note_ties(looker, point, k, left, differing, allowed, seed)
+        notes |= _note_ties(evaluator, point, k, left, differing, allowed, seed)
         notes[
             f"kink: {name} has {int(differing.sum())} entries at points without a derivative; the gradient there lies "
             f"between those of the points around"
         ] = None
         return Settled(np.where(differing, left, right))
-    order = np.argsort(np.where(differing, _excess(left, right, allowed), -1.0), axis=None)[::-1]
+    order = np.argsort(np.where(differing, excess_of(left, right, allowed), -1.0), axis=None)[::-1]
     order = order[: int(differing.sum())]
     said = {"user": 0, "kink": 0, "reference": 0, "open": 0}
     settled = right.copy()
@@ -72,10 +77,10 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
         if number >= FIRST_VOTES and said["user"]:
             break
         index = tuple(int(i) for i in np.unravel_index(flat, left.shape))
-        ballot = _cast(looker, point, k, index, seed)
+        ballot = _cast(evaluator, point, k, index, seed)
         if first is None and ballot is not None:
             first = Ballot(index, **vars(ballot))
-        says, value = _third_vote(looker, point, k, index, left[index], right[index], allowed[index], ballot)
+        says, value = _third_vote(evaluator, point, k, index, left[index], right[index], allowed[index], ballot)
         said[says] += 1
         if says in ("kink", "reference"):
             settled[index] = left[index]
@@ -84,13 +89,13 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
     if said["user"]:
         return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right), vote=first)
     if said["kink"]:
-        notes |= _note_ties(looker, point, k, left, differing, allowed, seed)
+        notes |= _note_ties(evaluator, point, k, left, differing, allowed, seed)
         notes[f"kink: {name} has {said['kink']} points without a derivative; the gradient lies between its sides"] = (
             None
         )
-    if said["reference"] and looker.has_reference:
+    if said["reference"] and isinstance(evaluator.oracle, ReferenceOracle):
         text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on the forward alone."
-        narrow = looker.narrow_reference(point.inputs)
+        narrow = evaluator.oracle.narrow_operation(point.inputs)
         if narrow is not None:
             text += f" It has {narrow} of less than float64 inside: make it float64, or check at float32 inputs."
         return Settled(right, (Cause("reference", True, narrow or "", text),), first)
@@ -99,7 +104,7 @@ def settle(looker: Looker, point: Point, k: int, allowed: Array, seed: int, note
     return Settled(settled, vote=first)
 
 
-def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) -> bool:
+def unresolved(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int) -> bool:
     """Return whether a gradient is lost in rounding: smaller than what is allowed almost everywhere, and yet not zero.
 
     A gradient that is zero by cancellation looks the same; the third vote, at its largest element, tells them apart.
@@ -112,12 +117,12 @@ def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) 
     if np.sum(squares) > 2 * np.sum(squares[lost]):
         return False
     index = tuple(int(i) for i in np.unravel_index(np.argmax(size), size.shape))
-    ballot = _cast(looker, point, k, index, seed)
+    ballot = _cast(evaluator, point, k, index, seed)
     return ballot is not None and np.isfinite(ballot.value) and abs(ballot.value) > ballot.error
 
 
 def _between_neighbours(
-    looker: Looker, point: Point, k: int, left: Array, differing: Array, allowed: Array, seed: int
+    evaluator: Evaluator, point: Point, k: int, left: Array, differing: Array, allowed: Array, seed: int
 ) -> bool:
     """Return whether the differing entries are at a kink, each between the gradients of the points around it.
 
@@ -128,12 +133,12 @@ def _between_neighbours(
     rng = np.random.default_rng([seed, UPSTREAM_STREAM, 2])
     for number in range(NEIGHBOURS):
         moved = [_displaced(x, rng) if i in point.wrt else x for i, x in enumerate(point.inputs)]
-        sides = _sides_at(looker, point, k, moved, left.shape)
+        sides = _sides_at(evaluator, point, k, moved, left.shape)
         if sides is None:
             return False
         if not number:  # where this point's numbers are round, its neighbours' rounding is larger
             nudges = [_nudged(moved, point, seed + draw) for draw in range(1, 1 + NEIGHBOUR_DRAWS)]
-            drawn = [_sides_at(looker, point, k, nudged, left.shape) for nudged in nudges]
+            drawn = [_sides_at(evaluator, point, k, nudged, left.shape) for nudged in nudges]
             rounding = allowed_difference(sides, [other for other in drawn if other is not None])
         # A fault would show around as it does here; only rounding may differ.
         if np.any(exceeds(*sides, allowed + rounding)[differing]):
@@ -151,7 +156,7 @@ def _between_neighbours(
     return bool(np.all(inside[differing]))
 
 
-def _note_ties(looker: Looker, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int) -> Notes:
+def _note_ties(evaluator: Evaluator, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int) -> Notes:
     """Note a gradient at kinks that has not forward's slope along a direction that moves equal elements alike.
 
     Of two elements that tie for a maximum each may have any part of the gradient, but both together have all of it.
@@ -162,23 +167,23 @@ def _note_ties(looker: Looker, point: Point, k: int, left: Array, kinks: Array, 
     weights = np.random.default_rng([seed, UPSTREAM_STREAM, 3]).uniform(0.5, 1, values.size)
     direction = np.where(np.isin(x, x[kinks]), weights[which].reshape(x.shape), 0.0)
     inputs = copies(point.inputs)
-    slope = _moved(lambda f: directional(f, inputs, [point.wrt[k]], [direction], point.y_bar, seed=seed), looker)
+    slope = _moved(lambda f: directional(f, inputs, [point.wrt[k]], [direction], point.y_bar, seed=seed), evaluator)
     if slope is None or slope.one_sided is not None or not np.isfinite(slope.value):
         return {}
     if abs(np.sum(direction * left) - slope.value) <= slope.error + np.sum(direction * allowed):
         return {}
-    name = f"input {point.wrt[k]} ({point.names[point.wrt[k]]})"
+    name = point.words[point.wrt[k]]
     return {f"kink: the elements of {name} that tie don't share one gradient: together they have more, or less": None}
 
 
 def _sides_at(
-    looker: Looker, point: Point, k: int, inputs: Sequence[Any], shape: tuple[int, ...]
+    evaluator: Evaluator, point: Point, k: int, inputs: Sequence[Any], shape: tuple[int, ...]
 ) -> tuple[Array, Array] | None:
     """Return both sides' k-th gradient at other inputs, None where either has none."""
     upstream = np.ones_like(point.y) if point.y_bar is None else point.y_bar
     try:
-        evaluation, _ = looker.written.run(inputs, lambda y: upstream)
-        theirs = looker.oracle.ask(inputs, point.wrt, upstream).gradients[k]
+        evaluation = evaluator.written.run(Place(inputs, lambda y: upstream))
+        theirs = evaluator.oracle.ask(inputs, point.wrt, upstream).gradients[k]
     except (ContractError, UntrustedError):
         return None
     gradients = [g for g in evaluation.gradients if g is not None]
@@ -192,7 +197,7 @@ def _nudged(inputs: Sequence[Any], point: Point, seed: int) -> list[Any]:
 
 
 def _third_vote(
-    looker: Looker,
+    evaluator: Evaluator,
     point: Point,
     k: int,
     index: tuple[int, ...],
@@ -220,51 +225,34 @@ def _third_vote(
     if mine_fits and not theirs_fits:
         return "reference", ballot.value
     if mine_fits and theirs_fits:
-        says = _second_opinion(looker, point, k, index, mine, allowed) if looker.has_reference else "open"
+        says = _second_opinion(evaluator, point, k, index, mine, allowed) if evaluator.oracle.name == "reference" else "open"
         return says, ballot.value
     return "user", ballot.value
 
 
-def _cast(looker: Looker, point: Point, k: int, index: tuple[int, ...], seed: int) -> Vote | None:
+def _cast(evaluator: Evaluator, point: Point, k: int, index: tuple[int, ...], seed: int) -> Vote | None:
     """Return the vote on one element, None where the forward does not bear being moved."""
     inputs = copies(point.inputs)
-    return _moved(lambda forward: vote(forward, inputs, point.wrt[k], index, point.y_bar, seed=seed), looker)
+    return _moved(lambda forward: vote(forward, inputs, point.wrt[k], index, point.y_bar, seed=seed), evaluator)
 
 
-def _moved(ask: Callable[[Callable[..., Any]], Vote], looker: Looker) -> Vote | None:
+def _moved(ask: Callable[[Callable[..., Any]], Vote], evaluator: Evaluator) -> Vote | None:
     """Return a vote on the user's forward, None where it does not bear being moved."""
-    written = looker.written
     try:
         with np.errstate(all="ignore"):
-            return ask(lambda *xs: written.select(written.forward(*xs)))
-    except Exception:  # whatever a user's function raises away from the point that is judged
+            return ask(evaluator.written.moved_value)
+    except (Exception, TimeIsUp):  # whatever a user's function raises away from the point that is judged
         return None
 
 
-def _second_opinion(looker: Looker, point: Point, k: int, index: tuple[int, ...], mine: Any, allowed: Any) -> str:
+def _second_opinion(evaluator: Evaluator, point: Point, k: int, index: tuple[int, ...], mine: Any, allowed: Any) -> str:
     """Where the vote is too coarse, ask the traced forward: some of TensorFlow's own gradients are float32-accurate."""
     try:
         upstream = np.ones_like(point.y) if point.y_bar is None else point.y_bar
-        traced = TracedOracle(looker.written).ask(point.inputs, point.wrt, upstream).gradients[k]
+        traced = TracedOracle(evaluator.written).ask(point.inputs, point.wrt, upstream).gradients[k]
     except UntrustedError:
         return "open"
     return "reference" if traced is not None and abs(mine - traced[index]) <= allowed else "open"
-
-
-def exceeds(left: Array, right: Array, allowed: Array) -> Array:
-    """Return where two values differ by more than is allowed, or one alone is not a number."""
-    with np.errstate(all="ignore"):
-        difference = np.asarray(np.subtract(left, right, dtype=np.float64))
-        beyond = np.asarray(~(np.abs(difference, out=difference) <= allowed))
-        if beyond.any():
-            beyond &= ~((left == right) | (np.isnan(left) & np.isnan(right)))
-    return beyond
-
-
-def _excess(left: Array, right: Array, allowed: Array) -> Array:
-    with np.errstate(all="ignore"):
-        excess = np.abs(left.astype(np.float64) - right) / np.where(allowed > 0, allowed, np.finfo(float).tiny)
-    return np.where(np.isnan(excess), np.inf, excess)
 
 
 def _displaced(x: Any, rng: np.random.Generator) -> Any:

@@ -14,7 +14,8 @@ from gradtwin.comparisons.subjects.functions import Style
 class Point:
     """A forward's inputs and value, the upstream gradient, and both sides' gradients there.
 
-    `inputs` are all of forward's arguments; `wrt` the positions of the differentiated ones. `left` are the user's
+    `inputs` are all of forward's arguments; `wrt` the positions of the differentiated ones;
+    `words` what messages call each input. `left` are the user's
     gradients and `right` the oracle's, in the order of `wrt`; an element may differ by `allowed`, and `scale` is
     the size of the terms that formed it. A user's gradient of another shape stands in `left` as it came. `y_bar` is
     None where the style has none; then the oracle's upstream was all ones. Where `is_sample`, `right` is NaN in all
@@ -25,6 +26,7 @@ class Point:
     inputs: tuple[Any, ...]
     wrt: tuple[int, ...]
     names: tuple[str, ...]
+    words: tuple[str, ...]
     y: Array
     y_bar: Array | None
     left: tuple[Array, ...]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.subjects.functions import Written
+from gradtwin.comparisons.subjects.functions import Place, Written
 from gradtwin.errors import ArgumentValueError
 
-from .interface import Answer, OracleName
+from .interface import Derived, OracleName
 from .sampling import Sampled, sample_gradient
 from .votes import Differences, differences_gradient
 
@@ -30,7 +30,7 @@ class DifferencesOracle:
     def __init__(self, written: Written) -> None:
         self._written = written
 
-    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients: entry by entry, or samples where there are many entries."""
         count = sum(np.size(inputs[i]) for i in wrt)
         if self._written.style == "jacobian" and count > MOST_DIFFERENCES:
@@ -45,7 +45,7 @@ class DifferencesOracle:
         parts = self._take(inputs, wrt, y_bar)
         value = self._written.value(inputs)
         samples = tuple(part for part in parts if isinstance(part, Sampled))
-        return Answer(
+        return Derived(
             value,
             tuple(part.value for part in parts),
             pull_back,
@@ -56,8 +56,8 @@ class DifferencesOracle:
 
     def _take(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Sequence[Differences | Sampled]:
         if self._written.style == "jacobian" or sum(np.size(inputs[i]) for i in wrt) <= EVERY_ENTRY:
-            return differences_gradient(self._forward, inputs, wrt, y_bar)
-        evaluation, _ = self._written.run(inputs, lambda _: y_bar)
+            return differences_gradient(self._written.moved_value, inputs, wrt, y_bar)
+        evaluation = self._written.run(Place(inputs, lambda _: y_bar))
         came = [g for g in evaluation.gradients if g is not None]
         given = [
             came[k].reshape(np.shape(inputs[i]))
@@ -65,10 +65,7 @@ class DifferencesOracle:
             else np.zeros(np.shape(inputs[i]))
             for k, i in enumerate(wrt)
         ]
-        return [sample_gradient(self._forward, inputs, i, y_bar, g, seed=0) for i, g in zip(wrt, given, strict=True)]
-
-    def _forward(self, *inputs: Any) -> Any:
-        return self._written.select(self._written.forward(*inputs))
+        return [sample_gradient(self._written.moved_value, inputs, i, y_bar, g, seed=0) for i, g in zip(wrt, given, strict=True)]
 
     def _describe(
         self, inputs: Sequence[Any], wrt: tuple[int, ...], parts: Sequence[Differences | Sampled]
@@ -77,7 +74,7 @@ class DifferencesOracle:
         for i, part in zip(wrt, parts, strict=True):
             if not part.value.size:
                 continue
-            name = f"input {i} ({self._written.names(len(inputs))[i]})"
+            name = self._written.words(len(inputs))[i]
             known = part.known if isinstance(part, Sampled) else np.ones(part.value.shape, bool)
             largest, error = (float(np.max(np.abs(a[known]))) for a in (part.value, part.error))
             sharpness = f"good to {error / largest:.1g} of the largest" if largest > 0 else f"good to {error:.1g}"

@@ -17,7 +17,7 @@ OracleName = Literal["traced", "reference", "finite-differences"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Derived:
     """An oracle's value and gradients at one point; `error`, where it knows its own error, elementwise.
 
     `pull_back` gives the gradients for another upstream, at the same point. Where a gradient has too many entries to
@@ -31,7 +31,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     samples: tuple[Sampled, ...] | None = None
 
-    def without_tape(self) -> Answer:
+    def without_tape(self) -> Derived:
         """Return the answer without `pull_back`, which holds all that the tape recorded: as much as a dozen inputs."""
         return replace(self, pull_back=_forgotten)
 
@@ -45,7 +45,7 @@ class Oracle(Protocol):
 
     name: OracleName
 
-    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients at a point."""
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.reference_precision import narrow_operation
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-from .interface import Answer, OracleName
+from .interface import Derived, OracleName
 
 
 class ReferenceOracle:
@@ -20,8 +21,14 @@ class ReferenceOracle:
 
     def __init__(self, reference: Callable[..., Any]) -> None:
         self._reference = reference
+        self._narrow: str | None = None
 
-    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+    def narrow_operation(self, inputs: Sequence[Any]) -> str | None:
+        """Return what holds less than float64 inside a reference that is given float64, None if nothing does."""
+        self._narrow = self._narrow or narrow_operation(self._reference, inputs)
+        return self._narrow
+
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients, by GradientTape."""
         from gradtwin.backends.tensorflow_backend import tf, to_array, to_tensor
 
@@ -45,7 +52,7 @@ class ReferenceOracle:
             return tuple(None if bar is None else to_array(bar) for bar in bars)
 
         gradients = pull_back(y_bar) if y_bar.shape == value.shape else (None,) * len(wrt)
-        return Answer(value, gradients, pull_back)
+        return Derived(value, gradients, pull_back)
 
     def _call(self, tf: Any, tensors: list[Any]) -> Any:
         try:

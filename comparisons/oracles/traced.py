@@ -11,7 +11,12 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.subjects.functions import Written
 from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
 
-from .interface import Answer, OracleName, UntrustedError
+from .interface import Derived, Oracle, OracleName, UntrustedError
+
+
+def trace_of(written: Written) -> Oracle:
+    """Return the oracle that runs a user's own code under GradientTape."""
+    return ObjectOracle(written) if isinstance(written, ObjectWritten) else TracedOracle(written)
 
 
 class TracedOracle:
@@ -22,12 +27,12 @@ class TracedOracle:
     def __init__(self, written: Written) -> None:
         self._written = written
 
-    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients, or raise UntrustedError."""
         from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), self._written.traced_limit():
                 plain = tuple(np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs)
                 trace = trace_forward(self._written.forward, plain, wrt)
             trace.restore()
@@ -37,7 +42,7 @@ class TracedOracle:
             gradients = trace.gradient(y_bar, self._written.select)
         except UntraceableError as error:
             raise UntrustedError(str(error)) from error
-        return Answer(y, gradients, lambda upstream: trace.gradient(upstream, self._written.select), None, trace.notes)
+        return Derived(y, gradients, lambda upstream: trace.gradient(upstream, self._written.select), None, trace.notes)
 
 
 class ObjectOracle:
@@ -48,7 +53,7 @@ class ObjectOracle:
     def __init__(self, written: ObjectWritten) -> None:
         self._written = written
 
-    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Answer:
+    def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients, or raise UntrustedError."""
         from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
@@ -59,7 +64,7 @@ class ObjectOracle:
         xs = tuple(np.array(x, order="C") if isinstance(x, np.ndarray) and x.ndim else x for x in inputs[:count])
         inner = tuple(i for i in wrt if i < count)
         try:
-            with np.errstate(all="ignore"), seeded(written.seed):
+            with np.errstate(all="ignore"), seeded(written.seed), written.traced_limit():
                 trace = trace_forward(written.recipe.forward(owner), xs, inner, parameters=arrays)
             trace.restore()
             if trace.escapes:
@@ -70,6 +75,6 @@ class ObjectOracle:
                 of_parameters = trace.parameter_gradient(upstream)
                 return tuple(of_inputs[i] if i < count else of_parameters[written.names()[i]] for i in wrt)
 
-            return Answer(trace.value(), pull_back(y_bar), pull_back, None, trace.notes)
+            return Derived(trace.value(), pull_back(y_bar), pull_back, None, trace.notes)
         except UntraceableError as error:
             raise UntrustedError(str(error)) from error

@@ -13,6 +13,7 @@ from gradtwin.backends.interface import Array, Operation, Rule
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.precision import precision_of
 
+from .allowance import Allowance
 from .bounded_array import BoundedArray, Format, Reals, bounded
 from .error_rules import ELEMENTARY_ROUNDINGS  # registers NumPy's functions as well
 
@@ -22,11 +23,15 @@ LONGDOUBLE_ELEMENTS = 4096
 
 @dataclass(frozen=True)
 class Bound:
-    """What is allowed of a result: `value ± error`, elementwise; `scale` is the sum of absolute products behind it."""
+    """What one result may be: `value ± error`, elementwise; `scale` is the sum of absolute products behind it."""
 
     value: Reals
     error: Reals
     scale: Reals
+
+    def of_two(self) -> Allowance:
+        """Return what two such results may differ by: each may err by as much, either way."""
+        return Allowance(self.value, 2 * self.error, self.scale)
 
 
 def bound_operation(operation: Operation, inputs: Sequence[Array], y_bar: Array | None = None) -> tuple[Bound, ...]:

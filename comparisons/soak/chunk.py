@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
-from hypothesis.errors import Flaky
 
 from gradtwin.backends.interface import Backend, Call, Operation
 from gradtwin.backends.operations import find_operation
@@ -22,6 +19,7 @@ from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.catalogue.case import make_case
 from gradtwin.comparisons.checks.operation import compare_answers, run_judged
 from gradtwin.comparisons.drawing.problems import VALUES, Problem, build_problem, problems, shapes_from, with_layouts
+from gradtwin.comparisons.drawing.search import search
 from gradtwin.comparisons.judging.comparator import merge_checks
 from gradtwin.comparisons.results.case import remove_case
 from gradtwin.comparisons.results.data import Check
@@ -42,10 +40,6 @@ class _Batch(list[Problem]):
         return f"{len(self)} problems"  # Hypothesis writes out what fails, and would with every array
 
 
-class _FoundError(Exception):
-    """Tells Hypothesis that a problem fails."""
-
-
 def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful: bool = False) -> dict[str, Any]:
     """Draw the chunk's problems and judge `left` by `right`; return what came of it, as JSON has it.
 
@@ -57,22 +51,13 @@ def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful
     database = DirectoryBasedExampleDatabase(folder / "hypothesis" / chunk.name)
     started = time.process_time()
 
-    @settings(
-        max_examples=EXAMPLES if chunk.mode == "eager" else EXAMPLES // BATCH,
+    search(
+        _strategy(chunk),
+        drawing.fails,
+        examples=EXAMPLES if chunk.mode == "eager" else EXAMPLES // BATCH,
+        seed=f"{chunk.seed} {chunk.number}",
         database=database,
-        deadline=None,
-        phases=[Phase.reuse, Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-        print_blob=False,
     )
-    @hypothesis_seed(f"{chunk.seed} {chunk.number}")  # before the settings, whose database it would drop
-    @given(_strategy(chunk))
-    def run(drawn: _Batch) -> None:
-        if drawing.fails(drawn):
-            raise _FoundError
-
-    with suppress(_FoundError, Flaky):
-        run()
     return {**drawing.finish(), "cpu_s": time.process_time() - started, "spent_s": drawing.spent}
 
 

@@ -1,0 +1,59 @@
+"""What a rule of the catalogue may differ by: proven by running error analysis at the same inputs.
+
+Autodiff goes through quantities that a rule by hand may do without: of a norm through the gradient of the variance,
+which leaves float16 long before the gradient of the input does. An element that overflows on the other side alone, and
+is right in a wider format, is undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gradtwin.backends.interface import Array, Backend, Call
+from gradtwin.comparisons.precision.allowance import Allowance
+from gradtwin.comparisons.precision.running_error import bound_operation
+from gradtwin.comparisons.results.data import Cause
+from gradtwin.comparisons.subjects.interface import Answer
+
+#: The format that is asked where a narrower one overflows.
+WIDER = {"float16": "float32", "bfloat16": "float32", "float32": "float64"}
+
+
+class Proven:
+    """The proven bounds of an operation's results, twice each: both sides err by as much."""
+
+    def __init__(self, right: Backend) -> None:
+        self._right = right
+
+    def between(self, left: Answer, right: Answer, at: Call, /) -> Sequence[Allowance]:
+        """Return what each result may differ by."""
+        bounds = bound_operation(at.operation, at.inputs, at.y_bar)
+        return [
+            self._without_overflow(bound.of_two(), at, number, mine, theirs)
+            for number, (mine, theirs, bound) in enumerate(zip(left.results, right.results, bounds, strict=True))
+        ]
+
+    def _without_overflow(
+        self, allowance: Allowance, call: Call, number: int, mine: Array | None, theirs: Array | None
+    ) -> Allowance:
+        """Leave open those elements that overflow on the other side alone, and are right in the next wider format."""
+        dtype = call.inputs[0].dtype.newbyteorder("=").name
+        if mine is None or theirs is None or dtype not in WIDER:
+            return allowance
+        lost = np.isfinite(mine) & ~np.isfinite(theirs) & np.isfinite(allowance.allowed)
+        if not lost.any():
+            return allowance
+        wider = WIDER[dtype]
+        y_bar = None if call.y_bar is None else call.y_bar.astype(wider)
+        [answer] = self._right.answer([Call(call.operation, tuple([x.astype(wider) for x in call.inputs]), y_bar)])
+        again = answer[number]
+        if again is not None:
+            lost &= np.abs(mine.astype(np.float64) - again.astype(np.float64)) <= allowance.allowed
+        if again is None or not lost.any():
+            return allowance
+        text = f"the other side overflows on its way in {dtype}, and agrees in {wider}: use a wider dtype."
+        cause = Cause("nan", True, dtype, text)
+        return replace(allowance, allowed=np.where(lost, np.inf, allowance.allowed), why=(cause,))

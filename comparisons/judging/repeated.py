@@ -1,0 +1,92 @@
+"""A second run on equal inputs must give the same: in another layout, in memory that can't be written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.drawing.problems import LAYOUTS, Layout
+from gradtwin.comparisons.results.data import Cause
+from gradtwin.comparisons.subjects.functions import Evaluation, Place, Written
+from gradtwin.comparisons.subjects.interface import ContractError
+
+from .evaluator import Mine, Notes
+
+
+def _strided_read_only(x: Array) -> Array:
+    return LAYOUTS["read-only"](LAYOUTS["strided"](x))
+
+
+def find_effects(written: Written, mine: Mine, notes: Notes) -> list[Cause]:
+    """Return what running the functions did to their arguments, and whether a second run gives other values.
+
+    What a function raises in a layout that nobody asked for is a note.
+    """
+    causes = list(mine.evaluation.effects)
+    notes |= dict.fromkeys(mine.evaluation.views)
+    for label, again in _runs(written, mine, notes):
+        found = _difference(mine, again)
+        if found is None:
+            continue
+        own = _run(written, mine, None)
+        if isinstance(own, Evaluation) and _difference(mine, own) is None:
+            text = (
+                f"{found} has other values for {label} inputs than for equal ones as they were given: index elements "
+                f"by position, not by where they lie in memory."
+            )
+            causes.append(Cause("nondeterministic", True, f"{label} inputs", text))
+        else:
+            text = (
+                f"two runs of {found} on equal inputs differ: seed what it draws inside, or let it take the random "
+                f"numbers, such as a mask, as an input."
+            )
+            causes.append(Cause("nondeterministic", True, found, text))
+        break
+    return causes
+
+
+def _runs(written: Written, mine: Mine, notes: Notes) -> Iterator[tuple[str, Evaluation]]:
+    """Yield runs in other layouts: both at once, and one by one where that is refused."""
+    both = _run(written, mine, _strided_read_only)
+    if isinstance(both, Evaluation):
+        yield "strided or read-only", both
+        return
+    for label in ("strided", "read-only"):
+        again = _run(written, mine, LAYOUTS[label])
+        if isinstance(again, Evaluation):
+            yield label, again
+        elif not mine.evaluation.effects:  # one that changes its inputs needs them writable, and is at fault for that
+            notes[f"with {label} inputs, {again.text}"] = None
+
+
+def _run(written: Written, mine: Mine, layout: Layout | None) -> Evaluation | Cause:
+    try:
+        return written.run(Place(mine.inputs, lambda _: mine.upstream, layout))
+    except ContractError as error:
+        return error.cause
+
+
+def _difference(mine: Mine, again: Evaluation) -> str | None:
+    """Return what differs between two runs, None if nothing does."""
+    floats = [x.dtype for x in mine.inputs if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+    coarsest = max((float(np.finfo(dtype).eps) for dtype in floats), default=0.0)
+    pairs = zip(mine.evaluation.results, again.results, strict=False)
+    for number, (one, two) in enumerate(pairs):
+        if one is not None and two is not None and one.shape == two.shape and differs(one, two, coarsest):
+            return "the gradient" if number else "forward"
+    return None
+
+
+def differs(one: Array, two: Array, coarsest: float) -> bool:
+    """Return whether two runs differ in the leading half of their digits, where no order of summation shows."""
+    if (one == two).all():
+        return False
+    one64, two64 = one.astype(np.float64), two.astype(np.float64)
+    own = float(np.finfo(one.dtype).eps) if one.dtype.kind == "f" else 0.0
+    half = float(np.sqrt(max(own, coarsest)))
+    with np.errstate(all="ignore"):
+        size = float(np.max(np.abs(one64), where=np.isfinite(one64), initial=0.0))
+        apart = np.abs(one64 - two64) > half * size
+        return bool(np.any(apart & ~(np.isnan(one64) & np.isnan(two64))))

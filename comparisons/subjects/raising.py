@@ -1,0 +1,33 @@
+"""What is reported of an exception in code that is judged."""
+
+from __future__ import annotations
+
+import traceback
+
+from gradtwin.comparisons.guards.frames import is_users
+from gradtwin.comparisons.results.data import Cause
+from gradtwin.errors import GradTwinError
+
+#: How each function is called.
+CALLED = {
+    "forward": "forward(*inputs)",
+    "vjp": "vjp(y_bar, *inputs)",
+    "backward": "backward(y_bar, cache)",
+    "grad": "grad(*inputs)",
+    "derivative": "derivative(x)",
+    "jacobian": "jacobian(*inputs)",
+}
+
+
+def raised(name: str, error: BaseException) -> Cause:
+    """Return the cause of an exception in a user's function: its type, message and line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if is_users(frame.filename)]
+    if not own and isinstance(error, GradTwinError):  # an adapter of gt.styles, which says what was expected
+        return Cause("raises", True, type(error).__name__, str(error))
+    if not own and name in CALLED and isinstance(error, TypeError):
+        text = f"{name} can't be called as it is, {CALLED[name]}: {error}."
+        return Cause("raises", True, type(error).__name__, text)
+    where = f" (in {own[-1].name}, {own[-1].filename}:{own[-1].lineno})" if own else ""
+    text = f"{name} raised {type(error).__name__}: {error}{where}."
+    return Cause("raises", True, type(error).__name__, text)

@@ -1,0 +1,121 @@
+"""What a user's functions returned, read as arrays; what can't be read is a usage error or a broken contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.results.data import Cause
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
+
+from .interface import ContractError
+
+
+def as_value(result: Any) -> Array:
+    """Return forward's output as an array, or raise ArgumentTypeError that says what came instead."""
+    if isinstance(result, tuple):
+        raise ArgumentTypeError(
+            f"forward: it returned a tuple of {len(result)}; expected an array or a scalar. If it returns (y, cache), "
+            f"pass the gradient as backward=; if it returns (loss, gradient), pass value_and_grad=True."
+        )
+    if result is None:
+        raise ArgumentTypeError("forward: it returned None; expected an array or a scalar. Is a `return` missing?")
+    if isinstance(result, list):
+        raise ArgumentTypeError("forward: it returned a list; expected an array or a scalar. Wrap it in np.array.")
+    if not isinstance(result, np.ndarray | np.generic | float | int):
+        raise ArgumentTypeError(f"forward: it returned {kind_of(result)}; expected an array or a scalar.")
+    y = np.asarray(result)
+    if y.dtype.kind != "f":
+        what = "an object array" if y.dtype == object else f"dtype {y.dtype}"
+        raise ArgumentTypeError(f"forward: it returned {what}; expected real floating numbers, which have a gradient.")
+    return y
+
+
+def as_gradients(returned: Any) -> tuple[Array | None, ...]:
+    """Return gradients as a tuple: one array, or a tuple or list of arrays and None."""
+    if isinstance(returned, dict):
+        raise ArgumentTypeError(
+            f"gradient: it returned a dict with keys {', '.join(map(repr, returned))}; expected arrays in order. "
+            f"See gt.styles.by_name."
+        )
+    items = returned if isinstance(returned, tuple | list) else (returned,)
+    if isinstance(returned, list) and returned and all(isinstance(item, float | int) for item in returned):
+        items = (np.asarray(returned),)  # a list of numbers is one gradient
+    gradients: list[Array | None] = []
+    for item in items:
+        if item is None:
+            gradients.append(None)
+            continue
+        try:
+            array = np.asarray(item)
+        except ValueError as error:  # nested lists of unequal lengths
+            text = f"a gradient is {kind_of(item)} that makes no array ({error}); expected an array of real numbers."
+            raise ContractError(Cause("shape", True, kind_of(item), text)) from error
+        if array.dtype.kind not in "fiub" or not isinstance(item, np.ndarray | np.generic | float | int | list):
+            text = f"a gradient is {kind_of(item)}; expected an array of real numbers."
+            raise ContractError(Cause("dtype", True, str(array.dtype), text))
+        gradients.append(array)
+    return tuple(gradients)
+
+
+def floating_positions(inputs: Sequence[Any]) -> tuple[int, ...]:
+    """Return the positions of the inputs that can be differentiated."""
+    return tuple(i for i, x in enumerate(inputs) if is_floating(x))
+
+
+def is_floating(x: Any) -> bool:
+    """Return whether an input is an array, or a number, of real floating type."""
+    return isinstance(x, float | np.floating) or (isinstance(x, np.ndarray) and x.dtype.kind == "f")
+
+
+def resolve_wrt(
+    wrt: Sequence[int] | int | None,
+    inputs: Sequence[Any],
+    names: tuple[str, ...],
+    gradients: tuple[Array | None, ...],
+) -> tuple[tuple[int, ...], tuple[Array | None, ...]]:
+    """Return the positions of the differentiated inputs, and the gradients that came for them.
+
+    One for each input may come too, None for all that `wrt` leaves out. Raises ArgumentValueError where it can't be
+    told what they belong to, ContractError where another number came than `wrt` says.
+    """
+    floating, count = floating_positions(inputs), len(gradients)
+    if wrt is None:
+        if count in (len(floating), len(inputs)) and floating:
+            return floating if count == len(floating) else tuple(range(len(inputs))), gradients
+        listed = ", ".join(f"{i} ({names[i]})" for i in floating) or "none"
+        if count < len(floating):
+            raise ArgumentValueError(
+                f"wrt: {count} gradients came and {len(floating)} inputs are floating: {listed}. "
+                f"Say which they belong to, for example wrt={tuple(floating[:count])}."
+            )
+        text = f"{count} gradients came; expected {len(floating)}, for the floating inputs {listed}."
+        raise ContractError(Cause("shape", True, str(count), text))
+    positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)
+    for i in positions:
+        if not isinstance(i, int | np.integer) or not -len(inputs) <= i < len(inputs):
+            raise ArgumentValueError(f"wrt: got {i!r}; expected positions of the {len(inputs)} inputs, from 0.")
+    positions = tuple(int(i) % len(inputs) for i in positions)
+    if len(set(positions)) < len(positions):
+        raise ArgumentValueError(f"wrt: got {positions}; expected each input once, in the order of the gradients.")
+    for i in positions:
+        if i not in floating:
+            raise ArgumentTypeError(
+                f"wrt: input {i} ({names[i]}) is {kind_of(inputs[i])}, which can't be differentiated; expected floating."
+            )
+    if count == len(positions):
+        return positions, gradients
+    if count == len(inputs) and all(g is None for i, g in enumerate(gradients) if i not in positions):
+        return positions, tuple(gradients[i] for i in positions)
+    text = f"{count} gradients came; expected {len(positions)}, as wrt={positions} says."
+    raise ContractError(Cause("shape", True, str(count), text))
+
+
+def kind_of(x: Any) -> str:
+    """Return what something is, in words."""
+    if isinstance(x, np.ndarray):
+        return f"an array of dtype {x.dtype}"
+    return f"a {type(x).__name__}"
