@@ -215,6 +215,7 @@ def _selftest(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from gradtwin.benchmarks.changes import compare_results
     from gradtwin.benchmarks.chart import plot_report
+    from gradtwin.benchmarks.report import BenchDetails
     from gradtwin.benchmarks.runner import bench
 
     from .files import write_whole
@@ -244,9 +245,10 @@ def _bench(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("gradtwin: what was measured is kept; the same command goes on from there.", file=sys.stderr)
             raise
+    assert isinstance(report.details, BenchDetails)
     if options.plot:
-        write_whole(options.plot, plot_report(report, options.plot[-3:]))
-    return _finish(report, options, plot_report(report, "png") if options.html else None)
+        write_whole(options.plot, plot_report(report.details, options.plot[-3:]))
+    return _finish(report, options, plot_report(report.details, "png") if options.html else None)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "gallery.md"
 WRITE = (
     "from gradtwin.comparisons.gallery import check_gallery; "
     "from gradtwin.comparisons.gallery.text import gallery_markdown; "
-    "open('docs/gallery.md', 'w').write(gallery_markdown(check_gallery()))"
+    "open('docs/gallery.md', 'w').write(gallery_markdown(check_gallery().details.findings))"
 )
 SOURCES = {"regression", "sincos", "xor-logloss", "digits-dense", "digits-conv"}
 
@@ -50,7 +50,7 @@ def test_entries_are_told_apart_and_cover_every_source():
 
 @pytest.mark.parametrize("number", range(len(GALLERY)), ids=[fault.slug for fault in GALLERY])
 def test_the_fault_is_caught_for_its_cause_and_the_correction_matches(report, number):
-    finding = report.findings[number]
+    finding = report.details.findings[number]
     assert finding.said.verdict == "mismatch", finding.said
     assert finding.is_caught, finding.said
     assert finding.corrected.ok, finding.corrected
@@ -58,7 +58,7 @@ def test_the_fault_is_caught_for_its_cause_and_the_correction_matches(report, nu
 
 
 def test_only_the_one_fault_without_a_repair_is_left_to_a_guess(report):
-    guessed = [f.fault.slug for f in report.findings if not f.causes[0].confirmed]
+    guessed = [f.fault.slug for f in report.details.findings if not f.causes[0].confirmed]
     assert guessed == ["digits-relu-derivative"]
 
 
@@ -120,7 +120,7 @@ def test_the_corrected_product_names_the_shapes():
 
 
 def test_the_page_is_current(report):
-    assert PAGE.read_text() == gallery_markdown(report), f'write it again: python -c "{WRITE}"'
+    assert PAGE.read_text() == gallery_markdown(report.details.findings), f'write it again: python -c "{WRITE}"'
 
 
 def test_the_page_shows_every_fault_and_no_folders():
