@@ -14,6 +14,7 @@ from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.drawing.drawn_points import read_domains
 from gradtwin.comparisons.judging.comparator import Subject
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report
+from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_SECONDS
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects import styles
 from gradtwin.comparisons.subjects.guessing import Guess, guess
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-#: Seconds to find out how a pair is called, at small inputs, and to check it, where the user sets no limit.
-GUESSING_SECONDS, CHECKING_SECONDS = 10.0, 120.0
 
 #: What else there is to do about a pair that does not return at the inputs it was tried at.
 INPUTS_ALONE = "check it alone, with inputs of its own, by FILE.py:forward ... --inputs FILE.npz"

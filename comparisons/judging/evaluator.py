@@ -15,17 +15,15 @@ from gradtwin.comparisons.oracles.differences import DifferencesOracle
 from gradtwin.comparisons.oracles.interface import Answer, Oracle, UntrustedError
 from gradtwin.comparisons.oracles.reference import ReferenceOracle
 from gradtwin.comparisons.oracles.traced import TracedOracle
+from gradtwin.comparisons.precision.constants import JACOBIAN_ROWS, SAFETY
 from gradtwin.comparisons.precision.reference_precision import is_within_float32, narrow_operation
-from gradtwin.comparisons.precision.rounding import SAFETY, nudge, scaled_error, vanished, wider_error
+from gradtwin.comparisons.precision.rounding import nudge, scaled_error, vanished, wider_error
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.functions import ContractError, Evaluation, Written, is_floating, resolve_wrt
 from gradtwin.errors import ArgumentValueError, GradTwinError
 
 #: Users draw their inputs from default_rng(0) too; a y_bar equal to an input would hide faults.
 UPSTREAM_STREAM = 0x79BA12
-
-#: A Jacobian of up to so many rows is compared whole; a larger one contracted with y_bar.
-JACOBIAN_ROWS = 256
 
 #: How the inputs of the first nudged point lie in memory.
 NUDGED_LAYOUTS = {1: "strided"}

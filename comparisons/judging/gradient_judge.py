@@ -18,7 +18,17 @@ from gradtwin.comparisons.causes import diagnose
 from gradtwin.comparisons.drawing.problems import LAYOUTS
 from gradtwin.comparisons.oracles.interface import Answer
 from gradtwin.comparisons.oracles.sampling import Along
-from gradtwin.comparisons.precision.rounding import UNITS_MOVED, absorbed_error, allowed_difference, cancelled_error
+from gradtwin.comparisons.precision.constants import (
+    ANOTHER_OF_ZEROS,
+    ANOTHER_SCALE,
+    DRAWN_ELEMENTS,
+    FIRST_DRAWS,
+    MORE_DRAWS,
+    OTHER_DRAWS,
+    RERUN_DIGITS,
+    UNITS_MOVED,
+)
+from gradtwin.comparisons.precision.rounding import absorbed_error, allowed_difference, cancelled_error
 from gradtwin.comparisons.precision.running_error import Bound
 from gradtwin.comparisons.results.data import Cause, Check
 from gradtwin.comparisons.subjects.functions import ContractError, Written
@@ -28,12 +38,6 @@ from .comparator import Subject, compare_arrays
 from .disputes import exceeds, settle, unresolved
 from .evaluator import UPSTREAM_STREAM, Draws, Look, Looker, Notes
 from .point import Point
-
-#: Nudged points that rounding is measured at: one at first, more where something stands out, for small arrays most.
-FIRST_DRAWS, MORE_DRAWS, DRAWN_ELEMENTS = 1, 8, 24
-
-#: Those at a point that only a cause is tried at.
-OTHER_DRAWS = 3
 
 
 @dataclass
@@ -434,7 +438,7 @@ def differs(one: Array, two: Array, coarsest: float) -> bool:
         return False
     one64, two64 = one.astype(np.float64), two.astype(np.float64)
     own = float(np.finfo(one.dtype).eps) if one.dtype.kind == "f" else 0.0
-    half = float(np.sqrt(max(own, coarsest)))
+    half = max(own, coarsest) ** RERUN_DIGITS
     with np.errstate(all="ignore"):
         size = float(np.max(np.abs(one64), where=np.isfinite(one64), initial=0.0))
         apart = np.abs(one64 - two64) > half * size
@@ -447,16 +451,16 @@ def redrawn(x: Any, rng: np.random.Generator, keeps_whole: bool = True) -> Any:
     Integers always do, and zeros and ones, which are a mask.
     """
     if isinstance(x, float):
-        return x * float(rng.uniform(0.7, 0.9))
+        return x * float(rng.uniform(*ANOTHER_SCALE))
     array = np.asarray(x)
     if array.size and not array.any():  # what holds at 0 alone is not the cause
-        return np.asarray(rng.uniform(0.25, 0.75, array.shape), dtype=array.dtype)
+        return np.asarray(rng.uniform(*ANOTHER_OF_ZEROS, array.shape), dtype=array.dtype)
     if array.size == 0 or array.dtype.kind in "iub" or np.isin(array, (0, 1)).all():
         return x
     if keeps_whole and np.all(array == np.rint(array)):
         return x
     shuffled = rng.permutation(array.ravel()).reshape(array.shape)
-    return np.asarray(shuffled * rng.uniform(0.7, 0.9, array.shape), dtype=array.dtype)
+    return np.asarray(shuffled * rng.uniform(*ANOTHER_SCALE, array.shape), dtype=array.dtype)
 
 
 def _dtype_of(inputs: Sequence[Any]) -> str:

@@ -8,18 +8,13 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import EVERY_ENTRY, MOST_DIFFERENCES
 from gradtwin.comparisons.subjects.functions import Written
 from gradtwin.errors import ArgumentValueError
 
 from .interface import Answer, OracleName
 from .sampling import Sampled, sample_gradient
 from .votes import Differences, differences_gradient
-
-#: Gradients of up to so many entries, all together, are taken by differences entry by entry.
-EVERY_ENTRY = 256
-
-#: Those of a Jacobian, at most: each takes hundreds of runs of forward for every row.
-MOST_DIFFERENCES = 2**12
 
 
 class DifferencesOracle:
