@@ -19,11 +19,12 @@ from gradtwin.comparisons.oracles.traced import ObjectOracle
 from gradtwin.comparisons.precision.constants import SMALL_UPSTREAM
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.discovery import BACKWARD_NAMES, required
+from gradtwin.comparisons.subjects.discovery import required
 from gradtwin.comparisons.subjects.functions import ContractError, is_floating, raised
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.subjects.layer_recipe import LayerRecipe, Settings
+from gradtwin.comparisons.subjects.names import BACKWARD_NAMES
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .example import describe_example
