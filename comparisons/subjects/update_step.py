@@ -95,7 +95,7 @@ class WrittenStep:
         """Find out how weights and gradients are passed: by the parameters' names, then by trying."""
         names = [p.name for p in self._required()]
         first = names[0] if names else ""
-        forms = [*FORMS[1:3], FORMS[0]] if MANY.match(first) and first != "w" else list(FORMS[:3])
+        forms = [*FORMS[1:3], FORMS[0]] if MANY.match(first) else list(FORMS[:3])
         if len([name for name in names if not COUNTER.match(name)]) == 1:
             forms = ["layer"]
         failed: ContractError | None = None
