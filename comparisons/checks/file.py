@@ -13,8 +13,8 @@ import numpy as np
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.drawing.drawn_points import read_domains
 from gradtwin.comparisons.judging.comparator import Subject
-from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_SECONDS
+from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects import styles
 from gradtwin.comparisons.subjects.guessing import Guess, guess
