@@ -94,7 +94,8 @@ def test_the_forges_workflow_runs_the_readmes_commands():
     first = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)[0]
     workflow = (ROOT / ".github/workflows/ci.yml").read_text()
     assert f"- run: {first}\n" in workflow
-    assert "- run: .ci/run " in workflow
+    assert "- run: .ci/run ${{ matrix.what }} " in workflow
+    assert re.findall(r'"(\S+)", what: (\w+)', workflow) == [("3.11", "all"), ("3.12", "tests"), ("3.13", "tests")]
 
 
 def test_the_versions_are_one():

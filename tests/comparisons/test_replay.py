@@ -2,10 +2,9 @@
 
 import json
 import re
-import subprocess
-import sys
 import zipfile
 
+import commands
 import numpy as np
 import pytest
 from json_report import read_report
@@ -82,12 +81,11 @@ X = np.array([1.5, -2.0, 0.25])
 
 
 def run(code, cwd, *arguments):
-    command = [sys.executable, *arguments, *(["-c", code] if code else [])]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    return commands.python(*arguments, *(["-c", code] if code else []), cwd=cwd)
 
 
 def gradtwin(cwd, *arguments):
-    return run(None, cwd, "-m", "gradtwin", *map(str, arguments))
+    return commands.gradtwin(*arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,13 @@
 """The gallery: every published fault is caught for its cause, every correction matches, the page is current."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from commands import gradtwin
 from json_report import read_report
 
 from gradtwin.cli import main
@@ -35,11 +34,6 @@ def report():
 def by_slug(slug):
     (fault,) = [fault for fault in GALLERY if fault.slug == slug]
     return fault
-
-
-def gradtwin(*arguments):
-    command = [sys.executable, "-m", "gradtwin", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_entries_are_told_apart_and_cover_every_source():
