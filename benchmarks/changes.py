@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from rich.table import Table
+from rich.text import Text
 
-from gradtwin.comparisons.results.data import SCHEMA, Check, Report
+from gradtwin.comparisons.results.data import SCHEMA, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, InputFileError
 
 from .statistics import Ratio, Samples, bootstrap_ratio
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+from .table import NOT_DISTINGUISHABLE, name_column, show_interval, show_seconds, titled_table
 
 #: Seconds that can have been measured.
 SHORTEST, LONGEST = 1e-12, 1e9
@@ -53,37 +51,50 @@ class Change:
 
 
 @dataclass(frozen=True)
-class ChangeReport(Report):
+class ChangeDetails(Details):
     """The changes, the rows that only one result has, and whether the machines differ."""
 
-    changes: tuple[Change, ...] = ()
-    only: tuple[int, int] = (0, 0)
-    machines: tuple[str, str] | None = None
+    changes: tuple[Change, ...]
+    only: tuple[int, int]
+    machines: tuple[str, str] | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report under the keys of its JSON schema."""
+        """Return the changes for the JSON report."""
         return {
-            **super().to_dict(),
             "changes": [change.to_dict() for change in self.changes],
             "only_old": self.only[0],
             "only_new": self.only[1],
             "machines": self.machines,
         }
 
-    def print_to(self, console: Console) -> None:
-        """Print what changed on a rich console."""
-        console.print(*self.parts(), sep="\n")
-
-    def parts(self) -> list[Text | Table]:
-        """Return the lines and the table of the report."""
-        from .table import render_changes
-
-        return list(render_changes(self))
+    def parts(self, report: Report) -> list[Text | Table]:
+        """Return what got slower or faster, the largest change first, under a line that counts."""
+        decided = sorted((c for c in self.changes if c.ratio.decided), key=lambda c: c.ratio.median, reverse=True)
+        outcomes: list[str] = [change.outcome for change in self.changes]
+        words = ", ".join(f"{outcomes.count(word)} {word}" for word in ("slower", "faster", NOT_DISTINGUISHABLE))
+        lines = [f"{len(outcomes)} rows compared: {words}."]
+        if any(self.only):
+            lines.append(f"{self.only[0]} rows are in the old result alone, {self.only[1]} in the new one alone.")
+        if self.machines:
+            lines.append(f"Two machines: {self.machines[0]}, then {self.machines[1]}. The ratios are between these.")
+        if report.verdict == "mismatch":
+            lines.append(f"{sum(check.verdict == 'mismatch' for check in report.checks)} rows are slower than allowed.")
+        table = titled_table("new over old", "what", "shape", "backend", "threads", "old", "new", "ratio", "")
+        for change in decided:
+            row = change.row
+            shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in row["shape"])
+            backend = name_column(row["backend"], row["mode"])
+            seconds = [show_seconds(s) for s in (change.old_s, change.new_s)]
+            what = f"{row['operation']}, {row['dtype']}"
+            table.add_row(
+                what, shapes, backend, str(row["threads"]), *seconds, show_interval(change.ratio), change.outcome
+            )
+        return [*map(Text, lines), *([table] if decided else [])]
 
 
 def compare_results(
     old: str | Path, new: str | Path, *, fail_above: float | None = None, across_machines: bool = False, seed: int = 0
-) -> ChangeReport:
+) -> Report:
     """Compare two JSON files of `gradtwin bench`: a row is slower or faster if its ratio's interval leaves out 1.
 
     With `fail_above`, a row whose whole interval lies above it is a mismatch. Rows that only one file has are counted.
@@ -112,15 +123,13 @@ def compare_results(
         raise ArgumentValueError(f"{old} and {new} have no row in common; expected results of the same cases.")
     words = [f"gradtwin bench --compare {old} {new}"]
     words += [f"--fail-above {fail_above}"] if fail_above is not None else []
-    return ChangeReport(
+    return Report(
         command="bench",
         checks=tuple(_check(change, fail_above) for change in changes),
         seed=seed,
         reproduce=" ".join([*words, *(["--across-machines"] if across_machines else [])]),
         environment=describe_environment(),
-        changes=tuple(changes),
-        only=only,
-        machines=(machines[0], machines[1]) if machines[0] != machines[1] else None,
+        details=ChangeDetails(tuple(changes), only, (machines[0], machines[1]) if machines[0] != machines[1] else None),
     )
 
 

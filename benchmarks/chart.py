@@ -9,7 +9,8 @@ from typing import Any
 from gradtwin.benchmarks.peers.chart import plot_peers
 
 from .cases import CONVERSION, PLAIN_MATMUL
-from .results import BenchReport, Timing, find_crossover
+from .report import BenchDetails
+from .results import Timing, find_crossover
 from .statistics import quartiles
 
 COLUMNS = 3
@@ -18,7 +19,7 @@ COLOURS = {("numpy", "eager"): "C0", ("tensorflow", "eager"): "C1", ("tensorflow
 COLOURS |= {("tensorflow", "xla"): "C3"}
 
 
-def plot_report(report: BenchReport, kind: str = "png") -> bytes:
+def plot_report(found: BenchDetails, kind: str = "png") -> bytes:
     """Return a picture (`png` or `svg`): a panel for each case, median and quartiles against the size n, log–log.
 
     A vertical line marks the size from which on a mode of TensorFlow is decidedly the faster one. The last panel is the
@@ -26,9 +27,9 @@ def plot_report(report: BenchReport, kind: str = "png") -> bytes:
     """
     from matplotlib.figure import Figure  # without pyplot: no display, no global state
 
-    timings = [t for t in report.timings if not t.first_call and t.work.case not in (CONVERSION, PLAIN_MATMUL)]
+    timings = [t for t in found.timings if not t.first_call and t.work.case not in (CONVERSION, PLAIN_MATMUL)]
     titles = list(dict.fromkeys(t.work.title for t in timings))
-    panels = len(titles) + bool(timings) + bool(report.peers)
+    panels = len(titles) + bool(timings) + bool(found.peers)
     columns = min(COLUMNS, max(1, panels))
     rows = max(1, -(-panels // columns))
     figure = Figure(figsize=(5 * columns, 3.8 * rows), layout="constrained")
@@ -36,9 +37,9 @@ def plot_report(report: BenchReport, kind: str = "png") -> bytes:
     for panel, title in zip(axes, titles, strict=False):
         _plot_case(panel, [t for t in timings if t.work.title == title])
     if timings:
-        _plot_roofline(axes[len(titles)], timings, [t for t in report.timings if t.work.case == PLAIN_MATMUL])
-    if report.peers:
-        plot_peers(axes[panels - 1], report.peers)
+        _plot_roofline(axes[len(titles)], timings, [t for t in found.timings if t.work.case == PLAIN_MATMUL])
+    if found.peers:
+        plot_peers(axes[panels - 1], found.peers)
     for panel in axes[panels:]:
         panel.set_axis_off()
     image = io.BytesIO()

@@ -1,25 +1,16 @@
-"""What was timed, and the report that gathers it."""
+"""What was timed: seconds with their ratios, and figures to reach."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from gradtwin.backends.precision import find_dtype
-from gradtwin.comparisons.results.data import Report
 
 from .cases import Work
 from .statistics import Ratio, Samples, quartiles
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from gradtwin.benchmarks.claims.claim import Found
-    from gradtwin.benchmarks.peers.results import PeerComparison
 
 
 @dataclass(frozen=True)
@@ -113,37 +104,3 @@ class Figure:
             "limit": self.limit,
             "outcome": self.outcome,
         }
-
-
-@dataclass(frozen=True)
-class BenchReport(Report):
-    """What was timed and what was not, the gate's checks, and the conditions. Its verdict is the gate's."""
-
-    timings: tuple[Timing, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    refused: tuple[str, ...] = ()
-    peers: PeerComparison | None = None
-    claims: tuple[Found, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report under the keys of its JSON schema."""
-        figure_timings = [timing for figure in self.figures for timing in (figure.by_hand, figure.timing)]
-        return {
-            **super().to_dict(),
-            "results": [timing.to_dict() for timing in (*self.timings, *figure_timings)],
-            "figures": [figure.to_dict() for figure in self.figures] + [found.to_dict() for found in self.claims],
-            "refused": list(self.refused),
-            "peers": self.peers.to_dict() if self.peers else None,
-        }
-
-    def print_to(self, console: Console) -> None:
-        """Print the tables on a rich console."""
-        console.print(*self.parts(), sep="\n")
-
-    def parts(self) -> list[Text | Table]:
-        """Return the lines and tables of the report."""
-        from gradtwin.benchmarks.peers.table import render_peers
-
-        from .table import render
-
-        return [*render(self), *(render_peers(self.peers) if self.peers else ())]

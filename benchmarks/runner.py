@@ -14,7 +14,7 @@ from gradtwin.backends.registry import BACKENDS
 from gradtwin.benchmarks.claims.measure import Run, measure_claims
 from gradtwin.benchmarks.peers import comparison
 from gradtwin.comparisons.judging.comparator import merge_checks
-from gradtwin.comparisons.results.data import Check, worst_verdict
+from gradtwin.comparisons.results.data import Check, Report, worst_verdict
 from gradtwin.errors import ArgumentValueError, unknown_name
 from gradtwin.kept import Kept
 from gradtwin.memory import check_fits
@@ -34,7 +34,8 @@ from .cases import (
 )
 from .conditions import read_load, usable_cpus
 from .figures import TARGETS, judge
-from .results import BenchReport, Figure, Timing
+from .report import BenchDetails
+from .results import Figure, Timing
 from .statistics import bootstrap_ratio
 
 DTYPES = ("float64", "float32")
@@ -101,7 +102,7 @@ def bench(
     keep: Path | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
-) -> BenchReport:
+) -> Report:
     """Time cases, on both backends and in every mode; by default every operation and step (some, if `quick`).
 
     Each number of `threads` makes tables of its own; by default one, and unless `quick` all processors. `sizes` are the
@@ -157,7 +158,7 @@ def bench(
         f"--sizes {','.join(map(str, sizes))}" if sizes is not None else "",
         f"--dtype {dtype} --seed {seed}",
     ]
-    return BenchReport(
+    return Report(
         command="bench",
         checks=(*gate.checks(), *(peers.checks() if peers else ())),
         seed=seed,
@@ -169,11 +170,7 @@ def bench(
             "load_after": read_load(),
             "reused": kept.reused,
         },
-        timings=tuple(sweep),
-        figures=tuple(figures),
-        refused=tuple(gate.refused),
-        peers=peers,
-        claims=tuple(claims),
+        details=BenchDetails(tuple(sweep), tuple(figures), tuple(gate.refused), peers, tuple(claims)),
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from gradtwin.benchmarks.claims.claim import Found
+from gradtwin.comparisons.results.data import Report
+
 from .cases import CONVERSION, PLAIN_MATMUL, Extents
-from .changes import ChangeReport
-from .results import BenchReport, Timing, find_crossover
+from .results import Figure, Timing, find_crossover
 from .statistics import Ratio, quartiles
 
 NOT_DISTINGUISHABLE = "not distinguishable"
@@ -20,15 +22,15 @@ LEGEND = (
 )
 
 
-def render(report: BenchReport) -> Iterator[Text | Table]:
-    """Yield the report as tables, under a line of its conditions."""
+def render_timings(report: Report, timed: Sequence[Timing], refused: Sequence[str]) -> Iterator[Text | Table]:
+    """Yield what was timed as tables, under a line of the report's conditions."""
     yield Text(_describe(report))
-    for line in report.refused:
+    for line in refused:
         yield Text(f"refused: {line}", style="red")
-    if any(t.work.case not in (CONVERSION, PLAIN_MATMUL) for t in report.timings):
+    if any(t.work.case not in (CONVERSION, PLAIN_MATMUL) for t in timed):
         yield Text(LEGEND)
     for threads in report.environment["threads"]:
-        timings = [t for t in report.timings if t.threads == threads]
+        timings = [t for t in timed if t.threads == threads]
         rates = {t.work.extents: t.flops / t.median for t in timings if t.work.case == PLAIN_MATMUL and t.flops}
         cases = [t for t in timings if t.work.case not in (CONVERSION, PLAIN_MATMUL)]
         for title in dict.fromkeys(t.work.title for t in cases):
@@ -36,11 +38,9 @@ def render(report: BenchReport) -> Iterator[Text | Table]:
         conversions = [t for t in timings if t.work.case == CONVERSION]
         if conversions:
             yield _conversion_table(conversions)
-    if report.figures or report.claims:
-        yield _figure_table(report)
 
 
-def _describe(report: BenchReport) -> str:
+def _describe(report: Report) -> str:
     found = report.environment
     rounds, values, seconds = (found["protocol"][key] for key in ("rounds", "values", "seconds"))
     load = f", load {found['load'][0]:.1f} to {found['load_after'][0]:.1f}" if found["load"] else ""
@@ -56,7 +56,7 @@ def _describe(report: BenchReport) -> str:
 
 def _case_table(title: str, timings: Sequence[Timing], rates: dict[Extents, float]) -> Table:
     columns = list(dict.fromkeys((t.backend, t.mode) for t in timings))
-    table = _table(_name_table(title, timings[0]), "n", *[_name_column(*column) for column in columns])
+    table = titled_table(_name_table(title, timings[0]), "n", *[name_column(*column) for column in columns])
     table.caption = _describe_crossovers(timings, [column for column in columns if column[0] != "numpy"])
     steady = [t for t in timings if not t.first_call]
     for extents in dict.fromkeys(t.work.extents for t in steady):
@@ -69,7 +69,7 @@ def _case_table(title: str, timings: Sequence[Timing], rates: dict[Extents, floa
 
 def _conversion_table(timings: Sequence[Timing]) -> Table:
     stages = list(dict.fromkeys(t.work.stage for t in timings))
-    table = _table(_name_table("conversion of an n × n array", timings[0]), "n", *stages)
+    table = titled_table(_name_table("conversion of an n × n array", timings[0]), "n", *stages)
     for extents in dict.fromkeys(t.work.extents for t in timings):
         row = {t.work.stage: _show_timing(t, {}) for t in timings if t.work.extents == extents}
         table.add_row(str(extents[0]), *[row[stage] for stage in stages], end_section=True)
@@ -85,24 +85,27 @@ def count_threads(threads: int) -> str:
     return "1 thread" if threads == 1 else f"{threads} threads"
 
 
-def _figure_table(report: BenchReport) -> Table:
-    table = _table("figures to reach", "what", "at", "ratio", "limit", "outcome")
-    for figure in report.figures:
+def figure_table(figures: Sequence[Figure], claims: Sequence[Found]) -> Table:
+    """Return the figures to reach, and what was measured of them."""
+    table = titled_table("figures to reach", "what", "at", "ratio", "limit", "outcome")
+    for figure in figures:
         at = " × ".join(map(str, figure.timing.work.extents))
         table.add_row(figure.what, at, show_interval(figure.ratio), f"≤ {figure.limit}", figure.outcome)
-    for found in report.claims:
+    for found in claims:
         table.add_row(found.claim.what, found.claim.at, found.show(), found.claim.bound, found.outcome)
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def titled_table(title: str, *columns: str) -> Table:
+    """Return an empty table with these columns, under its title."""
     table = Table(title=title, title_justify="left", caption_justify="left")
     for column in columns:
         table.add_column(column)
     return table
 
 
-def _name_column(backend: str, mode: str) -> str:
+def name_column(backend: str, mode: str) -> str:
+    """Return a backend and its mode as a column's name."""
     return "NumPy" if backend == "numpy" else f"TensorFlow {mode}"
 
 
@@ -140,28 +143,3 @@ def _describe_crossovers(timings: Sequence[Timing], columns: Sequence[tuple[str,
         crossover = find_crossover(row)
         found.append(f"{mode} {f'from n = {crossover}' if crossover else 'at no size'}")
     return "TensorFlow is the faster one: " + ", ".join(found)
-
-
-def render_changes(report: ChangeReport) -> Iterator[Text | Table]:
-    """Yield what got slower or faster, the largest change first, under a line that counts."""
-    decided = sorted((c for c in report.changes if c.ratio.decided), key=lambda c: c.ratio.median, reverse=True)
-    outcomes: list[str] = [change.outcome for change in report.changes]
-    words = ", ".join(f"{outcomes.count(word)} {word}" for word in ("slower", "faster", NOT_DISTINGUISHABLE))
-    lines = [f"{len(outcomes)} rows compared: {words}."]
-    if any(report.only):
-        lines.append(f"{report.only[0]} rows are in the old result alone, {report.only[1]} in the new one alone.")
-    if report.machines:
-        lines.append(f"Two machines: {report.machines[0]}, then {report.machines[1]}. The ratios are between these.")
-    if report.verdict == "mismatch":
-        lines.append(f"{sum(check.verdict == 'mismatch' for check in report.checks)} rows are slower than allowed.")
-    table = _table("new over old", "what", "shape", "backend", "threads", "old", "new", "ratio", "")
-    for change in decided:
-        row = change.row
-        shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in row["shape"])
-        backend = _name_column(row["backend"], row["mode"])
-        seconds = [show_seconds(s) for s in (change.old_s, change.new_s)]
-        what = f"{row['operation']}, {row['dtype']}"
-        table.add_row(what, shapes, backend, str(row["threads"]), *seconds, show_interval(change.ratio), change.outcome)
-    yield from map(Text, lines)
-    if decided:
-        yield table

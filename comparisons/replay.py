@@ -17,12 +17,11 @@ from gradtwin.comparisons.catalogue.suite import Progress
 from gradtwin.comparisons.checks import case as check_case
 from gradtwin.comparisons.report.tables import STYLE, make_table
 from gradtwin.comparisons.results.case import Case, read_case, take
-from gradtwin.comparisons.results.data import Cause, Check, Report, Verdict, worst_verdict
+from gradtwin.comparisons.results.data import Cause, Check, Details, Report, Verdict, worst_verdict
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import GradTwinError, InputFileError
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 #: What of an environment can change a verdict.
@@ -50,22 +49,18 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class ReplayReport(Report):
+class ReplayDetails(Details):
     """What came of each case, and those that could not be judged, with why."""
 
-    replayed: tuple[Replayed, ...] = ()
-    refused: tuple[str, ...] = ()
+    replayed: tuple[Replayed, ...]
+    refused: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report under the keys of its JSON schema."""
+        """Return the cases for the JSON report."""
         cases = [{**vars(case), "differs": [list(item) for item in case.differs]} for case in self.replayed]
-        return {**super().to_dict(), "cases": cases, "refused": list(self.refused)}
+        return {"cases": cases, "refused": list(self.refused)}
 
-    def print_to(self, console: Console) -> None:
-        """Print the parts on a rich console."""
-        console.print(*self.parts(), sep="\n")
-
-    def parts(self) -> list[Text | Table]:
+    def parts(self, report: Report) -> list[Text | Table]:
         """Return the lines and the table of the report."""
         still = sum(case.verdict == "mismatch" for case in self.replayed)
         count = len(self.replayed)
@@ -74,10 +69,10 @@ class ReplayReport(Report):
         for case in self.replayed:
             table.add_row(case.name, case.saved, Text(case.verdict, style=STYLE[case.verdict]), case.said)
         refused = [Text(f"not judged: {reason}", style="yellow") for reason in self.refused]
-        return [Text.assemble((self.verdict.upper(), STYLE[self.verdict]), words), table, *refused]
+        return [Text.assemble((report.verdict.upper(), STYLE[report.verdict]), words), table, *refused]
 
 
-def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport:
+def replay(folder: str | Path, progress: Progress | None = None) -> Report:
     """Judge every case that is saved in a folder, or a single one, again.
 
     Its verdict is `mismatch` if any case still mismatches. Cases that can't be judged are in `refused`. Raises
@@ -110,9 +105,8 @@ def replay(folder: str | Path, progress: Progress | None = None) -> ReplayReport
     if not replayed:
         raise InputFileError("\n".join([f"{place}: no case could be judged.", *refused]))
     command = f"gradtwin replay {place}"
-    return ReplayReport(
-        "replay", tuple(checks), 0, command, environment, replayed=tuple(replayed), refused=tuple(refused)
-    )
+    details = ReplayDetails(tuple(replayed), tuple(refused))
+    return Report("replay", tuple(checks), 0, command, environment, details=details)
 
 
 def _judge(case: Case, folder: Path) -> tuple[list[Check], list[str]]:

@@ -1,4 +1,4 @@
-"""`gradtwin check` as a real subprocess: files as published systems have them, exit statuses, messages, watching."""
+"""`gradtwin check` as a real process: files as published systems have them, exit statuses, messages, watching."""
 
 import os
 import signal
@@ -8,6 +8,7 @@ import threading
 import time
 from xml.etree import ElementTree
 
+import commands
 import numpy as np
 import pytest
 from json_report import read_report
@@ -70,9 +71,8 @@ def tiny_prime(x): return np.full_like(x, 1e-323)
 """
 
 
-def gradtwin(*arguments, **options):
-    command = [sys.executable, "-m", "gradtwin", "check", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
+def gradtwin(*arguments, cwd=None):
+    return commands.gradtwin("check", *arguments, cwd=cwd)
 
 
 def write(folder, source, name="user.py"):
@@ -108,7 +108,9 @@ def test_a_right_file(tmp_path):
 
 def test_a_file_with_faults_prints_and_writes_them(tmp_path):
     files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "html", "junit")}
-    done = gradtwin(write(tmp_path, SINCOS), *[word for kind, file in files.items() for word in (f"--{kind}", file)])
+    done = commands.fresh(
+        "check", write(tmp_path, SINCOS), *[word for kind, file in files.items() for word in (f"--{kind}", file)]
+    )
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("MISMATCH"), "what the file prints is not among ours"
     assert len(done.stdout.splitlines()) <= 40
@@ -278,7 +280,7 @@ def test_a_crash_names_the_line_of_the_users_code(tmp_path):
 def test_without_tensorflow_is_status_3(xor):
     (xor.parent / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None\n")
     environment = {**os.environ, "PYTHONPATH": str(xor.parent)}
-    done = gradtwin(xor, env=environment)
+    done = commands.fresh("check", xor, env=environment)
     assert (done.returncode, done.stdout) == (3, "")
     assert "pip install tensorflow" in done.stderr
 

@@ -1,4 +1,4 @@
-"""The project itself: its packages are all installed, its docstrings run, its README is current."""
+"""The project itself: its packages are all installed, its docstrings run, its README keeps its promises."""
 
 import doctest
 import importlib
@@ -63,12 +63,20 @@ def test_public_names_are_what_they_say():
         _ = gradtwin.nothing
 
 
-def test_the_readmes_table_is_current():
-    assert coverage_markdown() in README
+def test_the_catalogues_table_is_current():
+    assert coverage_markdown() in (ROOT / "docs" / "catalogue.md").read_text(), (
+        "docs/catalogue.md has another table than the catalogue; replace it by what this prints: "
+        "python -c 'from gradtwin.listing import coverage_markdown; print(coverage_markdown())'"
+    )
+
+
+def test_the_readme_is_short():
+    lines = README.count("\n")
+    assert lines < 200, f"README.md has {lines} lines; expected fewer than 200. Move details to a page in docs/"
 
 
 def test_the_readmes_first_two_blocks_are_one_line_each():
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", README, re.DOTALL)
     assert "gradtwin compare" in blocks[0]
     assert "pytest" in blocks[1]
     assert all(block.count("\n") == 1 and "venv" in block for block in blocks[:2])
@@ -86,7 +94,8 @@ def test_the_forges_workflow_runs_the_readmes_commands():
     first = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)[0]
     workflow = (ROOT / ".github/workflows/ci.yml").read_text()
     assert f"- run: {first}\n" in workflow
-    assert "- run: .ci/run " in workflow
+    assert "- run: .ci/run ${{ matrix.what }} " in workflow
+    assert re.findall(r'"(\S+)", what: (\w+)', workflow) == [("3.11", "all"), ("3.12", "tests"), ("3.13", "tests")]
 
 
 def test_the_versions_are_one():

@@ -110,6 +110,55 @@ def test_seeds_are_the_tests_own_and_replayed(pytester):
     assert [line.split()[-1] for line in seeds("--gradtwin-profile", "quick")] == ["quick", "quick"]
 
 
+PRODUCT = """
+import numpy as np
+
+def product(x, y):
+    return x * y
+
+def swapped(g, x, y):
+    return g * x, g * y
+
+def right(g, x, y):
+    return g * y, g * x
+
+def test_two_draws_differ(gradtwin):
+    x, y = gradtwin.rng.standard_normal((2, 3)), gradtwin.rng.standard_normal((2, 3))
+    assert not np.any(x == y)
+    print("drew", x[0, 0], y[0, 0])
+    again = np.random.default_rng(gradtwin.seed)
+    assert np.array_equal(x, again.standard_normal((2, 3)))
+    assert np.array_equal(y, again.standard_normal((2, 3)))
+
+def test_right(gradtwin):
+    inputs = gradtwin.rng.standard_normal((2, 3)), gradtwin.rng.standard_normal((2, 3))
+    gradtwin.assert_gradient(product, vjp=right, inputs=inputs)
+
+def test_swapped(gradtwin):
+    inputs = gradtwin.rng.standard_normal((2, 3)), gradtwin.rng.standard_normal((2, 3))
+    gradtwin.assert_gradient(product, vjp=swapped, inputs=inputs)
+
+def test_of_its_own(gradtwin):
+    assert gradtwin.rng.random() > 1
+
+def test_without(gradtwin):
+    assert gradtwin.seed < 0
+"""
+
+
+def test_one_generator_a_test_so_that_two_draws_differ_and_a_swapped_product_is_caught(pytester):
+    pytester.makepyfile(PRODUCT)
+    found = run(pytester, "-s")
+    found.assert_outcomes(passed=2, failed=3)
+    text = found.stdout.str()
+    assert "MISMATCH  product: the gradient of" in text
+    assert "(cause: swapped)" in text
+    assert len(re.findall(r"gradtwin\.rng: numpy\.random\.default_rng\(\d+\)", text)) == 2, "of failures that drew"
+    draws = re.findall(r"drew \S+ \S+", text)
+    assert draws
+    assert draws == re.findall(r"drew \S+ \S+", run(pytester, "-s").stdout.str())
+
+
 def test_it_works_inside_the_users_own_hypothesis_test(project):
     project.makepyfile(
         test_drawn="""

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradtwin.benchmarks.statistics import quartiles
-from gradtwin.benchmarks.table import count_threads, show_ratio, show_seconds
+from gradtwin.benchmarks.table import count_threads, show_ratio, show_seconds, titled_table
 
 from .results import Judged, PeerComparison, PeerTiming
 
@@ -35,7 +35,9 @@ def render_peers(found: PeerComparison) -> Iterator[Text | Table]:
 
 def _time_table(found: PeerComparison) -> Table:
     sizes = list(dict.fromkeys(t.extents for t in found.timings))
-    table = _table("one check of dense + mean square, by size n × k × m", *[_name(size) for size in sizes])
+    table = titled_table(
+        "one check of dense + mean square, by size n × k × m", "tool", *[_name(size) for size in sizes]
+    )
     protocol = found.protocol
     table.caption = (
         f"float64, {count_threads(protocol['threads'])}, {protocol['rounds']} × {protocol['values']} values; median; "
@@ -49,7 +51,9 @@ def _time_table(found: PeerComparison) -> Table:
 
 def _evaluation_table(timings: Sequence[PeerTiming]) -> Table:
     sizes = list(dict.fromkeys(t.extents for t in timings))
-    table = _table("evaluations of the forward and of the gradient in one check", *[_name(size) for size in sizes])
+    table = titled_table(
+        "evaluations of the forward and of the gradient in one check", "tool", *[_name(size) for size in sizes]
+    )
     for tool in dict.fromkeys(t.tool for t in timings):
         row = {t.extents: f"{t.forward} and {t.gradient}" for t in timings if t.tool == tool}
         table.add_row(tool, *[row[size] for size in sizes])
@@ -61,7 +65,7 @@ def _fault_tables(faults: Sequence[Judged], tools: Sequence[str]) -> Iterator[Ta
     for setting in dict.fromkeys(judged.setting for judged in faults):
         here = [judged for judged in faults if judged.setting == setting]
         kinds = list(dict.fromkeys(judged.kind for judged in here))
-        table = _table(f"planted faults caught, {setting}", *kinds, "all")
+        table = titled_table(f"planted faults caught, {setting}", "tool", *kinds, "all")
         operations = ", ".join(dict.fromkeys(judged.operation for judged in here))
         table.caption = (
             f"Faults of the self-test, each at one point, in the gradients of {operations}. Whatever is raised on the "
@@ -75,7 +79,7 @@ def _fault_tables(faults: Sequence[Judged], tools: Sequence[str]) -> Iterator[Ta
 
 def _alarm_table(rights: Sequence[Judged], tools: Sequence[str]) -> Table:
     settings = list(dict.fromkeys(judged.setting for judged in rights))
-    table = _table("false alarms: right gradients rejected", *settings)
+    table = titled_table("false alarms: right gradients rejected", "tool", *settings)
     for tool in tools:
         own = [judged for judged in rights if judged.tool == tool]
         table.add_row(tool, *[_count([j for j in own if j.setting == setting]) for setting in settings])
@@ -101,10 +105,3 @@ def _show_time(timing: PeerTiming) -> str:
 
 def _name(extents: tuple[int, int, int]) -> str:
     return "×".join(map(str, extents))
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    for column in ("tool", *columns):
-        table.add_column(column)
-    return table

@@ -17,7 +17,6 @@ from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.checks.operation import check_operation
 from gradtwin.comparisons.drawing.search import search
 from gradtwin.comparisons.drawing.problems import (
-    PROFILES,
     VALUES,
     Problem,
     build_problem,
@@ -27,6 +26,7 @@ from gradtwin.comparisons.drawing.problems import (
 )
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.precision.constants import PROFILES
 from gradtwin.comparisons.results.case import Case
 from gradtwin.comparisons.results.data import Check, Report
 from gradtwin.comparisons.results.environment import describe_environment

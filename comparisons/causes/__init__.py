@@ -14,11 +14,11 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.judging.point import AnotherPoint, Point
+from gradtwin.comparisons.precision.constants import ENOUGH_BITS, FEW_POINTS, MOST_GUESSES, OTHER_POINTS
 from gradtwin.comparisons.results.data import Cause
 
 from . import arrangement, elementwise, regions, scaling, sums, terms
 from .trial import (
-    OTHER_POINTS,
     Finding,
     Gradients,
     Propose,
@@ -56,18 +56,8 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (regions.partial, False),
 )
 
-#: Other points at which a costly repair must hold too; others must at OTHER_POINTS.
-FEW_POINTS = 2
-
-#: Bits of evidence that make a repair's success no chance: some hundreds of repairs are tried, so that one in a
-#: hundred mismatches of another kind could pass for it.
-ENOUGH_BITS = 16
-
 #: Seconds of this thread's own work after which no more repairs are tried: what is wrong is known, and slow to run.
 LONGEST_SEARCH = 20.0
-
-#: Guesses that are given where nothing is confirmed.
-MOST_GUESSES = 2
 
 
 def diagnose(

@@ -9,20 +9,12 @@ from itertools import chain, combinations, permutations
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, LEAST_OF_ROUNDING, MOST_AXES, SHIFTS
 
-from .trial import FACTOR_ROUNDINGS, Finding, Repair, Trial, View, bits_of, distinct
-
-#: Axes are permuted in every way up to so many.
-MOST_AXES = 4
-
-#: A difference that float32 explains is that part of its unit roundoff at least.
-LEAST_OF_ROUNDING = 64
+from .trial import Finding, Repair, Trial, View, bits_of, distinct
 
 #: Axes of a kernel, by how many it has: those of space come first or last.
 _REVERSED = {1: ((0,),), 2: ((0, 1),), 3: ((2,), (0,)), 4: ((2, 3), (0, 1))}
-
-#: Shifts that are tried along an axis.
-SHIFTS = (1, -1, 2, -2)
 
 
 def dtype(view: View) -> Iterator[Repair]:

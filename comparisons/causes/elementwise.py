@@ -9,11 +9,10 @@ from functools import partial
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, LEAST_RATIOS, PROBES, RATIO_DIGITS
 
 from .trial import (
-    FACTOR_ROUNDINGS,
     OUTPUT,
-    PROBES,
     Finding,
     Repair,
     Trial,
@@ -79,9 +78,6 @@ REPLACEMENTS = (
     Function("exp of {}", np.exp),
     Function("softmax of {}", _softmax),
 )
-
-#: A stale value shows in so many different ratios of the gradients: fewer are a mask, or slopes of two sides.
-LEAST_RATIOS = 3
 
 
 def elementwise_factor(view: View) -> Iterator[Repair]:
@@ -395,7 +391,7 @@ def _is_turned_over(view: View) -> bool:
             product = product / view.y_bar**2
     if not product.size or not np.isfinite(product).all():
         return False
-    doubt = np.sqrt(view.u) * np.abs(product)  # half of the digits are enough to tell
+    doubt = view.u**RATIO_DIGITS * np.abs(product)  # half of the digits are enough to tell
     is_uniform = within(view.left, view.left.flat[0], view.allowed).all()
     return bool(within(product, product.flat[0], doubt).all() and not is_uniform)
 

@@ -9,18 +9,9 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import DOUBLE_DIGITS, LEAST_RIGHT, LEAST_STEP, MOST_LISTED
 
 from .trial import Finding, Repair, Trial, View, widen, within
-
-#: Indices are listed up to so many, and a region of entries is one up to so many entries.
-MOST_LISTED = 4
-
-#: The wrong element nearest to a threshold differs by so many times what is allowed: a difference that grows from 0
-#: everywhere is below what is allowed somewhere, which makes no region.
-LEAST_STEP = 256.0
-
-#: A threshold has so many elements on its right side, at one point at least: one may be right by chance.
-LEAST_RIGHT = 2
 
 
 def not_a_number(view: View) -> Finding | None:
@@ -340,7 +331,7 @@ def _ties(view: View) -> dict[str, Array]:
 def _roundest(low: float, high: float) -> float:
     """Return the number with the fewest digits in (low, high)."""
     middle = (low + high) / 2
-    for digits in range(17):
+    for digits in range(DOUBLE_DIGITS):
         scale = 10.0 ** (digits - np.floor(np.log10(max(abs(low), abs(high)))))
         candidate = float(np.round(middle * scale) / scale)
         if low < candidate < high:

@@ -11,20 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.precision.constants import (
+    CLEARLY,
+    FACTOR_ROUNDINGS,
+    LARGEST_COMMON,
+    LARGEST_DENOMINATOR,
+    MOST_NAMES,
+    SHOWN_DIGITS,
+)
+
 from .sums import contribution
-from .trial import FACTOR_ROUNDINGS, OUTPUT, Finding, Repair, Trial, View, times
-
-#: Fractions are shown as such up to this numerator and denominator, beyond which nobody reads them.
-LARGEST_DENOMINATOR = 9999
-
-#: Of two factors one is right if it is so many times nearer: both are far off where neither is.
-CLEARLY = 16
-
-#: Whole numbers up to this one stand in many a formula: that one is a length as well says little.
-LARGEST_COMMON = 10
-
-#: Names of one number are listed up to so many.
-MOST_NAMES = 3
+from .trial import OUTPUT, Finding, Repair, Trial, View, times
 
 
 @dataclass(frozen=True)
@@ -408,9 +405,9 @@ def number(value: float) -> str:
     """Return a number in short: as a simple fraction where it is one, else in six digits."""
     simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
     doubt = FACTOR_ROUNDINGS * float(np.finfo(np.float64).eps) * abs(value)
-    is_decimal = abs(float(f"{value:.6g}") - value) <= doubt
+    is_decimal = abs(float(f"{value:.{SHOWN_DIGITS}g}") - value) <= doubt
     is_simple = abs(float(simple) - value) <= doubt and abs(simple.numerator) <= LARGEST_DENOMINATOR
     if is_simple and (abs(simple.numerator) == 1 or not is_decimal):
         return str(simple)
-    short = f"{value:.6g}"
+    short = f"{value:.{SHOWN_DIGITS}g}"
     return short if short != "1" else f"1 {'+' if value > 1 else '-'} {abs(value - 1):.3g}"

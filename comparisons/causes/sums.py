@@ -10,11 +10,9 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import LINE_ROUNDINGS, LOOP_STEPS, PROBES
 
-from .trial import PROBES, Finding, Repair, Trial, View, joined
-
-#: Steps of a loop whose last contribution alone may have been kept: a loop that isn't it is left after a few.
-LOOP_STEPS = 512
+from .trial import Finding, Repair, Trial, View, joined
 
 
 def missing_sum(view: View) -> Iterator[Repair]:
@@ -136,7 +134,8 @@ def _is_multiple(view: View, part: Array, where: Array) -> bool:
     with np.errstate(all="ignore"):
         best = np.argmin(allowed / size)
         ratio = left[best] / other[best]
-        doubt = max(1.0, abs(ratio)) * (allowed + allowed[best] / size[best] * size) + 4 * view.u * np.abs(left)
+        doubt = max(1.0, abs(ratio)) * (allowed + allowed[best] / size[best] * size)
+        doubt = doubt + LINE_ROUNDINGS * view.u * np.abs(left)
         return bool(np.all(np.abs(left - ratio * other) <= 2 * doubt))
 
 

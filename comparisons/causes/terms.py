@@ -9,10 +9,10 @@ from itertools import chain, combinations
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, RATIO_DIGITS
 
 from .scaling import number
 from .trial import (
-    FACTOR_ROUNDINGS,
     Finding,
     Repair,
     Trial,
@@ -158,7 +158,7 @@ def _multiple_along(view: View, axes: tuple[int, ...], name: str, basis: str) ->
     if basis == "constant":
         directions.append(np.ones_like(given))
     sizes = [np.linalg.norm(direction, axis=1, keepdims=True) for direction in directions]
-    if (sizes[0] <= np.sqrt(view.u) * np.linalg.norm(given, axis=1, keepdims=True)).any():
+    if (sizes[0] <= view.u**RATIO_DIGITS * np.linalg.norm(given, axis=1, keepdims=True)).any():
         return None  # it does not vary
     units = [direction / size for direction, size in zip(directions, sizes, strict=True)]
     lost = (count + FACTOR_ROUNDINGS) * view.u * np.linalg.norm(given, axis=1, keepdims=True) / sizes[0]

@@ -12,25 +12,13 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import precision_of
 from gradtwin.comparisons.judging.point import Point
+from gradtwin.comparisons.precision.constants import NOISE_BITS, OTHER_POINTS
 
 #: (inputs, y_bar) → gradients in the order of `wrt`; None where the function can't be run there.
 Gradients = Callable[[tuple[Any, ...], Array], tuple[Array, ...] | None]
 
 #: What y is called in sentences.
 OUTPUT = "the output y"
-
-#: Bits that an element's fit is not credited: differences of noise alone lie within a factor of eight of each other.
-NOISE_BITS = 3
-
-#: Other points at which a repair must hold too.
-OTHER_POINTS = 5
-
-#: What the oracle is asked at most for one repair: so many gradients.
-PROBES = 32
-
-#: Roundings in an elementwise factor as the user and a repair compute it: an elementary function and an operation or
-#: two, on both sides.
-FACTOR_ROUNDINGS = 16
 
 
 @dataclass(frozen=True)

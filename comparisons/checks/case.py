@@ -14,6 +14,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.quiet_import import import_tensorflow
+from gradtwin.comparisons.precision.constants import LOADING_SECONDS
 from gradtwin.comparisons.results.case import Case, take
 from gradtwin.comparisons.results.data import Check
 from gradtwin.comparisons.results.environment import describe_environment
@@ -23,9 +24,6 @@ from gradtwin.comparisons.subjects.source import find_source, keyword_arguments
 from gradtwin.errors import GradTwinError, InputFileError
 
 KIND = "check"
-
-#: Seconds for loading the file that a case's functions are in.
-LOADING_SECONDS = 120.0
 
 
 def make_case(

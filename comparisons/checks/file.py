@@ -13,7 +13,8 @@ import numpy as np
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.drawing.drawn_points import read_domains
 from gradtwin.comparisons.judging.comparator import Subject
-from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_SECONDS
+from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects import styles
 from gradtwin.comparisons.subjects.guessing import Guess, guess
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-#: Seconds to find out how a pair is called, at small inputs, and to check it, where the user sets no limit.
-GUESSING_SECONDS, CHECKING_SECONDS = 10.0, 120.0
-
 #: What else there is to do about a pair that does not return at the inputs it was tried at.
 INPUTS_ALONE = "check it alone, with inputs of its own, by FILE.py:forward ... --inputs FILE.npz"
 
@@ -39,31 +37,25 @@ WITH_STORED_VALUE = ("derivative", "vjp")
 
 
 @dataclass(frozen=True)
-class FileReport(Report):
-    """The report of a file's pairs; its members are the whole reports of them.
+class FileDetails(Details):
+    """A file's pairs, of which the report's members are the whole reports.
 
-    `alone` is the command that checks the first pair that wants inputs of its own.
+    `alone` is the command that checks the first pair that needs inputs of its own.
     """
 
-    alone: str | None = None
+    alone: str | None
 
-    @property
-    def detailed(self) -> Report | None:
-        """The report of the first pair that fails, else that decides nothing; None where all match."""
-        verdicts = ("mismatch", "inconclusive")
-        return next((report for v in verdicts for _, report in self.members if report.verdict == v), None)
-
-    def print_to(self, console: Console) -> None:
+    def print_to(self, report: Report, console: Console) -> None:
         """Print the table of pairs, then the first that fails in full."""
         from gradtwin.comparisons.report.pairs_text import print_pairs
 
-        print_pairs(self, console)
+        print_pairs(report, self.alone, console)
 
-    def parts(self) -> list[Text | Table]:
+    def parts(self, report: Report) -> list[Text | Table]:
         """Return the pairs and what was skipped, for a page."""
         from gradtwin.comparisons.report.pairs_text import list_pairs
 
-        return list_pairs(self)
+        return list_pairs(report)
 
 
 def check_file(
@@ -76,7 +68,7 @@ def check_file(
     seed: int = 0,
     timeout: float | None = None,
     progress: Callable[[int, int, str], None] | None = None,
-) -> FileReport:
+) -> Report:
     """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
 
     `place` is how the user named the file; `timeout` is in seconds, for each pair, to find out how it is called and
@@ -120,7 +112,7 @@ def check_file(
             f"{place}: {reason}. It has: {listed}{more}. "
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
-    return replace(_merge(place, checked, skipped, seed), alone=alone[0] if alone else None)
+    return _merge(place, checked, skipped, seed, FileDetails(alone[0] if alone else None))
 
 
 def _check_within(
@@ -210,8 +202,12 @@ def _is_right_at_output(found: Guess, seed: int) -> bool:
 
 
 def _merge(
-    place: str, checked: list[tuple[NamedPair, Guess | None, Report]], skipped: list[Skipped], seed: int
-) -> FileReport:
+    place: str,
+    checked: list[tuple[NamedPair, Guess | None, Report]],
+    skipped: list[Skipped],
+    seed: int,
+    details: FileDetails,
+) -> Report:
     reports = [replace(report, reproduce=_command_line(place, pair, found, report)) for pair, found, report in checked]
     pairs = [_describe(pair, found, report) for (pair, found, _), report in zip(checked, reports, strict=True)]
     first = next((report for report in reports if report.verdict == "mismatch"), None)
@@ -221,7 +217,7 @@ def _merge(
         "pairs": pairs,
         "skipped": [{"name": item.name, "reason": item.reason} for item in skipped],
     }
-    return FileReport(
+    return Report(
         "check",
         tuple(check for report in reports for check in report.checks),
         seed,
@@ -231,6 +227,7 @@ def _merge(
         first.example if first else None,
         cases=tuple(case for report in reports for case in report.cases),
         members=tuple((pair.forward_name, report) for (pair, _, _), report in zip(checked, reports, strict=True)),
+        details=details,
     )
 
 

@@ -22,6 +22,7 @@ from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.comparisons.judging.comparator import Subject, merge_checks
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
+from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES
 from gradtwin.comparisons.results.case import Case
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
@@ -36,9 +37,6 @@ from .example import describe_example, write_script
 #: Shrinking ends after so many seconds of this thread's own work, whatever else the machine does: each smaller point is
 #: judged and explained anew.
 SHRINKING_SECONDS = 10.0
-
-#: Points of short decimals that are drawn, at most, to find one that fails too.
-FAILING_EXAMPLES = 50
 
 
 @isolated

@@ -16,19 +16,18 @@ from gradtwin.comparisons.judging.evaluator import Look, Looker, Notes
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
 from gradtwin.comparisons.judging.reuse import find_stale
 from gradtwin.comparisons.oracles.traced import ObjectOracle
+from gradtwin.comparisons.precision.constants import SMALL_UPSTREAM
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.discovery import BACKWARD_NAMES, required
+from gradtwin.comparisons.subjects.discovery import required
 from gradtwin.comparisons.subjects.functions import ContractError, is_floating, raised
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.subjects.layer_recipe import LayerRecipe, Settings
+from gradtwin.comparisons.subjects.names import BACKWARD_NAMES
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .example import describe_example
-
-#: An upstream gradient small enough that no clipping cuts what comes of it; a power of two, so that nothing is rounded.
-SMALL = 2.0**-14
 
 
 @isolated
@@ -206,7 +205,7 @@ def judge_written(
     wrong = any(check.stage == "gradient" and check.verdict == "mismatch" for check in found.checks)
     if not wrong or not written.has_upstream:
         return found
-    written.y_bar_scale = SMALL
+    written.y_bar_scale = SMALL_UPSTREAM
     again = ObjectJudge(written, operation).judge(written.arguments(inputs), seed, explain=False)
     if all(check.verdict == "match" for check in again.checks):
         written.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")

@@ -25,7 +25,7 @@ from gradtwin.comparisons.causes import diagnose
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
 from gradtwin.comparisons.judging.point import Point
-from gradtwin.comparisons.precision.error_rules import ELEMENTARY_ROUNDINGS
+from gradtwin.comparisons.precision.constants import ELEMENTARY_ROUNDINGS
 from gradtwin.comparisons.precision.running_error import Bound, bound_operation, bound_rule
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment

@@ -15,6 +15,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
+from gradtwin.comparisons.precision.constants import RATE_DIGITS, RATIO_DIGITS, UPDATE_DRAWS
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.precision.running_error import Bound
 from gradtwin.comparisons.results.data import Cause, Check, Report
@@ -32,9 +33,6 @@ from gradtwin.comparisons.subjects.update_rules import (
 )
 from gradtwin.comparisons.subjects.update_step import SHAPES, Walk, WrittenStep
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, unknown_name
-
-#: Nudged starts that rounding is measured at.
-DRAWS = 6
 
 #: Keras's optimizers that are known by rule, for the causes.
 RULES = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
@@ -116,7 +114,7 @@ class _Comparison:
         self._rights: list[list[Array]] = []
         sizes = [array.size for array in written.parts(start)]
         self._parts = np.repeat(np.arange(len(sizes)), sizes)
-        for k in range(DRAWS + 1):
+        for k in range(UPDATE_DRAWS + 1):
             at = [nudge(array, seed + k) if k else array for array in written.parts(start)]
             pulls = [[nudge(g, seed + k) if k else g for g in written.parts(step)] for step in flow]
             self._points.append((written.join(at), [written.join(g) for g in pulls]))
@@ -204,7 +202,7 @@ class _Comparison:
             with np.errstate(all="ignore"):
                 taken_off = follow(hyper, start, self._points[0][1], self._parts, form).weights[0] - moved
                 fitted = float(np.median(taken_off / (hyper.learning_rate * start)))
-            for decay in dict.fromkeys((own, float(f"{fitted:.9g}"), fitted)):
+            for decay in dict.fromkeys((own, float(f"{fitted:.{RATE_DIGITS}g}"), fitted)):
                 self._hyper = replace(hyper, weight_decay=decay)
                 flags = (frozenset[str](), frozenset({"decay last"}), frozenset({"coupled decay"}))
                 right = np.isfinite(decay) and any(agrees(form | flag, 1.0) for flag in flags)
@@ -226,7 +224,7 @@ class _Comparison:
             right = follow(self._hyper, start, pulls, self._parts, form).weights[0]
             quotients = (self._walks[0].weights[0] - start) / (right - start)
         factor = float(np.median(quotients))
-        rounded = float(f"{factor:.9g}")  # rates are decimal numbers
+        rounded = float(f"{factor:.{RATE_DIGITS}g}")  # rates are decimal numbers
         return [rounded, factor] if np.isfinite(factor) else []
 
     def _parting(self, wrong: int) -> str:
@@ -268,7 +266,8 @@ def _ratio(left: Array | None, right: Array) -> float | None:
     if left is None or left.shape != right.shape or not right.all():
         return None
     ratio = float(np.median(left / right))
-    nice = [number for number in (1.0, -1.0) if abs(ratio - number) <= abs(number) * np.sqrt(np.finfo(left.dtype).eps)]
+    doubt = float(np.finfo(left.dtype).eps) ** RATIO_DIGITS
+    nice = [number for number in (1.0, -1.0) if abs(ratio - number) <= doubt]
     return nice[0] if nice else ratio
 
 

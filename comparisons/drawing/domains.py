@@ -7,12 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradtwin.backends.interface import Array
-
-#: Steps an optimizer may have taken before.
-MOST_STEPS = 1000
-
-#: e⁻³⁰ is 1e-13: still a part of a sum in float64.
-LARGEST_LOGIT = 15.0
+from gradtwin.comparisons.precision.constants import LARGEST_LOGIT, MOST_STEPS
 
 #: name → the map of any numbers into the domain; NaN stays NaN, and what is drawn towards 0 stays simple.
 DOMAINS: dict[str, Callable[[Array], Array]] = {

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.signature import Shape, Signature
+from gradtwin.comparisons.precision.constants import EXCLUDED_PARTS, ORDINARY
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 from gradtwin.memory import check_fits
 
@@ -21,9 +22,6 @@ from .problems import LAYOUTS
 
 #: Copies of a point that a check holds at once, of its two sides, their gradients and moved points, at least.
 COPIES = 8
-
-#: The values drawn where no domain is given: ordinary numbers, which most functions bear.
-ORDINARY = (-3.0, 3.0)
 
 #: Layouts that keep the values as drawn; the judge itself adds strided and read-only memory.
 _LAYOUT = st.sampled_from([name for name in LAYOUTS if name != "broadcast"])
@@ -45,7 +43,7 @@ class Domain:
 
     def admit(self, array: Array) -> Array:
         """Return the values with those next to an excluded point moved off it, by a hundredth of the range."""
-        margin = (self.high - self.low) / 100
+        margin = (self.high - self.low) / EXCLUDED_PARTS
         for point in self.excluded:
             near = np.abs(array - point) < margin
             array = np.where(near, point + np.where(array < point, -margin, margin), array)

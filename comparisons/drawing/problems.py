@@ -25,9 +25,6 @@ from gradtwin.backends.signature import Shape
 
 from .domains import DOMAINS
 
-#: Examples drawn for each operation and dtype.
-PROFILES = {"quick": 8, "default": 20, "thorough": 2000}
-
 
 @contextmanager
 def tables_apart() -> Iterator[None]:

@@ -2,6 +2,6 @@
 
 from .entries import GALLERY
 from .interface import PublishedFault, Version
-from .judging import Finding, GalleryReport, check_gallery
+from .judging import Finding, GalleryDetails, check_gallery
 
-__all__ = ["GALLERY", "Finding", "GalleryReport", "PublishedFault", "Version", "check_gallery"]
+__all__ = ["GALLERY", "Finding", "GalleryDetails", "PublishedFault", "Version", "check_gallery"]

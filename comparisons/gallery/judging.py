@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradtwin.comparisons.catalogue.suite import Progress
-from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
 
 from .entries import GALLERY
@@ -82,19 +82,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class GalleryReport(Report):
-    """The report of the gallery; `findings` has the whole reports of every fault and correction."""
+class GalleryDetails(Details):
+    """The whole reports of every fault and its correction."""
 
-    findings: tuple[Finding, ...] = field(default=(), repr=False)
+    findings: tuple[Finding, ...]
 
-    def print_to(self, console: Console) -> None:
+    def print_to(self, report: Report, console: Console) -> None:
         """Print the table of faults, and what was not as it should be."""
         from .text import print_gallery
 
-        print_gallery(self, console)
+        print_gallery(report, self.findings, console)
 
 
-def check_gallery(progress: Progress | None = None, faults: Sequence[PublishedFault] = GALLERY) -> GalleryReport:
+def check_gallery(progress: Progress | None = None, faults: Sequence[PublishedFault] = GALLERY) -> Report:
     """Check every fault, which must be caught for its cause, and every correction, which must match.
 
     The report's verdict is `match` when all that should happen did, as it is with the self-test.
@@ -106,9 +106,8 @@ def check_gallery(progress: Progress | None = None, faults: Sequence[PublishedFa
         findings.append(Finding(fault, _run(fault.faulty), _run(fault.corrected)))
     extra = {"oracle": "traced", "notes": [], "gallery": [finding.to_dict() for finding in findings]}
     checks = tuple(check for finding in findings for check in finding.checks())
-    return GalleryReport(
-        "check", checks, 0, "gradtwin check --gallery", describe_environment(), extra, findings=tuple(findings)
-    )
+    details = GalleryDetails(tuple(findings))
+    return Report("check", checks, 0, "gradtwin check --gallery", describe_environment(), extra, details=details)
 
 
 def _run(version: Version) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -12,9 +12,11 @@ from rich.text import Text
 
 from gradtwin.comparisons.report.check_text import sentence_of
 from gradtwin.comparisons.report.tables import STYLE, make_table
+from gradtwin.comparisons.results.data import Report
 
 if TYPE_CHECKING:
-    from . import Finding, GalleryReport, Version
+    from .interface import Version
+    from .judging import Finding
 
 #: Notes on the page: those that explain what no confirmed cause does.
 EXPLAINING = ("forward:",)
@@ -29,28 +31,28 @@ forward that is wrong, the reference is the same function in TensorFlow.
 """
 
 
-def print_gallery(report: GalleryReport, console: Console) -> None:
+def print_gallery(report: Report, findings: Sequence[Finding], console: Console) -> None:
     """Print the verdict in a sentence, the faults in a table, and what was not as it should be."""
-    console.print(Group(*_render(report)))
+    console.print(Group(*_render(report, findings)))
     console.print(Text(f"\nagain with: {report.reproduce}", style="dim"), soft_wrap=True)
 
 
-def gallery_markdown(report: GalleryReport) -> str:
+def gallery_markdown(findings: Sequence[Finding]) -> str:
     """Return the page of the documentation."""
-    return "\n".join([_INTRODUCTION, *(_section(finding) for finding in report.findings)])
+    return "\n".join([_INTRODUCTION, *(_section(finding) for finding in findings)])
 
 
-def _render(report: GalleryReport) -> Iterator[RenderableType]:
-    caught = sum(finding.is_caught for finding in report.findings)
-    matching = sum(finding.corrected.ok for finding in report.findings)
-    count = len(report.findings)
+def _render(report: Report, findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    caught = sum(finding.is_caught for finding in findings)
+    matching = sum(finding.corrected.ok for finding in findings)
+    count = len(findings)
     yield Text.assemble(
         (report.verdict.upper(), STYLE[report.verdict]),
         f"  gallery: {caught} of {count} published faults caught for their cause; {matching} of {count} corrections "
         f"match.",
     )
     table = make_table("fault", "source", "verdict", "cause", "where", "corrected")
-    for finding in report.findings:
+    for finding in findings:
         verdict = Text(finding.said.verdict, style="" if finding.is_caught else "bold red")
         if not finding.is_caught:
             verdict.append(", NOT CAUGHT")

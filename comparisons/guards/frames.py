@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +21,11 @@ _CHECKED = (
     *(Path(folder).resolve() / "numpy_rules" for folder in backends.__path__),
 )
 
+#: Where Python's own code and installed packages lie.
+_PYTHONS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+_PACKAGED = [folder for folder in sys.path if Path(folder).name in ("site-packages", "dist-packages")]
+_INSTALLED = tuple(Path(folder).resolve() for folder in (*_PYTHONS, *_PACKAGED))
+
 
 @cache
 def is_users(file: str) -> bool:
@@ -27,3 +34,10 @@ def is_users(file: str) -> bool:
     if any(path.is_relative_to(folder) for folder in _CHECKED):
         return True
     return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
+
+
+@cache
+def is_installed(file: str) -> bool:
+    """Return whether a file, by its path, belongs to Python or to an installed package."""
+    path = Path(file).resolve()
+    return any(path.is_relative_to(folder) for folder in _INSTALLED)

@@ -15,6 +15,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.oracles.votes import Vote, directional, vote
+from gradtwin.comparisons.precision.constants import DISPLACEMENT, FIRST_VOTES, MOST_VOTES, NEIGHBOUR_DRAWS, NEIGHBOURS
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.results.evidence import Ballot
@@ -28,15 +29,6 @@ from gradtwin.comparisons.subjects.interface import ContractError
 from .evaluator import UPSTREAM_STREAM, Evaluator, Notes
 from .exceeding import exceeds, excess_of
 from .point import Point
-
-#: Elements that are voted on: the worst first, and the others only where those are not the user's fault.
-FIRST_VOTES, MOST_VOTES = 3, 200
-
-#: Points around one that may be at a kink, and how far they lie from it, relative to the size of the inputs.
-NEIGHBOURS, DISPLACEMENT = 32, 2.0**-20
-
-#: Nudges of one such point, at which its rounding is measured.
-NEIGHBOUR_DRAWS = 4
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,12 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.subjects.functions import Place, Written
+from gradtwin.comparisons.precision.constants import EVERY_ENTRY, MOST_DIFFERENCES
 from gradtwin.errors import ArgumentValueError
 
 from .interface import Derived, OracleName
 from .sampling import Sampled, sample_gradient
 from .votes import Differences, differences_gradient
-
-#: Gradients of up to so many entries, all together, are taken by differences entry by entry.
-EVERY_ENTRY = 256
-
-#: Those of a Jacobian, at most: each takes hundreds of runs of forward for every row.
-MOST_DIFFERENCES = 2**12
 
 
 class DifferencesOracle:

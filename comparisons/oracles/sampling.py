@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import DIRECTIONS, LARGEST_ENTRIES, RANDOM_ENTRIES
 
 from .votes import Vote, directional, vote
-
-#: What is looked at: the largest entries, entries drawn at random, and directions of random signs.
-LARGEST, RANDOM, DIRECTIONS = 8, 8, 4
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ def sample_gradient(
         value[index], error[index], known[index] = found.value, found.error_to_sides, True
 
     size = np.abs(given.ravel())
-    for flat in {*np.argsort(np.where(np.isnan(size), np.inf, size))[-LARGEST:], *rng.choice(given.size, RANDOM)}:
+    largest = np.argsort(np.where(np.isnan(size), np.inf, size))[-LARGEST_ENTRIES:]
+    for flat in {*largest, *rng.choice(given.size, RANDOM_ENTRIES)}:
         look(int(flat))
     signs = [rng.choice((-1.0, 1.0), given.shape) for _ in range(DIRECTIONS)]
     votes = [ask(direction) for direction in signs]

@@ -23,38 +23,21 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import precision_of
+from gradtwin.comparisons.precision.constants import (
+    COARSE_EXPONENTS,
+    COLUMNS,
+    COMPLEX_EXPONENTS,
+    COMPLEX_ROUNDINGS,
+    NOISE_EXPONENTS,
+    NOISE_ORDER,
+    NOISE_SAMPLES,
+    NOISE_SPACING,
+    PERTURBED_SAMPLES,
+    ROUNDED_TO_DOUBLE,
+    STEP_EXPONENTS,
+)
 
 Forward = Callable[..., Any]
-
-#: Steps are the inputs' scale times 2^-k for these k.
-STEP_EXPONENTS = range(3, 27)
-
-#: Columns of the table of extrapolation: beyond them rounding grows faster than truncation falls.
-COLUMNS = 6
-
-#: Spacings at which noise is looked for, as exponents of two: at each, a smooth φ leaves nothing in high differences.
-NOISE_EXPONENTS = (-44, -34, -24, -20)
-
-#: Spacings for a φ that is flat at those: constant, or of very coarse grain.
-COARSE_EXPONENTS = (-14, -12, -10)
-
-#: Evaluations in a row for one measurement of noise, and the order of the difference that leaves noise alone.
-NOISE_SAMPLES, NOISE_ORDER = 8, 4
-
-#: The spacing is no simple fraction of a power of two: a grain that divided it would be stepped over unseen.
-NOISE_SPACING = (math.sqrt(5) - 1) / 2
-
-#: The two complex steps, as exponents of two: their squares are below the rounding of every format.
-COMPLEX_EXPONENTS = (-100, -130)
-
-#: Roundings inside a forward that moving its inputs does not show: those of a chain of some elementwise functions.
-COMPLEX_ROUNDINGS = 8
-
-#: What a value loses when it is returned as a float.
-ROUNDED_TO_DOUBLE = float(np.finfo(np.float64).eps) / 2
-
-#: Evaluations at inputs moved by one rounding, which show how far rounding moves a complex step.
-PERTURBED_SAMPLES = 4
 
 
 @dataclass(frozen=True)

@@ -22,20 +22,7 @@ from .bounded_array import (
     bounded,
     safe_from_underflow,
 )
-
-#: Roundings a quotient may take: compilers turn x / c into x · (1/c), which rounds twice.
-QUOTIENT_ROUNDINGS = 2
-
-#: Half-ulps a square root may be off: correctly rounded in IEEE 754 (one), approximated by reciprocal root and a Newton
-#: step in vectorised kernels. Largest seen on 200,000 points: 1.0 in NumPy, TensorFlow eager and XLA (re-measured by
-#: a test).
-SQRT_ROUNDINGS = 2
-
-#: Units in the last place that an elementary function (exp, log, log1p, tanh, power, and TensorFlow's sigmoid and
-#: softplus, made of them) may be off. Largest seen on 200,000 points: 7.3 (TensorFlow eager, tanh in float64), 7.2
-#: (XLA, softplus), 3.0 (NumPy, sigmoid in float32); tests/comparisons/precision/test_elementary.py measures it again.
-ELEMENTARY_ULPS = 8
-ELEMENTARY_ROUNDINGS = 2 * ELEMENTARY_ULPS
+from .constants import ELEMENTARY_ROUNDINGS, QUOTIENT_ROUNDINGS, SQRT_ROUNDINGS
 
 
 def _result(

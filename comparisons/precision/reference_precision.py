@@ -14,11 +14,8 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 
+from .constants import REFERENCE_DRAWS
 from .rounding import allowed_difference, nudge
-
-#: Points at which float32's rounding is measured.
-DRAWS = 8
-
 
 #: What operations are called that have no name for users.
 WORDS = {"Const": "a constant", "Cast": "a cast"}
@@ -69,7 +66,7 @@ def is_within_float32(value: Callable[[Sequence[Any]], Array | None], inputs: Se
     `value` gives the forward's value at any inputs, None where it has none.
     """
     both: list[tuple[Array, Array]] = []
-    for draw in range(DRAWS):
+    for draw in range(REFERENCE_DRAWS):
         narrow = [nudge(x.astype(np.float32), draw) if _is_floating(x) else x for x in inputs]
         one, two = value(narrow), value([x.astype(np.float64) if _is_floating(x) else x for x in narrow])
         if one is None or two is None or not one.shape == two.shape == apart.shape:

@@ -16,25 +16,15 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 
-#: A difference may be this many times the measured size of rounding. Rounding errors of K terms lie within √K and K of
-#: their root mean square; the size itself is measured from a few draws. Largest ratio seen on the corpus of correct
-#: gradients, all seeds: see tests/comparisons/precision/test_rounding.py, which measures it again.
-SAFETY = 64.0
-
-#: A difference of so many roundings of the value itself is never judged: a handful of operations, each rounding once.
-FEW_ROUNDINGS = 16.0
-
-#: An element that is small by cancellation is off by the roundings of the elements around it, and not by its own. Up to
-#: so many times smaller it is taken to be that, or up to N times: of N elements drawn about 0 the smallest is so.
-CANCELLED = 2.0**12
-
-#: Two ways of adding K terms are taken to differ by up to so many times √K roundings of the typical sum. Chosen, not
-#: derived: 3.5 is the most that was seen, at K = 1024.
-DEVIATIONS = 4.0
-
-#: Inputs are moved by up to so many units in the last place: enough to draw the roundings anew, too few to change
-#: what a function computes.
-UNITS_MOVED = 32
+from .constants import (
+    ABSORBED_BELOW,
+    CANCELLED,
+    DEVIATIONS,
+    FEW_ROUNDINGS,
+    FLOAT64_PER_FLOAT32,
+    SAFETY,
+    UNITS_MOVED,
+)
 
 
 def nudge(x: Array, seed: int) -> Array:
@@ -133,7 +123,7 @@ def scaled_error(judged: Array, other: Array, wide: Array) -> Array:
     with np.errstate(all="ignore"):
         error = np.abs(other.astype(np.float64) - wide.astype(np.float64))
         error = np.where(np.isfinite(error), error, 0.0)
-    return error if judged.dtype == np.float32 else SAFETY * error * 2.0**-29
+    return error if judged.dtype == np.float32 else SAFETY * error * FLOAT64_PER_FLOAT32
 
 
 def wider_error(judged: Array, wide: Array, right: Array, allowed: Array) -> Array:
@@ -158,7 +148,7 @@ def absorbed_error(base: tuple[Array, Array], operands: float) -> Array:
     if all(side.dtype != np.float64 for side in base):
         return np.zeros(())
     eps = float(np.finfo(np.float64).eps)
-    small = np.cbrt(eps) * operands
+    small = ABSORBED_BELOW * operands
     left, right = base
     is_zero = np.asarray((left < small) & (left > -small) & (right < small) & (right > -small))
     return is_zero * (SAFETY * eps / 2 * operands) if is_zero.any() else np.zeros(())

@@ -14,11 +14,9 @@ from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.precision import precision_of
 
 from .allowance import Allowance
+from . import error_rules  # noqa: F401  (registers NumPy's functions)
 from .bounded_array import BoundedArray, Format, Reals, bounded
-from .error_rules import ELEMENTARY_ROUNDINGS  # registers NumPy's functions as well
-
-#: Below so many elements in all, values of float64 rules are held in longdouble, whose products are not BLAS.
-LONGDOUBLE_ELEMENTS = 4096
+from .constants import BOUNDS_OWN_ERROR, ELEMENTARY_ROUNDINGS, LONGDOUBLE_ELEMENTS
 
 
 @dataclass(frozen=True)
@@ -75,5 +73,4 @@ def _format_for(inputs: Sequence[Array]) -> Format:
 
 def _as_bound(result: Any, form: Format) -> Bound:
     result = bounded(result, form)
-    # The bound is itself computed in float64: a relative 2^-30 covers its own rounding for sums of up to 2^22 terms.
-    return Bound(result.value, result.error * (1 + 2.0**-30), result.scale)
+    return Bound(result.value, result.error * (1 + BOUNDS_OWN_ERROR), result.scale)

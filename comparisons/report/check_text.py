@@ -16,6 +16,11 @@ from .tables import STYLE, make_table, show_index
 MOST_LINES = 6
 
 
+def is_of_users(report: Report) -> bool:
+    """Return whether a report is of one thing of the user's own, such as a function or a layer."""
+    return "oracle" in report.extra and report.details is None
+
+
 def render_check(report: Report) -> Iterator[RenderableType]:
     """Yield the parts of the report."""
     yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {sentence_of(report)}")
@@ -69,7 +74,7 @@ def sentence_of(report: Report) -> str:
 
 def sentence_of_check(report: Report, check: Check) -> str:
     """Return what failed in a sentence, without its causes."""
-    if "oracle" in report.extra and "gallery" not in report.extra:
+    if is_of_users(report):
         return sentence_of(replace(report, checks=(replace(check, causes=()),)))
     where = f"{check.operation} ({check.dtype}, {check.mode}): {check.name}"
     if check.worst is None:

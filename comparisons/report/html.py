@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtwin.comparisons.results.data import Report
 
-from .check_text import sentence_of
+from .check_text import is_of_users, sentence_of
 from .mismatch_view import Mismatch, view_mismatch
 from .rows import ORDER, make_rows, pack_rows
 from .text import count_checks
@@ -72,8 +72,7 @@ def _view(report: Report, rows: int) -> dict[str, Any]:
 
 def _headline(report: Report) -> str:
     """Return the verdict's reason: a sentence for one thing that was checked, else how many checks came out how."""
-    alone = "oracle" in report.extra and not report.extra.keys() & {"pairs", "gallery"}
-    return sentence_of(report) if alone else count_checks(report)
+    return sentence_of(report) if is_of_users(report) else count_checks(report)
 
 
 def _group(report: Report) -> list[Group]:
@@ -96,7 +95,7 @@ def _read_parts(report: Report) -> list[Any]:
     from rich.table import Table
 
     found: list[Any] = []
-    for part in report.parts():
+    for part in report.details.parts(report) if report.details else ():
         if isinstance(part, Table):
             rows = list(zip(*[column.cells for column in part.columns], strict=True))
             headers = [str(column.header) for column in part.columns]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gradtwin.comparisons.results.data import Report
+
 from .check_text import reason_of, render_check
 from .tables import STYLE, make_table
-
-if TYPE_CHECKING:
-    from gradtwin.comparisons.checks.file import FileReport
 
 #: Lines of the table, and of what was skipped; the JSON report has all of them.
 MOST_PAIRS, MOST_SKIPPED = 10, 6
@@ -31,13 +30,16 @@ MOST_COLUMNS = 112
 _ORDER = ("mismatch", "inconclusive", "match")
 
 
-def print_pairs(report: FileReport, console: Console) -> None:
-    """Print the verdict in a sentence, the pairs, what was skipped and why, the first failure, and why others fail."""
-    console.print(Group(*_render(report)))
+def print_pairs(report: Report, alone: str | None, console: Console) -> None:
+    """Print the verdict in a sentence, the pairs, what was skipped and why, the first failure, and why others fail.
+
+    `alone` is the command that checks a pair with inputs of its own, where one needs them.
+    """
+    console.print(Group(*_render(report, alone)))
     console.print(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"), soft_wrap=True)
 
 
-def _render(report: FileReport) -> Iterator[RenderableType]:
+def _render(report: Report, alone: str | None) -> Iterator[RenderableType]:
     pairs = report.extra["pairs"]
     yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {_sentence(report)}")
     in_order = sorted(pairs, key=lambda pair: _ORDER.index(pair["verdict"])) if len(pairs) > MOST_PAIRS else pairs
@@ -45,10 +47,14 @@ def _render(report: FileReport) -> Iterator[RenderableType]:
     if len(pairs) > MOST_PAIRS:
         yield Text(f"and {len(pairs) - MOST_PAIRS} more pairs, in the file of --json")
     yield from _skipped(report)
-    if report.detailed is not None:
+    if alone is not None:
+        yield Text(f"with inputs of its own: {alone}", style="dim")
+    unmatched = [(name, of) for verdict in _ORDER[:2] for name, of in report.members if of.verdict == verdict]
+    if unmatched:
+        detailed = unmatched[0][1]
         yield Text()
-        yield from render_check(replace(report.detailed, example=_shortened(report.detailed.example)))
-    yield from _others(report)
+        yield from render_check(replace(detailed, example=_shortened(detailed.example)))
+        yield from _others(unmatched[1:])
 
 
 def _table(pairs: Sequence[dict[str, Any]]) -> Table:
@@ -59,16 +65,14 @@ def _table(pairs: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def list_pairs(report: FileReport) -> list[Text | Table]:
+def list_pairs(report: Report) -> list[Text | Table]:
     """Return all pairs as a table, and what was skipped, for a page."""
     skipped = [Text(f"skipped {item['name']}: {item['reason']}") for item in report.extra["skipped"]]
     return [Text(_sentence(report)), _table(report.extra["pairs"]), *skipped]
 
 
-def _others(report: FileReport) -> Iterator[Text]:
+def _others(others: Sequence[tuple[str, Report]]) -> Iterator[Text]:
     """Yield a line for each pair that does not match, beside the one that is shown in full: why not."""
-    ordered = [(name, of) for verdict in _ORDER[:2] for name, of in report.members if of.verdict == verdict]
-    others = ordered[1:]
     if others:
         yield Text()
     for name, of in others[:MOST_SENTENCES]:
@@ -87,7 +91,7 @@ def _shortened(example: str | None) -> str | None:
     return "\n".join(lines)
 
 
-def _sentence(report: FileReport) -> str:
+def _sentence(report: Report) -> str:
     pairs, skipped = report.extra["pairs"], report.extra["skipped"]
     counts = {verdict: sum(pair["verdict"] == verdict for pair in pairs) for verdict in _ORDER}
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
@@ -95,7 +99,7 @@ def _sentence(report: FileReport) -> str:
     return f"{pairs_of} of a function and its gradient: {found}; skipped: {len(skipped)}."
 
 
-def _skipped(report: FileReport) -> Iterator[RenderableType]:
+def _skipped(report: Report) -> Iterator[RenderableType]:
     """Yield a line for each reason, with the names that it holds for."""
     by_reason: dict[str, list[str]] = {}
     for item in report.extra["skipped"]:
@@ -105,5 +109,3 @@ def _skipped(report: FileReport) -> Iterator[RenderableType]:
         yield Text(f"skipped {', '.join(names[:MOST_NAMES])}{more}: {reason}", style="dim")
     if len(by_reason) > MOST_SKIPPED:
         yield Text(f"and {len(by_reason) - MOST_SKIPPED} more reasons, in the file of --json", style="dim")
-    if report.alone is not None:
-        yield Text(f"with inputs of its own: {report.alone}", style="dim")

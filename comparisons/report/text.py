@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gradtwin.comparisons.results.data import Check, Report, Worst, worst_verdict
 
-from .check_text import reason_of, render_check, show_cause
+from .check_text import is_of_users, reason_of, render_check, show_cause
 from .tables import STYLE, make_table, show_index
 
 #: Columns of a report that goes where no terminal is.
@@ -26,7 +26,10 @@ def to_text(report: Report) -> str:
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print the verdict in a sentence, the table, what failed, and how to run it again."""
+    """Print the verdict in a sentence, the table, what failed, and how to run it again; details print themselves."""
+    if report.details:
+        report.details.print_to(report, console)
+        return
     console.print(_render(report))
     joint = ":\n" if "\n" in report.reproduce else ": "
     again = f"\nseed {report.seed}; again with{joint}{report.reproduce}"
@@ -34,14 +37,15 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _render(report: Report) -> RenderableType:
-    if report.command == "check":
+    """Return the report as what it is: of a user's gradient, of planted faults, of a training, of a comparison."""
+    if is_of_users(report):
         return Group(*render_check(report))
     parts: list[RenderableType] = [_headline(report)]
-    if report.command == "selftest":
+    if "faults" in report.extra:
         parts.append(_faults_table(report))
     else:
         parts.append(_summary_table(report.checks))
-    if report.command == "train":
+    if "loss" in report.extra:
         parts.append(_losses_table(report))
     parts.extend(_failures([check for check in report.checks if check.verdict == "mismatch"]))
     parts.extend(_undecided(report.checks))
@@ -54,7 +58,7 @@ def _render(report: Report) -> RenderableType:
 def _headline(report: Report) -> Text:
     counted = count_checks(report)
     failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
-    if report.command == "compare" and failed:
+    if failed and not report.extra.keys() & {"faults", "loss"}:
         name = failed.name if failed.operation in failed.name else f"{failed.operation}: {failed.name}"
         counted = f"{name} fails; {counted}"
     return Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {report.command}: {counted}")
@@ -63,8 +67,8 @@ def _headline(report: Report) -> Text:
 def count_checks(report: Report) -> str:
     """Return how many checks came out how; of a self-test, how many faults were caught."""
     checks = report.checks
-    if report.command == "selftest":
-        faults = report.extra["faults"]
+    faults = report.extra.get("faults")
+    if faults is not None:
         caught = sum(fault["caught_by"] is not None for fault in faults)
         return f"{caught} of {len(faults)} planted faults caught; correct rules judged: {len(checks) - len(faults)}"
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in STYLE}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gradtwin.errors import GradientMismatch
 
+from .rendering import renderings
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -129,13 +131,29 @@ class Check:
         )
 
 
+class Details:
+    """What a command found beyond its checks, and how people see it; each such command has its own kind."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the keys that the JSON report has for it."""
+        return {}
+
+    def parts(self, report: Report) -> list[Text | Table]:  # noqa: ARG002
+        """Return the lines and tables that a page shows before the checks."""
+        return []
+
+    def print_to(self, report: Report, console: Console) -> None:
+        """Print the whole report on a rich console: its parts, unless the kind prints more."""
+        console.print(*self.parts(report), sep="\n")
+
+
 @dataclass(frozen=True)
 class Report:
     """The verdict of a command, its checks, and what it takes to run it again.
 
-    `extra` holds the keys that only some commands have; `example` is the smallest failing problem, in words; `cases`
-    are those that mismatch, to be saved. `members` are the reports that this one gathers, under the name of what each
-    is of; its checks are theirs.
+    `extra` holds the keys that only some commands have, as JSON has them; a report is rendered as what these and its
+    `details` are. `example` is the smallest failing problem, in words; `cases` are those that mismatch, to be saved.
+    `members` are the reports that this one gathers, each under the name of what it is about; its checks are theirs.
     """
 
     command: str
@@ -147,6 +165,7 @@ class Report:
     example: str | None = None
     cases: tuple[Case, ...] = ()
     members: tuple[tuple[str, Report], ...] = field(default=(), repr=False, kw_only=True)
+    details: Details | None = field(default=None, repr=False, kw_only=True)
 
     @property
     def verdict(self) -> Verdict:
@@ -175,11 +194,12 @@ class Report:
             "seed": self.seed,
             "environment": self.environment,
             "reproduce": self.reproduce,
+            **(self.details.to_dict() if self.details else {}),
         }
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Report:
-        """Return the report that `to_dict` made these fields from, without members."""
+        """Return the report that `to_dict` made these fields from, without members and details."""
         own = ("command", "seed", "reproduce", "environment", "example")
         checks = tuple(map(Check.from_dict, fields["checks"]))
         extra = {name: value for name, value in fields.items() if name not in (*own, "schema", "verdict", "checks")}
@@ -187,9 +207,7 @@ class Report:
 
     def print_to(self, console: Console) -> None:
         """Print the report on a rich console: tables on a terminal, plain text elsewhere."""
-        from gradtwin.comparisons.report.text import print_report
-
-        print_report(self, console)
+        renderings().print_report(self, console)
 
     def save(self, folder: str | Path) -> list[Path]:
         """Save each case that mismatches in the folder, for `gradtwin replay`, and return the files."""
@@ -197,19 +215,11 @@ class Report:
 
         return [case.save(Path(folder)) for case in self.cases]
 
-    def parts(self) -> list[Text | Table]:
-        """Return the lines and tables that a page shows before the checks."""
-        return []
-
     def __str__(self) -> str:
-        from gradtwin.comparisons.report.text import to_text
-
-        return to_text(self)
+        return renderings().to_text(self)
 
     def _repr_html_(self) -> str:
-        from gradtwin.comparisons.report.html import to_fragment
-
-        return to_fragment(self)
+        return renderings().to_fragment(self)
 
 
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:

@@ -4,6 +4,7 @@ The work is cut into chunks (`plan.py`), each of which a worker process draws an
 `processes.py`); what came of each is kept (`run.py`) and summed up (`tally.py`).
 """
 
+from .report import SoakDetails
 from .run import soak
 
-__all__ = ["soak"]
+__all__ = ["SoakDetails", "soak"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradtwin.comparisons.report.tables import STYLE, make_table, show_index
-from gradtwin.comparisons.results.data import Report
+from gradtwin.comparisons.results.data import Check, Details, Report, Verdict
 
 from .plan import Cell, every_cell
 from .tally import Tally
@@ -25,22 +25,21 @@ MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
-class SoakReport(Report):
+class SoakDetails(Details):
     """The tally of all runs in a folder, and how long and fast the last of them was."""
 
-    tally: Tally = field(default_factory=Tally)
-    folder: str = ""
-    where: str = ""
-    seconds: float = 0.0
-    fresh_examples: int = 0
-    interrupted: bool = False
-    given_up: tuple[str, ...] = ()
+    tally: Tally
+    folder: str
+    where: str
+    seconds: float
+    fresh_examples: int
+    interrupted: bool
+    given_up: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report under the keys of its JSON schema."""
+        """Return the tally for the JSON report."""
         tally = self.tally
         return {
-            **super().to_dict(),
             "soak": {
                 "examples": tally.examples,
                 "chunks": tally.chunks,
@@ -71,25 +70,25 @@ class SoakReport(Report):
             },
         }
 
-    def print_to(self, console: Console) -> None:
+    def print_to(self, report: Report, console: Console) -> None:
         """Print the parts on a rich console, and how to go on."""
-        console.print(*self.parts(), sep="\n")
-        console.print(Text(f"\nseed {self.seed}; goes on with: {self.reproduce}", style="dim"), soft_wrap=True)
+        super().print_to(report, console)
+        console.print(Text(f"\nseed {report.seed}; goes on with: {report.reproduce}", style="dim"), soft_wrap=True)
 
-    def parts(self) -> list[Text | Table]:
+    def parts(self, report: Report) -> list[Text | Table]:
         """Return the lines and tables of the report."""
         return [
-            self._headline(),
+            self._headline(report.verdict),
             *self._rates(),
             self._operations(),
             *self._coverage(),
-            *self._undecided(),
+            *_undecided(report.checks),
             *self._findings(),
         ]
 
-    def _headline(self) -> Text:
+    def _headline(self, found: Verdict) -> Text:
         tally = self.tally
-        verdict = (self.verdict.upper(), STYLE[self.verdict])
+        verdict = (found.upper(), STYLE[found])
         how = ", interrupted" if self.interrupted else ""
         return Text.assemble(
             verdict, f"  soak: {tally.examples} examples in {tally.chunks} chunks, {len(tally.findings)} findings{how}"
@@ -145,16 +144,6 @@ class SoakReport(Report):
             found[value] = found.get(value, 0) + self.tally.cells[cell]
         return found
 
-    def _undecided(self) -> Iterator[Text]:
-        undecided = Counter(check.dtype for check in self.checks if check.verdict == "inconclusive")
-        if undecided:
-            shown = ", ".join(f"{count} in {dtype}" for dtype, count in undecided.most_common())
-            yield Text(
-                f"inconclusive: {undecided.total()} of {len(self.checks)} checks ({shown}): in most of their examples "
-                f"rounding may be as large as what is compared",
-                style=STYLE["inconclusive"],
-            )
-
     def _findings(self) -> Iterator[Text]:
         findings = self.tally.findings
         yield from (Text(f"given up, for another run to do: {what}", style="yellow") for what in self.given_up)
@@ -164,6 +153,17 @@ class SoakReport(Report):
             yield Text(f"  {name}")
         if len(findings) > MOST_NAMED:
             yield Text(f"  and {len(findings) - MOST_NAMED} more")
+
+
+def _undecided(checks: Sequence[Check]) -> Iterator[Text]:
+    undecided = Counter(check.dtype for check in checks if check.verdict == "inconclusive")
+    if undecided:
+        shown = ", ".join(f"{count} in {dtype}" for dtype, count in undecided.most_common())
+        yield Text(
+            f"inconclusive: {undecided.total()} of {len(checks)} checks ({shown}): in most of their examples "
+            f"rounding may be as large as what is compared",
+            style=STYLE["inconclusive"],
+        )
 
 
 def _rate(count: int, seconds: float) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 from gradtwin.arguments import check_seed
 from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.comparisons.catalogue.suite import Progress
+from gradtwin.comparisons.results.data import Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, GradTwinError, OutputFileError
 from gradtwin.files import write_whole
@@ -23,7 +24,7 @@ from gradtwin.kept import Kept
 from .cluster import hands_of_cluster
 from .plan import EXAMPLES, tasks
 from .processes import LONGEST, Hands, hands_of_this_machine
-from .report import SoakReport
+from .report import SoakDetails
 from .tally import Tally
 
 #: Seconds between two looks at the clock.
@@ -38,7 +39,7 @@ def soak(
     folder: str | Path,
     scheduler: str | None = None,
     progress: Progress | None = None,
-) -> SoakReport:
+) -> Report:
     """Draw and judge problems over the catalogue for so many minutes, in so many processes of one thread each.
 
     With `scheduler`, the address of a Dask scheduler that you trust, they are those of its workers instead.
@@ -69,12 +70,7 @@ def soak(
     where = f"--scheduler {scheduler}" if scheduler else f"--workers {workers}"
     named = "".join(f"{name} " for name in operations)
     reproduce = f"gradtwin soak {named}--minutes {minutes:g} {where} --seed {seed} --folder {shlex.quote(str(folder))}"
-    return SoakReport(
-        "soak",
-        soaking.tally.checks,
-        seed,
-        reproduce,
-        environment,
+    details = SoakDetails(
         tally=soaking.tally,
         folder=str(folder),
         where=where,
@@ -83,6 +79,7 @@ def soak(
         interrupted=soaking.interrupted,
         given_up=tuple(soaking.given_up),
     )
+    return Report("soak", soaking.tally.checks, seed, reproduce, environment, details=details)
 
 
 class _Soaking:

@@ -6,9 +6,8 @@ Names decide first, then what a run of the object changed or returned; shapes la
 from __future__ import annotations
 
 import inspect
-import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,34 +16,17 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-FORWARD_NAMES = (
-    "forward", "forward_pass", "forward_propagation", "fprop", "propagate_forward", "feedforward", "feed_forward",
-    "__call__",
-)  # fmt: skip
-BACKWARD_NAMES = (
-    "backward", "backward_pass", "backward_propagation", "bprop", "backprop", "back_propagate", "propagate_backward",
-)  # fmt: skip
-OUTPUT_NAMES = ("output", "out", "outputs")
-INPUT_GRADIENT_NAMES = ("dinputs", "dx", "dX", "dinput", "d_input", "grad_input", "gradInput", "input_gradient")
-CONTAINERS = ("grads", "gradients", "grad", "gradient", "dparams", "d_params")
-VALUE_NAMES = ("value", "data", "val", "values", "array")
-
-TRAINING = frozenset({"training", "train", "is_training", "train_flg", "train_flag", "is_train"})
-LEARNING_RATE = re.compile(r"(l[a-z]*_?rate|lr)$")
-LEARNING_RATE_IF_REQUIRED = frozenset({"eta", "alpha"})
-TARGET = re.compile(r"(t|targets?|labels?|y_?true|ytrue|true|actual|truth|expected|one_?hot|y_?real|y_?labels?)$")
-UPSTREAM = re.compile(r"d|\w*grad|upstream|\w*delta|\w*err|\w*_bar$|gy?$|cotangent")
-FORWARD_INPUT = re.compile(r"(x|inputs?|inp|input_data|y_?pred|y_?hat|predictions?|preds?)$", re.IGNORECASE)
-PREDICTION = re.compile(
-    r"(y_?pred|y_?hat|predict\w*|preds?|outputs?|out|probs?|logits|scores|a_?\d|al|p)$", re.IGNORECASE
-)
-CACHE = frozenset({"cache", "caches"})
-
-#: What arrays that are trained are called, and constants are not.
-TRAINED = re.compile(
-    r"([wb](_?([xhyfiogcqkvrzu]|xh|hh|hy|ih|ho|in|out))?|weights?(_?[a-z]{1,2})?|bias(es)?|kernels?|filters?|gamma|beta)"
-    r"_?\d*$",
-    re.IGNORECASE,
+from .names import (
+    ALIASES,
+    CONTAINERS,
+    GRADIENT_FORMS,
+    GRADIENT_OF_VALUE,
+    LEARNING_RATE,
+    LEARNING_RATE_IF_REQUIRED,
+    PRIVATE,
+    TRAINED,
+    TRAINING,
+    VALUE_NAMES,
 )
 
 #: How deep an object is searched: attribute, key, attribute; a model's layers lie two steps further down.
@@ -193,20 +175,36 @@ def _short_name(place: Place) -> str:
 
 def split_name(name: str) -> tuple[str, str]:
     """Return what Python or habit puts before a private name, and the name."""
-    match = re.match(r"(_[A-Za-z]\w*?__|_*)(.+)$", name)
+    match = PRIVATE.match(name)
     return (match[1], match[2]) if match else ("", name)
 
 
 def gradient_names(name: str) -> tuple[str, ...]:
     """Return what the gradient of a parameter of that name may be called, in order."""
     before, bare = split_name(name)
-    forms = ("d{}", "d_{}", "{}_grad", "{}_diff", "grad_{}", "{}_gradient", "{}grad", "delta_{}", "g{}", "gradient_{}")
-    return tuple(before + form.format(bare) for form in forms)
+    return tuple(before + form.format(bare) for form in GRADIENT_FORMS)
+
+
+def plain_name(name: str) -> str:
+    """Return a name without regard to case, underscores and privacy."""
+    return split_name(name)[1].replace("_", "").lower()
+
+
+def aliases(name: str) -> Iterator[str]:
+    """Yield the other plain names of a parameter: `weights1` may be `w1` or `kernel1`."""
+    plain = plain_name(name)
+    for group in ALIASES:
+        stem = max((word for word in group if plain.startswith(word)), key=len, default=None)
+        if stem is not None:
+            yield from (word + plain.removeprefix(stem) for word in group if word != stem)
 
 
 def names_trained(name: str) -> bool:
     """Return whether a name is one of what is trained, or of the gradient of that."""
-    return bool(TRAINED.match(re.sub(r"^(d_?|grad_|delta_)|(_grad|_gradient)$", "", split_name(name)[1])))
+    bare = split_name(name)[1]
+    parts = (form.split("{}") for form in GRADIENT_FORMS)
+    stems = [bare[len(a) : len(bare) - len(b)] for a, b in parts if bare.startswith(a) and bare.endswith(b)]
+    return any(map(TRAINED.match, (bare, *stems)))
 
 
 def gradient_places(place: Place) -> Iterator[Place]:
@@ -222,10 +220,21 @@ def gradient_places(place: Place) -> Iterator[Place]:
         if owner.steps or place.steps[-1][0] == "item":
             yield from (attribute(name) for name in gradient_names(key))
         if key in VALUE_NAMES:
-            yield from (place.beside(name) for name in ("grad", "gradient", "diff", "g", "d", "dx"))
+            yield from (place.beside(name) for name in GRADIENT_OF_VALUE)
     elif holder.steps and isinstance(holder.key, str):
         lists = [holder.beside(name) for name in (*gradient_names(holder.key), *CONTAINERS)]
         yield from (found.at("item", key) for found in lists)
+
+
+def loosely_named_places(place: Place, owner: Any, names: Container[str]) -> Iterator[Place]:
+    """Yield what stands beside a parameter, or in a container of gradients there, under one of these plain names."""
+    holder = place.parent
+    beside = holder.parent if place.steps[-1][0] == "item" else holder
+    for at in (holder, beside, *(beside.at("attribute", container) for container in CONTAINERS)):
+        value = at.read(owner)
+        kind = "item" if isinstance(value, dict) else "attribute"
+        keys = value if isinstance(value, dict) else attribute_names(value)
+        yield from (at.at(kind, key) for key in keys if isinstance(key, str) and plain_name(key) in names)
 
 
 def find_method(owner: Any, given: Any, names: Sequence[str], role: str) -> Callable[..., Any]:

@@ -16,7 +16,6 @@ from gradtwin.backends.interface import Array
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .discovery import (
-    INPUT_GRADIENT_NAMES,
     ROOT,
     Parameter,
     Place,
@@ -27,6 +26,7 @@ from .discovery import (
     names_trained,
 )
 from .functions import is_floating
+from .names import INPUT_GRADIENT_NAMES
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +11,12 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.drawing.trial_points import NUMBERS, TrialPoint, is_bias, is_target, trial_points
 
 from . import styles
 from .functions import Style, copies, is_floating
+from .names import CACHE_LIKE, NUMBERS, UPSTREAM
 from .pairing import NamedPair, parameters, required
-
-UPSTREAM = re.compile(r"d\w+|\w*grad\w*|\w*bar|up\w*|\w*error|err|g|cotangent", re.IGNORECASE)
-CACHE = re.compile(r"\w*(?:cache|memory|saved|ctx|context|tape|residual)\w*", re.IGNORECASE)
+from .trial_points import TrialPoint, is_bias, is_target, trial_points
 
 ELEMENTWISE = "(n,k)->(n,k)"
 
@@ -81,7 +78,7 @@ def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | N
     attempts = _Attempts()
     doubtful: Guess | None = None
     raising: Guess | None = None  # what gets forward's own cache must take it, whatever the shapes
-    for point in trial_points(f"{pair.forward_name} {pair.gradient_name}", names, dtype, domain, seed):
+    for point in trial_points((pair.forward_name, pair.gradient_name), names, dtype, domain, seed):
         result = _try(pair.forward, point.inputs, attempts.forward)
         if result is None:
             continue
@@ -117,7 +114,7 @@ def _options(pair: NamedPair, names: list[str], point: TrialPoint, result: Any, 
         if len(theirs) == 2:
             forward = pair.forward if len(result) == 2 else styles.cache_at(pair.forward)
             adapters = [] if len(result) == 2 else ["cache_at"]
-            cache_first = CACHE.fullmatch(theirs[0]) and not CACHE.fullmatch(theirs[1])
+            cache_first = CACHE_LIKE.match(theirs[0]) and not CACHE_LIKE.match(theirs[1])
             backward = styles.cache_first(gradient) if cache_first else gradient
             adapters += ["cache_first"] if cache_first else []
             yield option("backward", backward, ", ".join(adapters), forward)
@@ -131,7 +128,7 @@ def _options(pair: NamedPair, names: list[str], point: TrialPoint, result: Any, 
             if y.size == 1:
                 yield option("grad")
     if len(theirs) <= given + 1 <= most:
-        last = theirs[:given] == names or (UPSTREAM.fullmatch(theirs[-1]) and not UPSTREAM.fullmatch(theirs[0]))
+        last = theirs[:given] == names or (UPSTREAM.match(theirs[-1]) and not UPSTREAM.match(theirs[0]))
         ways = [option("vjp"), option("vjp", styles.upstream_last(gradient), "upstream_last")]
         yield from reversed(ways) if last and theirs[-given:] != names else ways
     if given + 1 < len(theirs) <= 2 * given + 1:

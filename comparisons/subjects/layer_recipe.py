@@ -11,23 +11,17 @@ import numpy as np
 
 from gradtwin.errors import ArgumentValueError
 
-from .discovery import (
+from .discovery import LAYER_DEPTH, ROOT, Plan, find_method, own_learning_rate, plan_call, required, setting_role
+from .names import (
     BACKWARD_NAMES,
     CACHE,
     FORWARD_INPUT,
     FORWARD_NAMES,
-    LAYER_DEPTH,
+    FORWARD_OUTPUT,
     LEARNING_RATE_IF_REQUIRED,
     OUTPUT_NAMES,
-    ROOT,
     TARGET,
     UPSTREAM,
-    Plan,
-    find_method,
-    own_learning_rate,
-    plan_call,
-    required,
-    setting_role,
 )
 
 
@@ -151,7 +145,7 @@ class LayerRecipe:
                 return "x0"
             if is_loss and len(needed) == 1 and UPSTREAM.match(p.name):
                 return "one"
-            return "y" if p.name == "output" and len(needed) > 1 and not is_loss else None
+            return "y" if p.name in FORWARD_OUTPUT and len(needed) > 1 and not is_loss else None
 
         queue = (["x0", "target"] if needed else []) if is_loss else ["y_bar"]
         return plan_call(method, "backward", queue, fixed, role_of)

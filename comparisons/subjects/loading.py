@@ -24,6 +24,7 @@ from unittest import mock
 
 import numpy as np
 
+from gradtwin.comparisons.guards.frames import is_installed, is_users
 from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, InputFileError, unknown_name
 
@@ -109,12 +110,14 @@ def load(target: Target, timeout: float) -> Iterator[ModuleType]:
         name = f"gradtwin_user_{path.stem}"
     else:
         name = ".".join(path.relative_to(root).with_suffix("").parts) if target.is_file else target.place
+        if target.is_file:
+            _check_package_name(path, name, root)
     before = dict(sys.modules)
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), ExitStack() as stack:
         _leave_no_traces(stack, path)
         stack.callback(_forget, before, root, name)
         with mock.patch.object(sys, "path", [str(root), *sys.path]), _loading(nowhere, timeout, target.place):
-            module = _run(path, name, root) if is_script else _import(name, root)
+            module = _run(path, name, root) if is_script else _import(path, name, root)
         # Functions may import what lies beside them when they are called; nothing else is to find it first.
         stack.enter_context(mock.patch.object(sys, "path", [*sys.path, str(root)]))
         _name_lambdas(module)
@@ -150,6 +153,17 @@ def _root(path: Path) -> Path:
     while (folder / "__init__.py").exists():
         folder = folder.parent
     return folder
+
+
+def _check_package_name(path: Path, name: str, root: Path) -> None:
+    """Raise InputFileError where an import by this name would find a package that is loaded already."""
+    package = name.partition(".")[0]
+    file = getattr(sys.modules.get(package), "__file__", None)
+    if file and not Path(file).resolve().is_relative_to(root):
+        raise InputFileError(
+            f"{path}: its package is named {package!r}, as one that gradtwin itself uses. Rename the folder, or delete "
+            f"its __init__.py."
+        )
 
 
 def _leave_no_traces(stack: ExitStack, path: Path) -> None:
@@ -196,11 +210,11 @@ def _run(path: Path, name: str, root: Path) -> ModuleType:
     return module
 
 
-def _import(name: str, root: Path) -> ModuleType:
+def _import(path: Path, name: str, root: Path) -> ModuleType:
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
-        raise _broken(Path(name), root, error) from error
+        raise _broken(path, root, error) from error
 
 
 def _broken(path: Path, root: Path, error: BaseException) -> InputFileError:
@@ -208,11 +222,19 @@ def _broken(path: Path, root: Path, error: BaseException) -> InputFileError:
     if isinstance(error, SyntaxError) and error.filename:
         return InputFileError(f"{error.filename}:{error.lineno}: syntax error: {error.msg}. Nothing was checked.")
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(root) and frame.filename != __file__]
+    own = [frame for frame in frames if _is_own(frame.filename, path, root)]
     where = f"{own[-1].filename}:{own[-1].lineno}" if own else str(path)
     message = str(error).strip().splitlines() or [""]
     what = "it ended the program (SystemExit)" if isinstance(error, SystemExit) else f"it raised {type(error).__name__}"
     return InputFileError(f"{where}: while being loaded {what}: {message[0]}. Nothing was checked.")
+
+
+def _is_own(file: str, path: Path, root: Path) -> bool:
+    """Return whether a file is the one being loaded, or a user's beside it: installed packages may lie there too."""
+    found = Path(file)
+    if found.resolve() == path:
+        return True
+    return found.is_relative_to(root) and is_users(file) and not is_installed(file)
 
 
 def _forget(before: dict[str, ModuleType], root: Path, name: str) -> None:

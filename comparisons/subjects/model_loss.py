@@ -9,29 +9,9 @@ from typing import Any
 
 from gradtwin.errors import ArgumentValueError
 
-from .discovery import (
-    FORWARD_NAMES,
-    PREDICTION,
-    TARGET,
-    find_method,
-    plan_call,
-    required,
-    setting_role,
-)
+from .discovery import find_method, plan_call, required, setting_role
 from .layer_recipe import LayerRecipe, Settings
-
-LOSS_METHODS = (
-    "loss",
-    "compute_loss",
-    "calculate_loss",
-    "calc_loss",
-    "get_loss",
-    "cost",
-    "compute_cost",
-    "loss_function",
-)
-LOSS_ATTRIBUTES = (*LOSS_METHODS, "loss_fn", "loss_func", "criterion", "last_layer", "lastLayer", "loss_layer")
-LOSS_GRADIENTS = ("loss_prime", "loss_derivative", "loss_grad", "loss_gradient", "d_loss", "dloss", "cost_derivative")
+from .names import INPUT_GRADIENT_NAMES, LOSS_ATTRIBUTES, LOSS_CALLS, LOSS_GRADIENTS, PREDICTION, TARGET
 
 
 class ModelSettings:
@@ -66,7 +46,7 @@ class Loss:
         is_method = inspect.ismethod(found) and found.__self__ is model
         if not callable(found) or not (inspect.isroutine(found) or isinstance(found, type)):
             self.holder = found
-            found = find_method(found, None, (*FORWARD_NAMES, "calculate", "loss", "compute"), "loss")
+            found = find_method(found, None, LOSS_CALLS, "loss")
         elif inspect.ismethod(found) and not is_method:
             self.holder = found.__self__
         self.function: Callable[..., Any] = found
@@ -122,7 +102,7 @@ def loss_gradient(owner: Any, settings: ModelSettings, prediction: Any) -> Any:
     if loss is not None and loss.holder is not None:
         recipe = LayerRecipe(loss.holder, Settings(target=target), 1)
         returned = recipe.backward(loss.holder, (prediction,), [None], None)
-        returned = getattr(loss.holder, "dinputs", None) if returned is None else returned
+        returned = find_attribute(loss.holder, None, INPUT_GRADIENT_NAMES) if returned is None else returned
         return returned[0] if isinstance(returned, tuple) else returned
     if function is None:
         raise ArgumentValueError(

@@ -13,14 +13,7 @@ import numpy as np
 from gradtwin.errors import ArgumentValueError
 
 from .discovery import (
-    BACKWARD_NAMES,
-    CACHE,
-    FORWARD_INPUT,
-    FORWARD_NAMES,
     MODEL_DEPTH,
-    PREDICTION,
-    TARGET,
-    UPSTREAM,
     Plan,
     attribute,
     attribute_names,
@@ -39,12 +32,19 @@ from .model_loss import (
     find_prediction_loss,
     loss_gradient,
 )
-
-BACKPROP_METHODS = (
-    *BACKWARD_NAMES, "backpropagation", "backpropagate", "gradient", "gradients", "compute_gradients", "calc_gradients",
-)  # fmt: skip
-LAYER_LISTS = ("layers", "_layers", "modules", "network", "net", "sequence", "stack")
-PREDICTING = (*FORWARD_NAMES[:-1], "predict", "__call__")
+from .names import (
+    BACKPROP_METHODS,
+    BACKWARD_NAMES,
+    CACHE,
+    FORWARD_INPUT,
+    FORWARD_NAMES,
+    INPUT_GRADIENT_NAMES,
+    LAYER_LISTS,
+    PREDICTING,
+    PREDICTION,
+    TARGET,
+    UPSTREAM,
+)
 
 
 class ModelRecipe:
@@ -259,10 +259,7 @@ def run_backward(layer: Any, upstream: Any, learning_rate: float) -> Any:
     returned = recipe.backward(layer, (None,), [None], upstream)
     if isinstance(returned, tuple):
         returned = returned[0]
-    if returned is not None:
-        return returned
-    names = ("dinputs", "dx", "dX")
-    return next((found for name in names if (found := getattr(layer, name, None)) is not None), None)
+    return find_attribute(layer, None, INPUT_GRADIENT_NAMES) if returned is None else returned
 
 
 class LayerPlace:

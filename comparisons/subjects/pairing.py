@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-#: What makes a gradient's name out of its function's. Short ones count only where a word begins or ends.
-SUFFIXES = (
-    "derivatives", "derivative", "derivate", "deriv", "der", "prime", "gradients", "gradient", "grads", "grad",
-    "backwards", "backward", "backpropagation", "backprop", "bprop", "bwd", "back", "vjp", "jacobian", "jac", "diff",
-    "dx", "dz", "d", "p",
-)  # fmt: skip
-PREFIXES = (
-    "derivative_of", "gradient_of", "derivative", "deriv", "der", "gradient", "grad", "backward", "backprop", "bprop",
-    "back", "vjp", "jacobian", "jac", "diff", "d",
-)  # fmt: skip
-#: Longer ones that count only so too, since words begin or end with them.
-PARTS_OF_WORDS = ("back", "diff")
-#: Words that a function's name may carry and its gradient's not, or the other way round.
-FORWARD_WORDS = ("forward", "fwd", "fprop", "activation", "function", "func", "fn", "loss")
-#: Words that stand for each other in the names of a pair: `conv_forward_naive` and `conv_backward_naive`.
-OPPOSITES = (
-    ("backwards", "forward"), ("backward", "forward"), ("back_prop", "forward_prop"), ("backprop", "forwardprop"),
-    ("bprop", "fprop"), ("bwd", "fwd"),
-)  # fmt: skip
-#: Functions that a gradient without a stem, `backward` or `gradient`, belongs to.
-PLAIN_FORWARDS = ("forward", "fwd", "fprop", "loss", "cost", "objective", "func", "f")
-#: Parameters that turn a function into its own derivative.
-FLAGS = ("deriv", "derivative", "der", "prime", "grad", "derive")
-#: Functions that may return their gradient with their value; others are not run without a partner.
-RETURNS_BOTH = re.compile(r"loss|cost|objective|and_grad|with_grad", re.IGNORECASE)
-
-FORWARD_METHODS = (
-    "forward", "forward_pass", "forward_propagation", "fprop", "propagate_forward", "feedforward", "feed_forward",
-    "__call__",
-)  # fmt: skip
-BACKWARD_METHODS = (
-    "backward", "backward_pass", "backward_propagation", "bprop", "backprop", "back_propagate", "propagate_backward",
-)  # fmt: skip
+from .names import (
+    BACKWARD_NAMES,
+    FLAGS,
+    FORWARD_NAMES,
+    FORWARD_WORDS,
+    OPPOSITES,
+    PARTS_OF_WORDS,
+    PLAIN_FORWARDS,
+    PREFIXES,
+    RETURNS_BOTH,
+    SUFFIXES,
+)
 
 LOOKED_FOR = (
     "relu with relu_prime, relu_derivative, relu_deriv, relu_grad, relu_backward, d_relu, drelu, reluPrime or "
@@ -94,7 +72,7 @@ def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
             if flag is not None:
                 pairs.append(NamedPair(name, f"{name}({flag}=True)", function, _with_flag(function, name, flag)))
                 used.add(name)
-            elif RETURNS_BOTH.search(name) and required(function):
+            elif RETURNS_BOTH.match(name) and required(function):
                 pairs.append(NamedPair(name, "", function, None))
                 used.add(name)
     order = {name: place for place, name in enumerate(functions)}
@@ -212,7 +190,7 @@ def _other_things(names: dict[str, Any], module: ModuleType) -> Iterator[Skipped
         if isinstance(value, dict | list | tuple) and _holds_functions(value):
             yield Skipped(name, "a table of functions: give those in it names of their own")
         elif getattr(kind, "__module__", None) == module.__name__:
-            has_both = all(any(hasattr(kind, m) for m in ms) for ms in (FORWARD_METHODS[:-1], BACKWARD_METHODS))
+            has_both = all(any(hasattr(kind, m) for m in ms) for ms in (FORWARD_NAMES[:-1], BACKWARD_NAMES))
             static = any(isinstance(attribute, staticmethod) for attribute in vars(kind).values())
             methods = {key: method for key, method in vars(kind).items() if inspect.isfunction(method)}
             paired = [key for key in methods if not key.startswith("__") and _forward_of(key, methods)]

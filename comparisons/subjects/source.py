@@ -46,7 +46,9 @@ def find_line(*functions: Callable[..., Any] | None) -> dict[str, Any] | None:
     for function in functions:
         plain = inspect.unwrap(getattr(function, "func", function)) if function else None
         code = getattr(plain, "__code__", None)
-        if code is None or getattr(plain, "__module__", "").startswith("gradtwin."):  # an adapter's, or a builtin
+        if code is None or (getattr(plain, "__module__", None) or "").startswith(
+            "gradtwin."
+        ):  # an adapter's, or a builtin
             continue
         if Path(code.co_filename).is_file():
             return {"file": code.co_filename, "line": code.co_firstlineno}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,33 +24,8 @@ from .discovery import (
 )
 from .functions import ContractError, raised
 from .layer_object import seeded
+from .names import COUNTER, GRADIENT, HYPERPARAMETERS, MANY, MEMORY, STATE, STEP_NAMES
 
-STEP_NAMES = (
-    "update",
-    "step",
-    "apply",
-    "apply_gradients",
-    "update_params",
-    "update_parameters",
-    "optimize",
-    "__call__",
-)
-MANY = re.compile(r"(params|parameters|weights|variables|vars|ws|thetas?|model_params|trainable)")
-GRADIENT = re.compile(r"(d|g|grad)")
-COUNTER = re.compile(r"(t|step|steps|i|it|iter|iters|iteration|iterations|epoch|timestep|time_step|n_?steps?|k)$")
-MEMORY = re.compile(r"(config|cache|state|states|memory|optim_state|opt_state|cfg|store)$")
-#: What Keras's hyperparameters are called, in the order of preference.
-HYPERPARAMETERS = {
-    "learning_rate": re.compile(r"(l[a-z]*_?rate|lr|eta|step_?size)$"),
-    "beta_1": re.compile(r"(beta_?1|b1|mu_?1|rho_?1|decay_?1)$"),
-    "beta_2": re.compile(r"(beta_?2|b2|mu_?2|rho_?2|decay_?2)$"),
-    "epsilon": re.compile(r"(eps(ilon)?|e)$"),
-    "weight_decay": re.compile(r"(weight_?decay|wd|lambda_?|lmbda|lam|decay_coefficient)$"),
-    "momentum": re.compile(r"(momentum|mu|beta|gamma|mom|rho|alpha)$"),
-    "rho": re.compile(r"(rho|decay_?rate|decay|beta_?2?|gamma|alpha|mu)$"),
-    "initial_accumulator_value": re.compile(r"initial_accumulator(_value)?$"),
-    "nesterov": re.compile(r"(use_)?nesterov$"),
-}
 SHAPES = {"W": (4, 3), "b": (3,)}
 FORMS = ("arrays", "dicts", "lists", "layer")
 
@@ -121,7 +95,7 @@ class WrittenStep:
         """Find out how weights and gradients are passed: by the parameters' names, then by trying."""
         names = [p.name for p in self._required()]
         first = names[0] if names else ""
-        forms = [*FORMS[1:3], FORMS[0]] if MANY.match(first) and first != "w" else list(FORMS[:3])
+        forms = [*FORMS[1:3], FORMS[0]] if MANY.match(first) else list(FORMS[:3])
         if len([name for name in names if not COUNTER.match(name)]) == 1:
             forms = ["layer"]
         failed: ContractError | None = None
@@ -230,7 +204,7 @@ class WrittenStep:
         for keras_name, pattern in HYPERPARAMETERS.items():
             if pattern.match(name) and self._keras_numbers.get(keras_name):
                 return self._keras_numbers[keras_name]
-        if len(name) <= 2 or re.match(r"(mom|vel|acc|sq|avg|first|second|exp|v_|m_|s_)", name):
+        if len(name) <= 2 or STATE.match(name):
             kept.append(name)
             return memory.setdefault(name, self._pack([np.zeros_like(w) for w in weights], "W", "b"))
         raise ArgumentValueError(

@@ -8,9 +8,8 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from gradtwin.errors import GradTwinError
 
@@ -18,7 +17,8 @@ from .buffers import Buffer, Pool
 from .framework import tf
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = (_HERE, os.path.dirname(np.__file__) + os.sep)
+_FOUND = [spec.origin for spec in map(find_spec, ("numpy", "scipy")) if spec and spec.origin]
+_LIBRARIES = (_HERE, *(os.path.dirname(file) + os.sep for file in _FOUND))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def user_place() -> Place:
 
 def is_library_file(file: str) -> bool:
     """Return whether a source file is of this package, NumPy or SciPy, or no file at all."""
-    return file.startswith(_LIBRARIES) or file.startswith("<") or f"{os.sep}scipy{os.sep}" in file
+    return file.startswith(_LIBRARIES) or file.startswith("<")
 
 
 class Recorder:

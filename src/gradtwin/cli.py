@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("gradtwin: interrupted; no file was written.", file=sys.stderr)
         return 130
@@ -41,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GradTwinError as error:
         print(f"gradtwin: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        _discard_output()
         return 0
 
 
@@ -215,6 +217,7 @@ def _selftest(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from gradtwin.benchmarks.changes import compare_results
     from gradtwin.benchmarks.chart import plot_report
+    from gradtwin.benchmarks.report import BenchDetails
     from gradtwin.benchmarks.runner import bench
 
     from .files import write_whole
@@ -244,9 +247,10 @@ def _bench(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print("gradtwin: what was measured is kept; the same command goes on from there.", file=sys.stderr)
             raise
+    assert isinstance(report.details, BenchDetails)
     if options.plot:
-        write_whole(options.plot, plot_report(report, options.plot[-3:]))
-    return _finish(report, options, plot_report(report, "png") if options.html else None)
+        write_whole(options.plot, plot_report(report.details, options.plot[-3:]))
+    return _finish(report, options, plot_report(report.details, "png") if options.html else None)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -294,16 +298,25 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
         from gradtwin.comparisons.report.junit import to_junit
 
         write_whole(options.junit, to_junit(report))
-    if options.quiet:
-        print(report.verdict)
-    else:
-        report.print_to(_console())
-    if options.github:
-        from gradtwin.comparisons.report.github import to_annotations
+    try:
+        if options.quiet:
+            print(report.verdict)
+        else:
+            report.print_to(_console())
+        if options.github:
+            from gradtwin.comparisons.report.github import to_annotations
 
-        for line in to_annotations(report):
-            print(line)
+            for line in to_annotations(report):
+                print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
     return EXIT_STATUS[report.verdict]
+
+
+def _discard_output() -> None:
+    """Print nothing more: the reader of standard output, such as `head`, has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _finish_saving(report: Report, options: argparse.Namespace) -> int:
@@ -320,7 +333,11 @@ def _console() -> Console:
 
     from gradtwin.comparisons.report.text import PLAIN_WIDTH
 
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    class PipedConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program with status 1, which is a mismatch's
+
+    return PipedConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
 
 
 @contextmanager

@@ -72,8 +72,9 @@ def check_folder(path: str | Path) -> None:
 def read_arrays(path: str | Path) -> dict[str, Any]:
     """Return the arrays of an `.npz` file.
 
-    Raises InputFileError for what is none; for pickled objects, which could run code; and, before anything is
-    unpacked, for arrays that can't fit in memory and for an archive that unpacks to a vast multiple of its size.
+    Raises InputFileError for what is none; for pickled objects, which could run code; for two arrays of one name; and,
+    before anything is unpacked, for arrays that can't fit in memory and for an archive that unpacks to a vast multiple
+    of its size.
     """
     try:
         with Path(path).open("rb") as file:
@@ -84,8 +85,8 @@ def read_arrays(path: str | Path) -> dict[str, Any]:
             size = file.seek(0, os.SEEK_END)
             with zipfile.ZipFile(file) as archive:
                 _check_unpacked_size(path, size, archive)
-                members = {member.filename: member for member in archive.infolist()}  # the last one of a name
-                return {name.removesuffix(".npy"): _read_array(path, archive, x) for name, x in members.items()}
+                members = _name_members(path, archive)
+                return {name: _read_array(path, archive, member) for name, member in members.items()}
     except InputFileError:
         raise
     except FileNotFoundError as error:
@@ -96,6 +97,19 @@ def read_arrays(path: str | Path) -> dict[str, Any]:
         else:
             detail = f"it is not a readable .npz archive ({str(error) or type(error).__name__})"
         raise InputFileError(f"{path}: {detail}. Save it again with np.savez.") from error
+
+
+def _name_members(path: str | Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by the names of their arrays; of two with one name, readers may take either."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in members:
+            raise InputFileError(
+                f"{path}: it holds two arrays named {name!r}; expected a name for each. Save it again with np.savez."
+            )
+        members[name] = member
+    return members
 
 
 def _check_unpacked_size(path: str | Path, size: int, archive: zipfile.ZipFile) -> None:

@@ -1,4 +1,4 @@
-"""The tables of `gradtwin list` and of the README: what is covered."""
+"""The tables of `gradtwin list`, and that of the page on the catalogue."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _COLUMNS = ("operation", "kind", "inputs", "shapes", "equation", "options tried,
 
 
 def listing(what: str | None = None) -> RenderableType:
-    """Return the tables asked for: operations, scenarios, backends, faults, or all."""
+    """Return one table (`operations`, `scenarios`, `backends` or `faults`), or all of them."""
     tables = {"operations": _operations, "scenarios": _scenarios, "backends": _backends, "faults": _faults}
     return Group(*[make() for name, make in tables.items() if what in (None, name)])
 
 
 def coverage_markdown() -> str:
-    """Return the catalogue as a Markdown table, for the README."""
+    """Return the catalogue as a Markdown table, for `docs/catalogue.md`."""
     rows = ["| " + " | ".join(_COLUMNS) + " |", "| --- " * len(_COLUMNS) + "|"]
     rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in _rows()]
     return "\n".join(rows) + "\n"

@@ -6,6 +6,7 @@ Loading it imports neither NumPy nor TensorFlow; the first check does.
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -54,9 +55,9 @@ class Assertions:
         self.seed = seed
         self.profile = profile
 
-    @property
+    @cached_property
     def rng(self) -> Any:
-        """A new NumPy generator of the test's seed, for inputs."""
+        """The test's NumPy generator, for inputs: one for the whole test, from the test's seed."""
         import numpy as np
 
         return np.random.default_rng(self.seed)
@@ -114,6 +115,9 @@ def pytest_runtest_makereport(
     if call.when == "call":
         # Built-in types, which pytest-xdist carries from its workers.
         outcome.gradtwin = [report.to_dict() for report in item.stash.get(_REPORTS, [])]  # type: ignore[attr-defined]
+    assertions = getattr(item, "funcargs", {}).get("gradtwin")
+    if call.when == "call" and isinstance(assertions, Assertions) and "rng" in vars(assertions):
+        outcome.sections.append(("gradtwin", f"gradtwin.rng: numpy.random.default_rng({assertions.seed})"))
     if call.excinfo and call.excinfo.errisinstance(GradientMismatch) and outcome.failed:
         notes = getattr(call.excinfo.value, "__notes__", [])
         outcome.longrepr = "\n".join([str(call.excinfo.value).strip(), *notes, "", _find_line(call.excinfo)])

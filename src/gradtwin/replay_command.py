@@ -23,7 +23,7 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from gradtwin.comparisons.replay import replay
+    from gradtwin.comparisons.replay import ReplayDetails, replay
 
     from . import cli
 
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     with cli._progress(options) as progress:
         report = replay(options.folder, progress)
     status = cli._finish(report, options)
-    for reason in report.refused:
+    assert isinstance(report.details, ReplayDetails)
+    for reason in report.details.refused:
         print(f"gradtwin: {reason}", file=sys.stderr)
-    return 2 if report.refused else status
+    return 2 if report.details.refused else status

@@ -28,7 +28,7 @@ def add_parser(
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
-    from gradtwin.comparisons.soak import soak
+    from gradtwin.comparisons.soak import SoakDetails, soak
 
     from . import cli
     from .kept import default_folder
@@ -45,4 +45,5 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
         )
     status = cli._finish(report, options)
-    return 130 if report.interrupted else status
+    assert isinstance(report.details, SoakDetails)
+    return 130 if report.details.interrupted else status

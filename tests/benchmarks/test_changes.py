@@ -35,7 +35,7 @@ def test_what_changed_beyond_noise_is_told_from_what_did_not(write):
     )
     new = write("new.json", [make_row("matmul", 1.3), make_row("dense", 0.7), make_row("relu", 1.0)])
     report = compare_results(old, new)
-    assert {change.row["operation"]: change.outcome for change in report.changes} == {
+    assert {change.row["operation"]: change.outcome for change in report.details.changes} == {
         "matmul": "slower",
         "dense": "faster",
         "relu": "not distinguishable",

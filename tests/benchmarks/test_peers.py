@@ -60,7 +60,7 @@ def test_the_report_has_the_peers_keys(report):
 
 def test_evaluations_are_counted_and_ours_are_constant(report):
     counts = {}
-    for t in report.peers.timings:
+    for t in report.details.peers.timings:
         counts.setdefault(t.tool, []).append((t.forward, t.gradient))
     assert len(set(counts[GRADTWIN][:2])) == 1
     # x, w and b have 4 and 10 numbers: two values for each by central differences, one by forward differences.
@@ -69,7 +69,7 @@ def test_evaluations_are_counted_and_ours_are_constant(report):
 
 
 def test_what_would_take_too_long_is_not_run_and_says_so(report):
-    last = report.peers.timings[-1]
+    last = report.details.peers.timings[-1]
     assert (last.forward, last.gradient) == (8 * 8 * 2 + 8 + 2, 1)
     assert last.estimate > TINY.longest
     assert "not run: would take" in str(report)
@@ -79,12 +79,12 @@ def test_the_text_and_the_picture_show_every_tool(report):
     text = " ".join(str(report).split())
     for expected in (*ALWAYS_THERE, "evaluations", "planted faults caught", "false alarms", "delta = 1/1024"):
         assert expected in text
-    picture = plot_report(report, "svg").decode()
+    picture = plot_report(report.details, "svg").decode()
     assert all(f"<!-- {tool} -->" in picture for tool in ALWAYS_THERE)
 
 
 def test_gradtwin_catches_what_is_planted_and_raises_no_alarm(report):
-    ours = [judged for judged in report.peers.judged if judged.tool == GRADTWIN]
+    ours = [judged for judged in report.details.peers.judged if judged.tool == GRADTWIN]
     assert {judged.fault for judged in ours} == {"", *(fault.name for fault in faults_of("tanh"))}
     assert all(judged.caught == bool(judged.fault) for judged in ours)
 

@@ -76,7 +76,7 @@ def test_first_calls_and_conversions_have_rows_of_their_own(run):
 
 def test_the_figures_compare_with_the_step_by_hand(run):
     report, _ = run
-    assert [figure.limit for figure in report.figures] == [1.3, 1.05, 1.1, 1.1]
+    assert [figure.limit for figure in report.details.figures] == [1.3, 1.05, 1.1, 1.1]
     rows = report.to_dict()["figures"]
     assert {row["ratio"]["to"] for row in rows[:4]} == {BY_HAND}
     assert [(row["what"], row["outcome"]) for row in rows[4:]] == [("met", "reached"), ("broken", "not reached")]
@@ -143,7 +143,7 @@ def test_threads_have_tables_of_their_own(monkeypatch):
     monkeypatch.setattr(runner, "QUICK", TINY)
     counts = sorted({1, len(usable_cpus())})
     report = bench(["sse"], quick=True, sizes=[3], threads=counts)
-    assert {timing.threads for timing in report.timings} == set(counts)
+    assert {timing.threads for timing in report.details.timings} == set(counts)
     assert [f"sse, float64, {count_threads(count)}" in str(report) for count in counts] == [True] * len(counts)
 
 

@@ -2,10 +2,9 @@
 
 import json
 import re
-import subprocess
-import sys
 import zipfile
 
+import commands
 import numpy as np
 import pytest
 from json_report import read_report
@@ -82,12 +81,11 @@ X = np.array([1.5, -2.0, 0.25])
 
 
 def run(code, cwd, *arguments):
-    command = [sys.executable, *arguments, *(["-c", code] if code else [])]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    return commands.python(*arguments, *(["-c", code] if code else []), cwd=cwd)
 
 
 def gradtwin(cwd, *arguments):
-    return run(None, cwd, "-m", "gradtwin", *map(str, arguments))
+    return commands.gradtwin(*arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +255,7 @@ def test_a_comparison_saves_what_mismatches(tmp_path):
     files = report.save(tmp_path)
     assert {read_case(file).fields["mode"] for file in files} == {"eager", "graph"}
     found = replay(tmp_path)
-    assert (found.verdict, len(found.replayed)) == ("match", 2), "the catalogue's own rule is right"
+    assert (found.verdict, len(found.details.replayed)) == ("match", 2), "the catalogue's own rule is right"
     assert "another verdict, in the same environment" in str(found)
 
 
@@ -359,7 +357,7 @@ def test_a_damaged_case_is_refused_in_words(saved_matmul, tmp_path, damage):
     file = tmp_path / saved_matmul.name
     for kind in (".json", ".npz"):
         file.with_suffix(kind).write_bytes(saved_matmul.with_suffix(kind).read_bytes())
-    assert not replay(tmp_path).refused, "the negative control"
+    assert not replay(tmp_path).details.refused, "the negative control"
     spoil, message = DAMAGE[damage]
     spoil(file)
     with pytest.raises(gt.GradTwinError, match=f"no case could be judged.\n.*{re.escape(message)}"):

@@ -1,14 +1,19 @@
 """Archives of arrays that could do harm are refused before they are unpacked; sound ones are read."""
 
 import io
+import json
 import os
 import pickle
+import warnings
 import zipfile
 
 import numpy as np
 import pytest
 
 import gradtwin as gt
+from gradtwin.backends.network import Layer, Network
+from gradtwin.cli import main
+from gradtwin.comparisons.results.case import read_case
 from gradtwin.files import LARGE, read_arrays, write_arrays
 
 
@@ -59,6 +64,29 @@ def test_more_than_the_directory_says_is_never_unpacked(tmp_path):
     set_unpacked_size(path, 4 * 10**5)
     with pytest.raises(gt.InputFileError, match="says that it is an array"):
         read_arrays(path)
+
+
+@pytest.mark.parametrize("second", ["x.npy", "x"])
+def test_two_arrays_of_one_name_are_refused_wherever_archives_are_read(tmp_path, second):
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile warns of what it is asked for here
+        for name, value in (("x.npy", 1.0), (second, 2.0)):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.full((2, 3), value))
+            archive.writestr(name, member.getvalue())
+    message = r"x\.npz: it holds two arrays named 'x'; expected a name for each\. Save it again"
+    with pytest.raises(gt.InputFileError, match=message):
+        read_arrays(path)
+    with pytest.raises(gt.InputFileError, match=message):
+        gt.train("regression", steps=1, data=path)
+    (tmp_path / "x.json").write_text(json.dumps({"schema": "gradtwin.case/1", "arrays": {}}))
+    with pytest.raises(gt.InputFileError, match=message):
+        read_case(tmp_path / "x.json")
+    (tmp_path / "user.py").write_text("def f(x): return x\ndef g(x): return 0 * x + 1\n")
+    assert main(["check", f"{tmp_path / 'user.py'}:f", "--derivative", "g", "--inputs", str(path), "--quiet"]) == 2
+    with pytest.raises(gt.InputFileError, match=message):
+        gt.Model(Network([Layer("matmul", {"x": (2, 3)})], "mse")).load_weights(path)
 
 
 @pytest.mark.parametrize("nested", [False, True])

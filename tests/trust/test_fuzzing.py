@@ -293,7 +293,7 @@ def test_saved_cases_with_anything_in_any_place(cases, data, new):
     path.write_text(json.dumps(replaced(copy.deepcopy(content), place, new)))
     with answered():
         report = replay(path)
-        assert len(report.replayed) + len(report.refused) == 1
+        assert len(report.details.replayed) + len(report.details.refused) == 1
         str(report)
 
 
@@ -303,7 +303,7 @@ def test_what_is_no_saved_case(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "case.json"
     path.write_bytes(content)
     with answered():
-        assert replay(path).refused
+        assert replay(path).details.refused
 
 
 # The command line.

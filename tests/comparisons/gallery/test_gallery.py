@@ -1,14 +1,13 @@
 """The gallery: every published fault is caught for its cause, every correction matches, the page is current."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from commands import gradtwin
 from json_report import read_report
 
 from gradtwin.cli import main
@@ -22,7 +21,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "gallery.md"
 WRITE = (
     "from gradtwin.comparisons.gallery import check_gallery; "
     "from gradtwin.comparisons.gallery.text import gallery_markdown; "
-    "open('docs/gallery.md', 'w').write(gallery_markdown(check_gallery()))"
+    "open('docs/gallery.md', 'w').write(gallery_markdown(check_gallery().details.findings))"
 )
 SOURCES = {"regression", "sincos", "xor-logloss", "digits-dense", "digits-conv"}
 
@@ -37,11 +36,6 @@ def by_slug(slug):
     return fault
 
 
-def gradtwin(*arguments):
-    command = [sys.executable, "-m", "gradtwin", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-
-
 def test_entries_are_told_apart_and_cover_every_source():
     assert len({fault.slug for fault in GALLERY}) == len(GALLERY)
     assert {fault.source for fault in GALLERY} == SOURCES
@@ -50,7 +44,7 @@ def test_entries_are_told_apart_and_cover_every_source():
 
 @pytest.mark.parametrize("number", range(len(GALLERY)), ids=[fault.slug for fault in GALLERY])
 def test_the_fault_is_caught_for_its_cause_and_the_correction_matches(report, number):
-    finding = report.findings[number]
+    finding = report.details.findings[number]
     assert finding.said.verdict == "mismatch", finding.said
     assert finding.is_caught, finding.said
     assert finding.corrected.ok, finding.corrected
@@ -58,7 +52,7 @@ def test_the_fault_is_caught_for_its_cause_and_the_correction_matches(report, nu
 
 
 def test_only_the_one_fault_without_a_repair_is_left_to_a_guess(report):
-    guessed = [f.fault.slug for f in report.findings if not f.causes[0].confirmed]
+    guessed = [f.fault.slug for f in report.details.findings if not f.causes[0].confirmed]
     assert guessed == ["digits-relu-derivative"]
 
 
@@ -120,7 +114,7 @@ def test_the_corrected_product_names_the_shapes():
 
 
 def test_the_page_is_current(report):
-    assert PAGE.read_text() == gallery_markdown(report), f'write it again: python -c "{WRITE}"'
+    assert PAGE.read_text() == gallery_markdown(report.details.findings), f'write it again: python -c "{WRITE}"'
 
 
 def test_the_page_shows_every_fault_and_no_folders():

@@ -7,7 +7,7 @@ from gradtwin.backends import get_backend
 from gradtwin.backends.precision import precision_of
 from gradtwin.backends.quiet_import import import_tensorflow
 from gradtwin.comparisons.precision.bounded_array import BoundedArray, Format
-from gradtwin.comparisons.precision.error_rules import ELEMENTARY_ULPS
+from gradtwin.comparisons.precision.constants import ELEMENTARY_ULPS
 
 tf = import_tensorflow()
 POINTS = 200_000

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtwin.comparisons.precision.rounding import UNITS_MOVED, allowed_difference, nudge, scaled_error
+from gradtwin.comparisons.precision.constants import UNITS_MOVED
+from gradtwin.comparisons.precision.rounding import allowed_difference, nudge, scaled_error
 
 RNG = np.random.default_rng(17)
 

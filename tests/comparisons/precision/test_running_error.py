@@ -11,7 +11,7 @@ from gradtwin.backends.operations import OPERATIONS
 from gradtwin.backends.precision import precision_of
 from gradtwin.comparisons.drawing.problems import problems
 from gradtwin.comparisons.precision.bounded_array import BoundedArray, Format
-from gradtwin.comparisons.precision.error_rules import QUOTIENT_ROUNDINGS, SQRT_ROUNDINGS
+from gradtwin.comparisons.precision.constants import QUOTIENT_ROUNDINGS, SQRT_ROUNDINGS
 from gradtwin.comparisons.precision.running_error import bound_operation, bound_rule
 from gradtwin.errors import UnsupportedError
 

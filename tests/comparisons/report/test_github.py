@@ -1,8 +1,8 @@
 """GitHub annotations: a line each, escaped, at the user's own function."""
 
 import os
-import subprocess
-import sys
+
+from commands import gradtwin
 
 from gradtwin.comparisons.report.github import to_annotations
 from gradtwin.comparisons.results.data import Cause, Check, Report
@@ -46,8 +46,7 @@ def test_a_mismatch_is_an_error_an_inconclusive_check_a_warning_and_both_are_esc
 
 def test_the_command_line_points_at_the_users_function(tmp_path):
     (tmp_path / "mine.py").write_text(SOURCE)
-    command = [sys.executable, "-m", "gradtwin", "check", "mine.py", "--github", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
+    done = gradtwin("check", "mine.py", "--github", "--quiet", cwd=tmp_path)
     first, *annotations = done.stdout.splitlines()
     assert (done.returncode, first) == (1, "mismatch")
     levels = {line.split(" ")[0]: line.partition(" ")[2] for line in annotations}

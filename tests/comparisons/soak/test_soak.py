@@ -160,7 +160,7 @@ def test_a_planted_fault_is_found_and_kept(tmp_path, operation, fault, dtype, la
     assert all(array.dtype.newbyteorder("=").name == dtype for array in case.arrays.values())
     tally = Tally.of([{**result, "peak_mb": 1.0}])
     assert any(check.verdict == "mismatch" for check in tally.checks)
-    assert not replay(tmp_path / "findings").refused
+    assert not replay(tmp_path / "findings").details.refused
     assert replay(tmp_path / "findings").verdict != "mismatch", "the catalogue's own rule is right"
 
 
@@ -241,8 +241,8 @@ def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch):
     assert told["soak"]["findings"] == [result["finding"] for result in after]
     assert not any(result["crash"] for result in after)
     found = replay(folder / "findings")
-    assert len(found.replayed) >= len(after)
-    assert not found.refused
+    assert len(found.details.replayed) >= len(after)
+    assert not found.details.refused
     for worker in workers:  # of the killed soak: nobody asks them for more
         while is_alive(worker):
             time.sleep(0.1)

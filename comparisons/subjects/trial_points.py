@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,32 +10,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 
-TARGETS = re.compile(
-    r"y|t|ys|ts|y_?true|y_?real|y_?actual|true\w*|target\w*|labels?|y_?labels?|actual\w*|real\w*|expected\w*|desired\w*|"
-    r"ground_?truth|gt|correct\w*|d(?:esired)?_?out",
-    re.IGNORECASE,
-)
-BIASES = re.compile(r"b_?\w?|bias\w*|beta|shift|offset", re.IGNORECASE)
-#: Probabilities, for which ordinary numbers would be out of the domain.
-PROBABILITIES = re.compile(r"log(?!it)|entropy|bce|nll|kl_?div|likelihood", re.IGNORECASE)
-LOGITS = re.compile(r"softmax|logit|logistic|sigmoid", re.IGNORECASE)
-
-#: Numbers that parameters of these names take.
-NUMBERS = {
-    "alpha": 0.1, "slope": 0.1, "negative_slope": 0.1, "leak": 0.1, "a_leak": 0.1, "beta_": 0.9, "reg": 0.1, "lam": 0.1,
-    "lambd": 0.1, "lambda_": 0.1, "l2": 0.1, "eps": 1e-5, "epsilon": 1e-5, "delta": 1.0, "threshold": 0.5, "scale": 1.5,
-    "temperature": 1.5, "temp": 1.5, "lr": 0.1, "learning_rate": 0.1, "keep_prob": 0.8,
-}  # fmt: skip
-#: Parameter dicts of well-known courses.
-DICTS: dict[str, dict[str, Any]] = {
-    "conv_param": {"stride": 1, "pad": 1},
-    "pool_param": {"pool_height": 2, "pool_width": 2, "stride": 2},
-    "bn_param": {"mode": "train"},
-    "ln_param": {},
-    "gn_param": {},
-    "dropout_param": {"p": 0.5, "mode": "train", "seed": 123},
-    "hparameters": {"stride": 1, "pad": 1, "f": 2},
-}
+from .names import BIASES, DICTS, LOGITS, NUMBERS, PROBABILITIES, TARGETS
 
 #: Shapes by the number of arrays: elementwise ones, then layers with samples in rows, then in columns, then images.
 SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
@@ -85,28 +59,28 @@ class TrialPoint:
 
 def is_target(name: str) -> bool:
     """Return whether a parameter's name says that it is not differentiated: labels, targets."""
-    return TARGETS.fullmatch(name) is not None
+    return TARGETS.match(name) is not None
 
 
 def is_bias(name: str) -> bool:
     """Return whether a parameter's name says that it is added to every row."""
-    return BIASES.fullmatch(name) is not None
+    return BIASES.match(name) is not None
 
 
 def trial_points(
-    function: str, names: Sequence[str], dtype: np.dtype[Any], domain: tuple[float, float] | None, seed: int
+    functions: Sequence[str], names: Sequence[str], dtype: np.dtype[Any], domain: tuple[float, float] | None, seed: int
 ) -> Iterator[TrialPoint]:
-    """Yield inputs to try, likeliest first, for a function and its required parameters."""
+    """Yield inputs to try, likeliest first, for the names of a function and its gradient, and of the parameters."""
     arrays = [i for i, name in enumerate(names) if name not in NUMBERS and name not in DICTS]
-    needs_probabilities = bool(PROBABILITIES.search(function)) and not LOGITS.search(function)
-    ranges = [(0.1, 0.9), (-3.0, 3.0)] if needs_probabilities else [(-3.0, 3.0), (0.1, 0.9)]
+    of_probabilities, of_logits = (any(map(of.match, functions)) for of in (PROBABILITIES, LOGITS))
+    ranges = [(0.1, 0.9), (-3.0, 3.0)] if of_probabilities and not of_logits else [(-3.0, 3.0), (0.1, 0.9)]
     targets = [i for i in arrays if is_target(names[i])] if len(arrays) > 1 else []
     shapes_to_try = (LOSS_SHAPES.get(len(arrays), ()) if targets else ()) + SHAPES.get(len(arrays), ())
     if len(arrays) == 2 and is_bias(names[arrays[1]]) and "a" not in names:  # as large as the samples it is no bias
         shapes_to_try = tuple(shapes for shapes in shapes_to_try if shapes[0] != shapes[1])
     if len(arrays) == 3 and not any(is_bias(name) for name in names):
         shapes_to_try += TERM_SHAPES
-    only_rows = bool(LOGITS.search(function) or PROBABILITIES.search(function))
+    only_rows = of_logits or of_probabilities
     for low_high in [domain] if domain else ranges:
         for shapes in shapes_to_try:
             rng = np.random.default_rng([seed, 2])
