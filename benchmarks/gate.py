@@ -9,7 +9,8 @@ import numpy as np
 from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Array, Backend
 from gradtwin.comparisons.checks.operation import check_operation
-from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
+from gradtwin.comparisons.judging.judge import Compared, compare
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.running_error import bound_rule, bound_update
 from gradtwin.comparisons.results.data import Check
 
@@ -56,17 +57,17 @@ def _check_step_by_hand(work: Work) -> list[Check]:
 def _check_step(work: Work, mode: str, left: Stepped, right: Stepped) -> list[Check]:
     """Compare the loss and weights that a training step leaves; errors are carried through the whole step."""
     step = draw_step(work.case, work.extents, work.dtype, work.seed)
-    subject = Subject(work.case, work.dtype, mode)
+    titles = Titles(work.case, work.dtype, mode)
     loss_bound, _ = bound_rule(lambda *arrays: (run_rules(step.network, *arrays)[0], ()), step.arrays)
     dtype = step.x.dtype
     rate, one = np.asarray(step.learning_rate, dtype), np.ones((), dtype)
     given = (step.x, step.target, rate, one, *step.weights.values())
     bounds = bound_update(partial(step_by_rules, step.network), given, range(4, len(given)))
     left_loss, right_loss = (np.asarray(loss, dtype) for loss, _ in (left, right))
-    checks = [compare_arrays(subject, "loss", "value", left_loss, right_loss, loss_bound)]
+    pairs = [Compared(("loss", "value"), left_loss, right_loss, loss_bound.of_two())]
     for name, bound in zip(step.weights, bounds, strict=True):
-        checks.append(compare_arrays(subject, f"update of {name}", "update", left[1][name], right[1][name], bound))
-    return checks
+        pairs.append(Compared((f"update of {name}", "update"), left[1][name], right[1][name], bound.of_two()))
+    return compare(titles, pairs)
 
 
 def _run_step(work: Work, backend: Backend) -> Stepped:

@@ -15,15 +15,14 @@ from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.checks.operation import check_operation
-from gradtwin.comparisons.drawing.search import search
 from gradtwin.comparisons.drawing.problems import (
     VALUES,
     Problem,
     build_problem,
     problems,
     shapes_from,
-    tables_apart,
 )
+from gradtwin.comparisons.drawing.search import search
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import merge_checks
 from gradtwin.comparisons.precision.constants import PROFILES

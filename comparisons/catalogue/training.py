@@ -257,12 +257,12 @@ class _Run:
         if not np.isfinite(left.value(loss, y, target)):
             return  # the run stops at this step, and says where; patterns of infinities are no evidence
         judged = {"loss": run_judged(Call(loss, (y, target), np.ones((), dtype=y.dtype)), left)}
-        y_bar = judged["loss"].answer[1]
+        y_bar = judged["loss"].results[1]
         for depth in reversed(range(len(layers))):
             operation, parameters = layers[depth]
             where = f"layer {depth} ({operation.name})"
             judged[where] = run_judged(Call(operation, inputs[depth], y_bar), left)
-            y_bar, *gradients = judged[where].answer[1:]
+            y_bar, *gradients = judged[where].results[1:]
             for name, gradient in zip(parameters, gradients, strict=True):
                 assert gradient is not None
                 update = (weights[name], *states[name], gradient, self._rate)

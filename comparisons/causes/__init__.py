@@ -96,9 +96,7 @@ def diagnose(
             continue
         wrong += 1
         for finding, confirmed in _explain(view):
-            found.setdefault((finding, confirmed and not point.is_sample), []).append(
-                f"input {position} ({view.name(position)})"
-            )
+            found.setdefault((finding, confirmed and not point.is_sample), []).append(point.words[position])
     shared = len(point.wrt) > 1 and wrong == len(point.wrt)
     causes = [
         Cause(finding.cause, confirmed, finding.detail, _sentence(finding, confirmed, of, shared and len(of) == wrong))

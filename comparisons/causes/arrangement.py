@@ -112,7 +112,7 @@ def swapped(view: View) -> Iterator[Repair]:
         if other != view.k:
             i, j = sorted((view.k, other))
             order = {k: k for k in range(count)} | {i: j, j: i}
-            names = " and ".join(f"input {p} ({view.name(p)})" for p in (view.point.wrt[i], view.point.wrt[j]))
+            names = " and ".join(view.point.words[p] for p in (view.point.wrt[i], view.point.wrt[j]))
             text = f"the gradients of {names} are exchanged: return them in the order of the inputs."
             exchanged = Finding("swapped", f"{view.point.wrt[i]}, {view.point.wrt[j]}", text)
             yield _reordered((exchanged,), (i, j), order)

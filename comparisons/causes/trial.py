@@ -11,6 +11,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import precision_of
+from gradtwin.comparisons.guards.time_limits import TimeIsUp
 from gradtwin.comparisons.judging.point import Point
 from gradtwin.comparisons.precision.constants import NOISE_BITS, OTHER_POINTS
 
@@ -128,7 +129,7 @@ class View:
         if key not in self.tools.answers:
             try:
                 self.tools.answers[key] = gradients(given, y_bar)
-            except (Exception, TimeIsUp):  # the functions are not ours, and what stands for an input may be nothing they bear
+            except (Exception, TimeIsUp):  # the functions are not ours, and may refuse what stands for an input
                 self.tools.answers[key] = None
         found = self.tools.answers[key]
         return None if found is None or len(found) <= self.k else widen(found[self.k])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.judging.disputes import exceeds
+from gradtwin.comparisons.judging.exceeding import exceeds
 from gradtwin.comparisons.judging.point import Point
 from gradtwin.comparisons.subjects.functions import Written
 from gradtwin.comparisons.subjects.source import find_source, keyword_arguments

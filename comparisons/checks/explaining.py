@@ -65,9 +65,8 @@ def explain(judge: GradientJudge, found: Judgement) -> Judgement:
     probe = None if oracle.name == "finite-differences" else oracle_vjp  # each of its answers is many evaluations
     causes = diagnose(point, another, oracle_vjp=probe, rerun=rerun)
     targets = [*values[:1], *shapes[:1]]
-    return replace(
-        found,
-        checks=[
-            replace(check, causes=(*causes, *check.causes)) if any(check is target for target in targets) else check for check in found.checks
-        ],
-    )
+    checks = [
+        replace(check, causes=(*causes, *check.causes)) if any(check is target for target in targets) else check
+        for check in found.checks
+    ]
+    return replace(found, checks=checks)

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.drawing.drawn_points import read_domains
-from gradtwin.comparisons.judging.comparator import Subject
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_SECONDS
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
@@ -134,7 +134,7 @@ def _check_within(
 def _undecided(pair: NamedPair, dtype: str, seed: int, error: TookTooLongError) -> Report:
     """Return the report of a pair that did not return: it is a pair, and nothing is known about it."""
     cause = Cause("unknown", False, "", str(error))
-    check = Subject(pair.forward_name, dtype, "eager").check("contract", "contract", "inconclusive", cause)
+    check = Titles(pair.forward_name, dtype).undecided("contract", "contract", cause)
     return Report("check", (check,), seed, "", describe_environment(), {"oracle": "traced", "notes": []})
 
 
@@ -165,8 +165,8 @@ def _at_vectors_alone(pair: NamedPair, vector: Guess, dtype: str) -> Check:
         f"its gradient is right at a vector and wrong at a matrix. If it is meant for vectors alone, check it with "
         f"--signature '{vector.signature}'."
     )
-    subject = Subject(pair.forward_name, dtype, "eager")
-    return subject.check("gradient at a matrix", "gradient", "inconclusive", Cause("shape", False, "vector", text))
+    cause = Cause("shape", False, "vector", text)
+    return Titles(pair.forward_name, dtype).undecided("gradient at a matrix", "gradient", cause)
 
 
 def _at_vector(found: Guess, seed: int) -> Guess | None:

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import functools
-import math
+import inspect
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as hypothesis_seed
 
 from gradtwin.arguments import check_seed
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Signature
 from gradtwin.comparisons.drawing.drawn_points import COPIES, check_memory, points, read_domains, typical_point
-from gradtwin.comparisons.drawing.problems import tables_apart
+from gradtwin.comparisons.drawing.search import search, within_budget
 from gradtwin.comparisons.guards.isolation import isolated
-from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
-from gradtwin.comparisons.judging.comparator import Subject, merge_checks
+from gradtwin.comparisons.judging.comparator import merge_checks
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
-from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES
+from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES, SHRINKING_RUNS
 from gradtwin.comparisons.results.case import Case
-from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.results.data import Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.functions import Style, Written, is_floating
+from gradtwin.comparisons.subjects.functions import Style, Written
+from gradtwin.comparisons.subjects.reading import is_floating
 from gradtwin.comparisons.subjects.source import find_line
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 from gradtwin.memory import check_fits
 
 from .case import make_case
 from .example import describe_example, write_script
-
-#: Shrinking ends after so many seconds of this thread's own work, whatever else the machine does: each smaller point is
-#: judged and explained anew.
-SHRINKING_SECONDS = 10.0
+from .explaining import explain, judge_and_explain
 
 
 @isolated
@@ -69,8 +63,8 @@ def check_gradient(
     It is checked at `inputs`, a tuple, or at `examples` points drawn for a `signature` such as "(n,k),(k,m)->(n,m)",
     in `dtype` and `domain` ((low, high), or one such for each input), a failure being shrunk. `wrt` are the positions
     of the differentiated inputs. `static` are keyword arguments of both functions. `timeout` is in seconds, for each
-    point; in other threads than the main one it can't interrupt a single call of compiled code. Without `reference`,
-    a TensorFlow function of the same inputs, forward itself is run under GradientTape.
+    call of a function; in other threads than the main one it can't interrupt a single call of compiled code. Without
+    `reference`, a TensorFlow function of the same inputs, forward itself is run under GradientTape.
 
     Returns a Report. Raises GradTwinError for arguments that make no sense; whatever is wrong with the gradient,
     exceptions in it included, is in the report.
@@ -92,50 +86,14 @@ def check_gradient(
     if static:
         forward = functools.partial(forward, **static)
         gradient = gradient and functools.partial(gradient, **static)
-    judge = _LimitedJudge(Written(forward, style, gradient), wrt, reference, operation, timeout)
-    try:
-        if inputs is not None:
-            given_inputs = _read_inputs(inputs)
-            _check_arity(judge.written, len(given_inputs), "inputs")
-            found = judge.judge(given_inputs, seed)
-            return _report(
-                [found], given_inputs if _failed(found) else None, judge, seed, f"inputs={len(given_inputs)} arrays"
-            )
+    judge = GradientJudge(Written(forward, style, gradient, timeout), wrt, reference, operation)
+    if inputs is None:
         assert signature is not None
         return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
-    except _LateError as late:
-        return _report([late.judged], late.inputs, judge, seed, "")
-
-
-class _LimitedJudge(GradientJudge):
-    """A judge that gives up at a point after so many seconds."""
-
-    def __init__(self, written: Written, wrt: Any, reference: Any, operation: str, timeout: float | None) -> None:
-        super().__init__(written, wrt, reference, operation)
-        self._timeout = timeout
-
-    def judge(self, inputs: Sequence[Any], seed: int, *, explain: bool = True) -> Judgement:
-        """Judge at one point; raise _LateError, with a judgement that says what did not return."""
-        try:
-            with time_limit(self._timeout):
-                return super().judge(inputs, seed, explain=explain)
-        except TimeIsUp as error:
-            if self._timeout is None:  # it is a caller's limit
-                raise
-            text = f"{describe(error, self._timeout, 'the check')}."
-            cause = Cause("raises", True, "TimeoutError", text)
-            dtypes = [np.asarray(x).dtype.name for x in inputs if is_floating(x)]
-            subject = Subject(self.operation, dtypes[0], "eager")
-            raise _LateError(Judgement([subject.check("contract", "contract", "mismatch", cause)]), inputs) from error
-
-
-class _LateError(BaseException):
-    """The time was up at a point; Hypothesis lets it through, and does not try smaller ones."""
-
-    def __init__(self, judged: Judgement, inputs: Sequence[Any]) -> None:
-        super().__init__()
-        self.judged = judged
-        self.inputs = inputs
+    given = _read_inputs(inputs)
+    _check_arity(judge.written, len(given), "inputs")
+    found = judge_and_explain(judge, given, seed)
+    return _report([found], given, judge, seed, f"inputs={len(given)} arrays")
 
 
 def _check_drawn(
@@ -148,33 +106,49 @@ def _check_drawn(
     check_memory(parsed, dtype)
     _check_arity(judge.written, len(parsed.inputs), "signature")
     typical = typical_point(parsed, dtype, domains, seed)
-    found = [judge.judge(typical, seed)]
-    short = points(parsed, dtype, domains, short=True)
-    if _raises(found[0]):
-        return _report(found, typical, judge, seed, "")
-    _check_output_shape(parsed, typical, found[0])
-    if _failed(found[0]):
-        return _report_smallest(judge, _shrink(judge, short, typical, found[0], examples, seed), seed)
+    first = judge.judge(typical, seed)
+    if _broke(first):
+        return _report([first], typical, judge, seed, "")
+    _check_output_shape(parsed, typical, first)
+    found, failing = [first], typical if first.failed else None
+    if failing is None:
 
-    def fails(inputs: Any) -> bool:
-        found.append(judge.judge(inputs, seed, explain=False))
-        return _failed(found[-1])
+        def fails(inputs: Any) -> bool:
+            found.append(judge.judge(inputs, seed))
+            return found[-1].failed or _broke(found[-1])
 
-    failing = _draw(points(parsed, dtype, domains), examples, seed, fails, [Phase.generate])
-    if failing is not None:
-        return _report_smallest(judge, _shrink(judge, short, failing, judge.judge(failing, seed), examples, seed), seed)
-    return _report(found, None, judge, seed, f"signature={signature!r}")
+        failing = search(points(parsed, dtype, domains), fails, examples=examples, seed=seed, shrink=False)
+    if failing is None:
+        return _report(found, None, judge, seed, f"signature={signature!r}")
+    explained = explain(judge, found[-1])
+    if explained.failed:
+        short = points(parsed, dtype, domains, short=True)
+        failing, explained = _shrink(judge, short, failing, explained, examples, seed)
+    return _report([explained], failing, judge, seed, "")
 
 
-def _shrink(judge: GradientJudge, short: Any, failing: Any, judged: Judgement, examples: int, seed: int) -> Any:
+def _shrink(
+    judge: GradientJudge, short: Any, failing: Any, judged: Judgement, examples: int, seed: int
+) -> tuple[Any, Judgement]:
     """Return the smallest point of short decimals that fails for the same cause; the given one if none is found."""
     cause = _main_cause(judged)
+    alike: dict[Any, Judgement] = {}
 
     def fails_alike(inputs: Any) -> bool:
-        return _is_telling(inputs, failing) and _main_cause(judge.judge(inputs, seed)) == cause
+        if not _is_telling(inputs, failing):
+            return False
+        again = judge_and_explain(judge, inputs, seed)
+        if _main_cause(again) != cause:
+            return False
+        alike[key(inputs)] = again
+        return True
 
-    smallest = _draw(short, min(examples, FAILING_EXAMPLES), seed, fails_alike, [Phase.generate, Phase.shrink])
-    return failing if smallest is None else smallest
+    def key(inputs: Any) -> Any:
+        return tuple((x.shape, x.strides, x.tobytes()) for x in inputs)
+
+    limited = within_budget(fails_alike, key, lambda: judge.written.runs, SHRINKING_RUNS)
+    found = search(short, limited, examples=min(examples, FAILING_EXAMPLES), seed=seed)
+    return (failing, judged) if found is None else (found, alike[key(found)])
 
 
 def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judgement) -> None:
@@ -190,54 +164,13 @@ def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judg
         )
 
 
-def _draw(strategy: Any, examples: int, seed: int, fails: Callable[[Any], bool], phases: list[Phase]) -> Any:
-    """Return the last drawn point that fails, None if none does; smaller ones are tried for so many seconds."""
-    known: dict[Any, bool] = {}
-    smallest: list[Any] = []
-    ends = math.inf
-
-    @hypothesis_seed(seed)
-    @settings(**_SETTINGS, max_examples=examples, phases=phases)
-    @given(strategy)
-    def run(inputs: Any) -> None:
-        nonlocal ends
-        key = tuple((x.shape, x.strides, x.tobytes()) for x in inputs)
-        if key not in known:  # a point is judged once, so that what failed in time fails again
-            known[key] = time.thread_time() < ends and fails(inputs)
-        if known[key]:
-            if not smallest:
-                ends = time.thread_time() + SHRINKING_SECONDS
-            smallest.append(inputs)
-            raise _FoundError
-
-    try:
-        with tables_apart():
-            run()
-    except _FoundError:
-        return smallest[-1]
-    return None
+def _broke(judged: Judgement) -> bool:
+    """Return whether the user's functions raised, or did not return, so that no smaller point says more."""
+    return any(cause.cause in ("raises", "timeout") for check in judged.checks for cause in check.causes)
 
 
 #: Causes whose detail is a number or a formula, and not where in an array it is.
 NUMBERED = ("factor", "missing-term", "elementwise-factor")
-
-_SETTINGS: dict[str, Any] = {
-    "database": None,
-    "deadline": None,
-    "suppress_health_check": list(HealthCheck),
-}
-
-
-class _FoundError(Exception):
-    """Tells Hypothesis that a point fails."""
-
-
-def _failed(judged: Judgement) -> bool:
-    return any(check.verdict == "mismatch" for check in judged.checks)
-
-
-def _raises(judged: Judgement) -> bool:
-    return any(cause.cause == "raises" for check in judged.checks for cause in check.causes)
 
 
 def _main_cause(judged: Judgement) -> tuple[str, ...]:
@@ -265,11 +198,8 @@ def _is_telling(inputs: Sequence[Any], failing: Sequence[Any]) -> bool:
     return True
 
 
-def _report_smallest(judge: GradientJudge, inputs: Any, seed: int) -> Report:
-    return _report([judge.judge(inputs, seed)], inputs, judge, seed, "")
-
-
-def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: int, how: str) -> Report:
+def _report(found: list[Judgement], at: Any, judge: GradientJudge, seed: int, how: str) -> Report:
+    """Return the report; the last judgement's inputs, `at`, are its example where it did not end in a match."""
     by_name: dict[str, list[Check]] = {}
     for judged in found:
         for check in judged.checks:
@@ -278,15 +208,16 @@ def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: in
     for judged in found:
         notes |= judged.notes
     last = found[-1]
-    example = None if failing is None else describe_example(judge.written, failing, last.point)
-    script = write_script(judge.written, failing, seed, judge.wrt, judge.reference) if failing is not None else ""
+    shown = at if last.failed or _broke(last) else None
+    example = None if shown is None else describe_example(judge.written, shown, last.point)
+    script = write_script(judge.written, shown, seed, judge.wrt, judge.reference) if shown is not None else ""
     reproduce = script or f"gt.check_gradient({judge.operation}, {judge.written.style}=..., {how}, seed={seed})"
     cases: tuple[Case, ...] = ()
-    if failing is not None:
+    if last.failed:
         y_bar = last.point.y_bar if last.point else None
-        cases = (make_case(judge.written, judge.reference, failing, y_bar, judge.wrt, seed, last.checks, script),)
+        cases = (make_case(judge.written, judge.reference, at, y_bar, judge.wrt, seed, last.checks, script),)
     extra = {
-        "oracle": last.oracle or "traced",
+        "oracle": last.oracle.name if last.oracle else "traced",
         "notes": list(notes),
         "source": find_line(judge.written.gradient, judge.written.forward),
     }
@@ -330,8 +261,6 @@ def _read_inputs(inputs: Any) -> tuple[Any, ...]:
 
 
 def _check_arity(written: Written, count: int, argument: str) -> None:
-    import inspect
-
     try:
         inspect.signature(written.forward).bind(*range(count))
     except TypeError as error:

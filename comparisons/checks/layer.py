@@ -5,29 +5,30 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from gradtwin.comparisons.guards.isolation import isolated
-from gradtwin.comparisons.judging.comparator import Subject
-from gradtwin.comparisons.judging.evaluator import Look, Looker, Notes
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
-from gradtwin.comparisons.judging.reuse import find_stale
-from gradtwin.comparisons.oracles.traced import ObjectOracle
+from gradtwin.comparisons.judging.reuse import find_stale, with_effect
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.constants import SMALL_UPSTREAM
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects.discovery import required
-from gradtwin.comparisons.subjects.functions import ContractError, is_floating, raised
 from gradtwin.comparisons.subjects.gradient_rules import Choices
+from gradtwin.comparisons.subjects.interface import ContractError
 from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.subjects.layer_recipe import LayerRecipe, Settings
 from gradtwin.comparisons.subjects.names import BACKWARD_NAMES
+from gradtwin.comparisons.subjects.raising import raised
+from gradtwin.comparisons.subjects.reading import is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .example import describe_example
+from .explaining import explain
 
 
 @isolated
@@ -92,38 +93,57 @@ def check_layer(
         try:
             made = _make(factory, variant) if factory is not None else copied(layer)
         except ContractError as error:
-            findings.append(_broken(getattr(layer, "__name__", type(layer).__name__), error, inputs, label))
+            findings.append(broken_finding(getattr(layer, "__name__", type(layer).__name__), error, label))
             continue
         findings.append(judge_object(made, settings, inputs, choices, batch_axis, seed, label))
     return make_report("gt.check_layer", findings, seed)
 
 
+@dataclass
 class Finding:
-    """What came of judging one object: renamed checks, notes, the oracle and, on a mismatch, the example."""
+    """What came of judging one object, or one stage of a model; `label` says which where there are several."""
 
-    def __init__(self, judged: Judgement, written: ObjectWritten | None, inputs: Sequence[Any], label: str) -> None:
-        names = written.names() if written is not None else ()
-        count = written.count if written is not None else 0
-        self.operation = judged.checks[0].operation
-        self.oracle = judged.oracle or "traced"
-        self.label = label
-        suffix = f" ({label})" if label else ""
-        self.checks = [_renamed(check, names, count, suffix) for check in judged.checks]
-        own = written.notes.lines if written is not None else {}
-        self.notes = [rename(note, names, count) + suffix for note in (*own, *judged.notes)]
-        self.example: str | None = None
-        if written is not None and self.failed:
-            self.example = describe_example(written, written.arguments(inputs), judged.point)
+    judged: Judgement
+    label: str = ""
+    notes: list[str] = field(default_factory=list)
+    example: str | None = None
+
+    @property
+    def operation(self) -> str:
+        """What was judged."""
+        return self.judged.checks[0].operation
+
+    @property
+    def oracle(self) -> str:
+        """What judged it."""
+        return self.judged.oracle.name if self.judged.oracle else "traced"
 
     @property
     def failed(self) -> bool:
         """Whether a check is a mismatch."""
-        return any(check.verdict == "mismatch" for check in self.checks)
+        return self.judged.failed
+
+
+def make_finding(judged: Judgement, written: ObjectWritten, inputs: Sequence[Any], label: str = "") -> Finding:
+    """Return the finding of an object, with notes of what was found out about it and, on a mismatch, the example."""
+    notes = [note + _suffix(label) for note in (*written.notes.lines, *judged.notes)]
+    example = describe_example(written, written.arguments(inputs), judged.point) if judged.failed else None
+    return Finding(judged, label, notes, example)
+
+
+def broken_finding(operation: str, error: ContractError, label: str = "", notes: Sequence[str] = ()) -> Finding:
+    """Return the finding of an object that can't be judged at all."""
+    titles = Titles(operation, "float64", suffix=_suffix(label))
+    return Finding(Judgement([titles.contract(error.causes)]), label, list(notes))
+
+
+def _suffix(label: str) -> str:
+    return f" ({label})" if label else ""
 
 
 def make_report(command: str, findings: Sequence[Finding], seed: int, operation: str = "") -> Report:
     """Return the report of one or more objects, or variants of one, under the name of what was given."""
-    checks = tuple(check for finding in findings for check in finding.checks)
+    checks = tuple(check for finding in findings for check in finding.judged.checks)
     notes = dict.fromkeys(note for finding in findings for note in finding.notes)
     worst = next((finding for finding in findings if finding.failed), findings[0])
     oracles = [finding.oracle for finding in findings]
@@ -150,42 +170,30 @@ def judge_object(
         recipe = LayerRecipe(made, settings, len(xs))
         chosen = replace(choices, learning_rate=recipe.learning_rate)
         try:
-            written = ObjectWritten(made, recipe, xs, recipe.names, chosen, seed)
+            written = ObjectWritten.discover(made, recipe, xs, recipe.names, chosen, seed)
         except ContractError as error:
             first = first or error
             continue
         for line in (note, recipe.note, _equal_sizes(xs)):
             if line:
                 written.notes.add(line)
-        judged = judge_written(written, xs, type(made).__name__, seed, upstream)
-        judged.checks += undecided(written, judged)
-        _judge_reuse(written, xs, judged, seed)
-        found.append(Finding(judged, written, xs, label))
+        judged = judge_written(written, xs, type(made).__name__, seed, upstream, label)
+        found.append(make_finding(_judge_reuse(written, xs, judged, seed), written, xs, label))
         if not note or not found[-1].failed:
             return found[-1]
     if found:  # a sample as a batch of one and a sample alone: the layer may take only one of them
         return found[0]
     assert first is not None
-    return _broken(type(made).__name__, first, inputs, label)
+    return broken_finding(type(made).__name__, first, label)
 
 
-def _judge_reuse(written: ObjectWritten, inputs: Sequence[Any], judged: Judgement, seed: int) -> None:
+def _judge_reuse(written: ObjectWritten, inputs: Sequence[Any], judged: Judgement, seed: int) -> Judgement:
     """Put it on the check of side effects where an object that is right when fresh is not once it has run before."""
-    if judged.point is None or any(check.verdict == "mismatch" for check in judged.checks):
-        return
+    if judged.point is None or judged.failed:
+        return judged
     with np.errstate(all="ignore"):
         stale = find_stale(written, inputs, judged.point.y_bar if written.has_upstream else None, seed)
-    if stale is not None:
-        judged.checks = [
-            replace(check, verdict="mismatch", causes=(*check.causes, stale)) if check.stage == "side-effect" else check
-            for check in judged.checks
-        ]
-
-
-def _broken(operation: str, error: ContractError, inputs: tuple[Any, ...], label: str) -> Finding:
-    """Return the finding of an object that can't be judged at all."""
-    subject = Subject(operation, "float64", "eager")
-    return Finding(Judgement([subject.check("contract", "contract", "mismatch", error.cause)]), None, inputs, label)
+    return judged if stale is None else with_effect(judged, stale)
 
 
 def judge_written(
@@ -194,71 +202,45 @@ def judge_written(
     operation: str,
     seed: int,
     upstream: Any = None,
-    *,
-    explain: bool = True,
+    label: str = "",
 ) -> Judgement:
-    """Judge an object's gradients; where they are wrong and it clips, with an upstream too small to be clipped.
+    """Judge an object's gradients, and say why one is wrong and what can't be judged.
 
     `upstream` is the upstream gradient to judge with, drawn by default.
     """
-    found = ObjectJudge(written, operation, upstream).judge(written.arguments(inputs), seed, explain=explain)
+    judge = GradientJudge(written, None, None, operation, upstream=upstream, suffix=_suffix(label))
+    found = explain(judge, _judge_unclipped(judge, written, inputs, seed))
+    return replace(found, checks=[*found.checks, *_undecided(written, found, label)])
+
+
+def judge_without_causes(written: ObjectWritten, inputs: Sequence[Any], operation: str, seed: int) -> Judgement:
+    """Judge an object's gradients, and leave open why one is wrong."""
+    return _judge_unclipped(GradientJudge(written, None, None, operation), written, inputs, seed)
+
+
+def _judge_unclipped(judge: GradientJudge, written: ObjectWritten, inputs: Sequence[Any], seed: int) -> Judgement:
+    """Judge an object's gradients.
+
+    Where they are wrong and a small upstream gradient gives right ones, the object clips them, and is judged by that.
+    """
+    found = judge.judge(written.arguments(inputs), seed)
     wrong = any(check.stage == "gradient" and check.verdict == "mismatch" for check in found.checks)
     if not wrong or not written.has_upstream:
         return found
-    written.y_bar_scale = SMALL_UPSTREAM
-    again = ObjectJudge(written, operation).judge(written.arguments(inputs), seed, explain=False)
-    if all(check.verdict == "match" for check in again.checks):
-        written.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")
-        return again
-    written.y_bar_scale = 1.0
-    return found
+    again = judge.of(written.with_upstream_scaled(SMALL_UPSTREAM)).judge(written.arguments(inputs), seed)
+    if any(check.verdict != "match" for check in again.checks):
+        return found
+    written.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")
+    return again
 
 
-def undecided(written: ObjectWritten, judged: Judgement) -> list[Check]:
+def _undecided(written: ObjectWritten, judged: Judgement, label: str) -> list[Check]:
     """Return a check for each thing that ought to be judged, and can't be."""
-    subject = Subject(judged.checks[0].operation, judged.checks[0].dtype, "eager")
+    titles = Titles(judged.checks[0].operation, judged.checks[0].dtype, suffix=_suffix(label))
     return [
-        subject.check(name, "gradient", "inconclusive", Cause("unknown", False, name, text))
+        titles.undecided(name, "gradient", Cause("unknown", False, name, text))
         for name, text in written.unjudged.items()
     ]
-
-
-class ObjectLooker(Looker):
-    """Looks at an object, its parameters watched where it holds them; `upstream` takes the place of a drawn y_bar."""
-
-    def __init__(self, written: ObjectWritten, upstream: Any) -> None:
-        super().__init__(written, None, None)
-        self.oracle = ObjectOracle(written)
-        self._object = written
-        self._upstream = upstream
-
-    def look(self, inputs: Sequence[Any], seed: int, notes: Notes) -> Look:
-        """Look at a point; ContractError where the user's side breaks."""
-        self._object.fixed_upstream = self._upstream
-        try:
-            return super().look(inputs, seed, notes)
-        finally:
-            self._object.fixed_upstream = None
-
-
-class ObjectJudge(GradientJudge):
-    """Judges an object as it judges a pair of functions."""
-
-    def __init__(self, written: ObjectWritten, operation: str, upstream: Any = None) -> None:
-        super().__init__(written, None, None, operation)
-        self._looker = ObjectLooker(written, upstream)
-
-
-def rename(text: str, names: Sequence[str], count: int) -> str:
-    """Call what stands behind the object's own inputs parameters."""
-    for i in range(len(names) - 1, count - 1, -1):
-        text = text.replace(f"input {i} ({names[i]})", f"parameter {names[i]}")
-    return text
-
-
-def _renamed(check: Check, names: Sequence[str], count: int, suffix: str) -> Check:
-    causes = tuple(replace(cause, text=rename(cause.text, names, count)) for cause in check.causes)
-    return replace(check, name=rename(check.name, names, count) + suffix, causes=causes)
 
 
 def read_inputs(x: Any, batch_axis: int | None) -> tuple[Any, ...]:

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from gradtwin.comparisons.guards.isolation import isolated
-from gradtwin.comparisons.judging.comparator import Subject
-from gradtwin.comparisons.judging.gradient_judge import Judgement
 from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.results.data import Report
-from gradtwin.comparisons.subjects.functions import ContractError, raised
 from gradtwin.comparisons.subjects.gradient_rules import Choices
+from gradtwin.comparisons.subjects.interface import ContractError
 from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
 from gradtwin.comparisons.subjects.layer_recipe import Settings
 from gradtwin.comparisons.subjects.model_loss import ModelSettings, find_prediction_loss, has_loss_gradient
@@ -27,17 +25,20 @@ from gradtwin.comparisons.subjects.model_recipe import (
     layer_places,
     settle_loss,
 )
+from gradtwin.comparisons.subjects.raising import raised
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .layer import (
     Finding,
+    broken_finding,
     copied,
     judge_object,
+    judge_without_causes,
     judge_written,
+    make_finding,
     make_report,
     read_inputs,
     read_scale,
-    undecided,
 )
 
 
@@ -102,14 +103,10 @@ def _judge_whole(
     recipe = ModelRecipe(owner, settings, places, len(inputs))
     choices.learning_rate = recipe.learning_rate
     try:
-        written = ObjectWritten(owner, recipe, inputs, recipe.names, choices, seed)
+        written = ObjectWritten.discover(owner, recipe, inputs, recipe.names, choices, seed)
     except ContractError as error:
-        failed = Judgement([Subject(name, "float64", "eager").check("contract", "contract", "mismatch", error.cause)])
-        failed.notes = {doubt: None} if doubt else {}
-        return Finding(failed, None, inputs, "")
-    judged = judge_written(written, inputs, name, seed)
-    judged.checks += undecided(written, judged)
-    return Finding(judged, written, inputs, "")
+        return broken_finding(name, error, notes=[doubt] if doubt else [])
+    return make_finding(judge_written(written, inputs, name, seed), written, inputs)
 
 
 def _locate(
@@ -177,7 +174,7 @@ def _first_wrong_alone(
     """Return the last layer that is wrong alone, of a model whose backpropagation begins with the loss itself."""
     for i in range(len(places) - 1, -1, -1):
         stage = _judge_stage(owner, settings, places, activations, i, seed)
-        if any(check.verdict == "mismatch" and check.stage != "side-effect" for check in stage.checks):
+        if any(check.verdict == "mismatch" and check.stage != "side-effect" for check in stage.judged.checks):
             _name_first(stage)
             return [stage]
     whole.notes.append(
@@ -194,8 +191,8 @@ def _name_first(stage: Finding) -> None:
 def _is_wrong(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:
     rate = settings.learning_rate
     recipe = TailRecipe(settings, places, rate)
-    written = ObjectWritten(owner, recipe, (x,), ["x"], Choices(learning_rate=rate), seed)
-    judged = judge_written(written, (x,), "", seed, explain=False)
+    written = ObjectWritten.discover(owner, recipe, (x,), ["x"], Choices(learning_rate=rate), seed)
+    judged = judge_without_causes(written, (x,), "", seed)
     return any(check.stage == "gradient" and check.verdict == "mismatch" for check in judged.checks)
 
 
@@ -214,8 +211,9 @@ def _judge_stage(
         if loss is not None and loss.holder is not None:
             given = Settings(target=settings.target)
             return judge_object(copied(loss.holder), given, (x,), choices, None, seed, "the loss")
-        written = ObjectWritten(owner, TailRecipe(settings, (), 1.0), (x,), ["prediction"], choices, seed)
-        return Finding(judge_written(written, (x,), "loss", seed), written, (x,), "the loss")
+        written = ObjectWritten.discover(owner, TailRecipe(settings, (), 1.0), (x,), ["prediction"], choices, seed)
+        judged = judge_written(written, (x,), "loss", seed, label="the loss")
+        return make_finding(judged, written, (x,), "the loss")
     layer = places[i].read(owner.model)
     label = f"layer {i}, {type(layer).__name__}"
     upstream = _right_upstream(owner, settings, places[i + 1 :], activations[i + 1], seed)

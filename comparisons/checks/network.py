@@ -23,13 +23,14 @@ from gradtwin.backends.precision import find_dtype, precision_of
 from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.causes import diagnose
 from gradtwin.comparisons.guards.isolation import isolated
-from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
+from gradtwin.comparisons.judging.judge import Compared, compare
 from gradtwin.comparisons.judging.point import Point
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.constants import ELEMENTARY_ROUNDINGS
 from gradtwin.comparisons.precision.running_error import Bound, bound_operation, bound_rule
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.functions import ContractError
+from gradtwin.comparisons.subjects.interface import ContractError
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 from .operation import check_operation
@@ -151,9 +152,9 @@ class _Comparison:
                 f"keras.config.set_floatx says otherwise"
             )
         one = np.ones((), dtype=p.dtype)
-        checks = check_operation(operation, (p, target), one, self._left, right)
+        checks = check_operation(operation, (p, target), one, self._left, right, f"loss ({operation.name}): ")
         self._y_bar = _first(self._left.value_and_gradients(operation, p, target, y_bar=one)[1])
-        return [replace(check, name=f"loss ({operation.name}): {check.name}") for check in checks]
+        return checks
 
     def _draw(self, seed: int) -> Array:
         rng = np.random.default_rng([seed, 0x6AD])  # not the stream of a user's default_rng(0)
@@ -169,12 +170,8 @@ class _Comparison:
             operation = part.layer.bound
             rule = partial(_run_checked, part.rule, operation.output_shape(inputs), y_bar.dtype)
             right = TensorFlowBackend(rules={operation.name: rule})
-            try:
-                checks = check_operation(operation, inputs, y_bar, self._left, right)
-            except ContractError as error:
-                checks = [_subject(part, inputs).check("contract", "contract", "mismatch", error.cause)]
-            checks = _explained(part, inputs, y_bar, checks)
-            by_part.append([replace(check, name=f"{part.title}: {check.name}") for check in checks])
+            checks = check_operation(operation, inputs, y_bar, self._left, right, f"{part.title}: ")
+            by_part.append(_explained(part, inputs, y_bar, checks))
             y_bar = _first(self._left.value_and_gradients(operation, *inputs, y_bar=y_bar)[1])
         checks = [check for found in reversed(by_part) for check in found]
         return [*checks, *self._judge_whole_layers()]
@@ -197,13 +194,14 @@ class _Comparison:
         left = x
         for part in parts:
             left = self._left.value(part.layer.bound, left, *part.weights.values())
-        subject = _subject(parts[0], inputs)
-        name = f"{parts[0].title}: value of the whole layer"
+        titles = Titles(parts[0].layer.operation, x.dtype.name, prefix=f"{parts[0].title}: ")
+        name = "value of the whole layer"
         try:
             right = to_array(_run_checked(parts[0].source, left.shape, left.dtype, to_tensor(x)))
         except ContractError as error:
-            return subject.check(name, "contract", "mismatch", error.cause)
-        return compare_arrays(subject, name, "value", left, right, _bound_chain(parts, inputs))
+            return titles.failed(name, "contract", *error.causes)
+        [check] = compare(titles, [Compared((name, "value"), left, right, _bound_chain(parts, inputs).of_two())])
+        return check
 
 
 def _explained(part: Part, inputs: tuple[Array, ...], y_bar: Array, checks: list[Check]) -> list[Check]:
@@ -243,6 +241,7 @@ def _point(part: Part, inputs: tuple[Array, ...], y_bar: Array) -> Point:
         inputs,
         tuple(range(len(inputs))),
         operation.inputs,
+        tuple(f"input {i} ({name})" for i, name in enumerate(operation.inputs)),
         y,
         y_bar,
         tuple(np.zeros_like(x) if g is None else g for x, g in zip(inputs, left, strict=True)),
@@ -250,10 +249,6 @@ def _point(part: Part, inputs: tuple[Array, ...], y_bar: Array) -> Point:
         tuple(np.asarray(2 * bound.error, np.float64) for bound in bounds),
         tuple(np.asarray(bound.scale, np.float64) for bound in bounds),
     )
-
-
-def _subject(part: Part, inputs: tuple[Array, ...]) -> Subject:
-    return Subject(part.layer.operation, inputs[0].dtype.name, "eager")
 
 
 def _run_checked(rule: Any, shape: Shape, dtype: np.dtype[Any], *tensors: Any, **options: Any) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -14,31 +13,18 @@ from gradtwin.arguments import check_seed
 from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.guards.isolation import isolated
-from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
-from gradtwin.comparisons.precision.constants import RATE_DIGITS, RATIO_DIGITS, UPDATE_DRAWS
-from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
-from gradtwin.comparisons.precision.running_error import Bound
-from gradtwin.comparisons.results.data import Cause, Check, Report
+from gradtwin.comparisons.judging.judge import Title, judge
+from gradtwin.comparisons.judging.titles import Titles
+from gradtwin.comparisons.results.data import Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.functions import ContractError
-from gradtwin.comparisons.subjects.update_rules import (
-    PUBLISHED,
-    PUBLISHED_NOTES,
-    Agrees,
-    Hyper,
-    Path,
-    explain,
-    follow,
-    forms_of,
-)
-from gradtwin.comparisons.subjects.update_step import SHAPES, Walk, WrittenStep
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError, unknown_name
+from gradtwin.comparisons.subjects.interface import ContractError, Subject
+from gradtwin.comparisons.subjects.keras_optimizer import find_optimizer, hyper_of, rate_of
+from gradtwin.comparisons.subjects.update_rules import Hyper
+from gradtwin.comparisons.subjects.update_step import SHAPES, WrittenStep
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-#: Keras's optimizers that are known by rule, for the causes.
-RULES = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
-
-#: What is said where the step gives no numbers of its own.
-NO_NUMBERS = "Keras's defaults; give your own numbers by config=, such as config={'learning_rate': 0.1}"
+from .update_causes import UNKNOWN, UpdateCauses, weights_part
+from .update_sides import KerasSteps, RuleSteps, Spread, Starts, UserSteps
 
 
 @isolated
@@ -75,297 +61,51 @@ def check_update(
     notes: dict[str, None] = {}
     start, flow = _draw(weights, gradients, int(steps), find_dtype(dtype), seed)
     written.read_state(start, flow)
-    keras_optimizer = _optimizer(optimizer, written, notes)
-    hyper = _hyper(keras_optimizer)
+    keras_optimizer = find_optimizer(optimizer, written, notes)
+    hyper = hyper_of(keras_optimizer)
     if hyper is not None and hyper.rule == "adagrad" and isinstance(optimizer, str):
         said = written.hyperparameters("adagrad")
         hyper = replace(hyper, is_start_open="initial_accumulator_value" not in said)
-    written.give_numbers(vars(hyper) if hyper is not None else {"learning_rate": _rate(keras_optimizer)})
-    subject = Subject(written.name, str(start[0].dtype), "eager")
+    written.give_numbers(vars(hyper) if hyper is not None else {"learning_rate": rate_of(keras_optimizer)})
+    titles = Titles(written.name, str(start[0].dtype))
     try:
         written.choose_form(start, flow)
-        checks = _Comparison(written, keras_optimizer, hyper, start, flow, seed, notes).checks(subject)
+        checks = _judge(titles, written, keras_optimizer, hyper, Starts(written, start, flow, seed), notes)
     except ContractError as error:
-        checks = [subject.check("contract", "contract", "mismatch", error.cause)]
+        checks = [titles.contract(error.causes)]
     reproduce = f"gt.check_update({written.name}, {type(keras_optimizer).__name__}(...), steps={steps}, seed={seed})"
     extra = {"oracle": "reference", "notes": list(notes)}
     return Report("check", tuple(checks), seed, reproduce, describe_environment(), extra)
 
 
-class _Comparison:
-    """Both sides' weights after every step, at the start and at nudged ones, and what rounding explains of them."""
+def _judge(
+    titles: Titles, written: WrittenStep, optimizer: Any, hyper: Hyper | None, starts: Starts, notes: dict[str, None]
+) -> list[Check]:
+    """Return the checks, the first wrong one with its causes."""
+    mine = UserSteps(written, starts)
 
-    def __init__(
-        self,
-        written: WrittenStep,
-        optimizer: Any,
-        hyper: Hyper | None,
-        start: list[Array],
-        flow: list[list[Array]],
-        seed: int,
-        notes: dict[str, None],
-    ) -> None:
-        self._written = written
-        self._hyper = hyper
-        self._notes = notes
-        self._form: frozenset[str] = frozenset()
-        self._points: list[tuple[Array, list[Array]]] = []
-        self._walks: list[Walk] = []
-        self._rights: list[list[Array]] = []
-        sizes = [array.size for array in written.parts(start)]
-        self._parts = np.repeat(np.arange(len(sizes)), sizes)
-        for k in range(UPDATE_DRAWS + 1):
-            at = [nudge(array, seed + k) if k else array for array in written.parts(start)]
-            pulls = [[nudge(g, seed + k) if k else g for g in written.parts(step)] for step in flow]
-            self._points.append((written.join(at), [written.join(g) for g in pulls]))
-            self._walks.append(written.walk(at, pulls))
-            self._rights.append(_walk_keras(optimizer, *self._points[-1]))
+    def judge_by(right: Subject[int]) -> list[Check]:
+        steps = len(starts.arrays[0][1])
+        results: list[Title] = [(f"weights after step {t}", "update") for t in range(1, steps + 1)]
+        return judge(titles, results, mine, right, Spread(mine, right, starts), 0)
 
-    def checks(self, subject: Subject) -> list[Check]:
-        """Return the checks, the first wrong one with its causes."""
-        found = self._compare(subject, self._rights)
-        if all(check.verdict == "match" for check in found):
-            return [*found, self._side_effects(subject)]
-        causes = self._explain()
-        if self._form:
-            found = self._compare(subject, [path.weights for path in self._follow_all(self._form)])
-        wrong = next((k for k, check in enumerate(found) if check.verdict == "mismatch"), None)
-        if wrong is not None:
-            cause = causes or Cause("unknown", False, "", "no alternative of the rule explains the step")
-            text = f"{cause.text}.{self._parting(wrong)}"
-            found[wrong] = replace(found[wrong], causes=(replace(cause, text=text),))
-        return [*found, self._side_effects(subject)]
-
-    def _side_effects(self, subject: Subject) -> Check:
-        if not self._walks[0].changed:
-            return subject.check("side effects", "side-effect", "match")
-        text = "the gradients that the step was given were changed in place."
-        return subject.check("side effects", "side-effect", "mismatch", Cause("mutated-input", True, "g", text))
-
-    def _compare(self, subject: Subject, rights: list[list[Array]]) -> list[Check]:
-        checks = []
-        for t, left in enumerate(self._walks[0].weights):
-            right = rights[0][t]
-            allowed = self._allowed([walk.weights[t] for walk in self._walks], [side[t] for side in rights])
-            scale = np.fmax(np.abs(right), np.abs(self._points[0][0]))
-            known = np.where(np.isnan(left) & np.isnan(right), 0.0, right)  # what neither side knows decides nothing
-            bound = Bound(known, allowed / 2, scale)
-            checks.append(compare_arrays(subject, f"weights after step {t + 1}", "update", left, right, bound))
-        return checks
-
-    def _allowed(self, lefts: list[Array], rights: list[Array]) -> Array:
-        sides = list(zip(lefts, rights, strict=True))
-        return allowed_difference(sides[0], sides[1:])
-
-    def _follow_all(self, flags: frozenset[str], factor: float = 1.0) -> list[Path]:
-        """Return where a rule goes from each of the points."""
-        assert self._hyper is not None
-        return [follow(self._hyper, start, pulls, self._parts, flags, factor) for start, pulls in self._points]
-
-    def _explain(self) -> Cause | None:
-        """Return the slip that explains every step, None where it is unknown or no slip but another published form."""
-        if self._hyper is None:
-            return None
-
-        def agrees(flags: frozenset[str], factor: float) -> bool:
-            paths = self._follow_all(flags, factor)
-            return all(self._agree([path.weights[t] for path in paths], t) for t in range(len(paths[0].weights)))
-
-        found = explain(self._hyper, agrees, self._fitted_factors)
-        if found is None:
-            return self._other_numbers(self._hyper, agrees)
-        slip, form = found
-        self._form = form
-        self._notes.update({PUBLISHED_NOTES[flag]: None for flag in sorted(form)})
-        return None if slip is PUBLISHED else Cause(slip.cause, True, slip.flag, slip.text)
-
-    def _other_numbers(self, hyper: Hyper, agrees: Agrees) -> Cause | None:
-        """Return the cause if the step is right with a number of its own that the optimizer has otherwise."""
-        for name, value in self._written.hyperparameters(hyper.rule).items():
-            known = getattr(hyper, name, value)
-            if known == value:
-                continue
-            self._hyper = replace(hyper, **{name: value})
-            right = any(agrees(form, 1.0) for form in forms_of(hyper))
-            self._hyper = hyper
-            if right:
-                return Cause("factor", True, name, f"the step's {name} is {value!r}, and the optimizer's {known!r}")
-        return self._decay_of_its_own(hyper, agrees)
-
-    def _decay_of_its_own(self, hyper: Hyper, agrees: Agrees) -> Cause | None:
-        """Return the cause if the step takes off weight decay, where the optimizer has none."""
-        if hyper.weight_decay:
-            return None
-        start, moved = self._points[0][0], self._walks[0].weights[0]
-        own = self._written.hyperparameters(hyper.rule).get("weight_decay", np.nan)
-        for form in forms_of(hyper):
-            with np.errstate(all="ignore"):
-                taken_off = follow(hyper, start, self._points[0][1], self._parts, form).weights[0] - moved
-                fitted = float(np.median(taken_off / (hyper.learning_rate * start)))
-            for decay in dict.fromkeys((own, float(f"{fitted:.{RATE_DIGITS}g}"), fitted)):
-                self._hyper = replace(hyper, weight_decay=decay)
-                flags = (frozenset[str](), frozenset({"decay last"}), frozenset({"coupled decay"}))
-                right = np.isfinite(decay) and any(agrees(form | flag, 1.0) for flag in flags)
-                self._hyper = hyper
-                if right:
-                    text = f"the step takes off weight decay ({decay:.6g}), and the optimizer has none"
-                    return Cause("missing-term", True, f"{decay:.6g} · w", text)
-        return None
-
-    def _agree(self, rights: list[Array], t: int) -> bool:
-        lefts = [walk.weights[t] for walk in self._walks]
-        return _within(lefts[0], rights[0], self._allowed(lefts, rights))
-
-    def _fitted_factors(self, form: frozenset[str]) -> list[float]:
-        """Return what the first step is of the form's own: the median of the quotients."""
-        assert self._hyper is not None
-        start, pulls = self._points[0]
-        with np.errstate(all="ignore"):
-            right = follow(self._hyper, start, pulls, self._parts, form).weights[0]
-            quotients = (self._walks[0].weights[0] - start) / (right - start)
-        factor = float(np.median(quotients))
-        rounded = float(f"{factor:.{RATE_DIGITS}g}")  # rates are decimal numbers
-        return [rounded, factor] if np.isfinite(factor) else []
-
-    def _parting(self, wrong: int) -> str:
-        """Return which state variable parts from the rule's, and at which step, in words."""
-        if self._hyper is None:
-            return f" The weights part at step {wrong + 1}."
-        paths = self._follow_all(self._form)
-        names = list(paths[0].states[0]) if paths[0].states else []
-        texts = []
-        for mine in self._walks[0].states[-1]:
-            step = self._first_parting(mine, names, paths)
-            if step is not None:
-                texts.append((step, f" The state variable {mine} parts from Keras's at step {step}."))
-        return min(texts)[1] if texts else f" The weights part at step {wrong + 1}."
-
-    def _first_parting(self, mine: str, names: Sequence[str], paths: list[Path]) -> int | None:
-        """Return the step at which a state variable stops to be any of the rule's, up to a constant; None if never."""
-        histories = [[states.get(mine) for states in walk.states] for walk in self._walks]
-        if any(array is None for history in histories for array in history):
-            return None
-        longest = 0
-        for name in names:
-            ratio = _ratio(histories[0][0], paths[0].states[0][name])
-            if ratio is None:
-                continue
-            for t in range(len(histories[0])):
-                lefts = [np.asarray(history[t]) for history in histories]
-                rights = [ratio * path.states[t][name] for path in paths]
-                if not _within(lefts[0], rights[0], self._allowed(lefts, rights)):
-                    longest = max(longest, t)
-                    break
-            else:
-                return None
-        return longest + 1
-
-
-def _ratio(left: Array | None, right: Array) -> float | None:
-    """Return the constant that one array is of another: the median of their quotients; None where one is zero."""
-    if left is None or left.shape != right.shape or not right.all():
-        return None
-    ratio = float(np.median(left / right))
-    doubt = float(np.finfo(left.dtype).eps) ** RATIO_DIGITS
-    nice = [number for number in (1.0, -1.0) if abs(ratio - number) <= doubt]
-    return nice[0] if nice else ratio
-
-
-def _within(left: Array, right: Array, allowed: Array) -> bool:
-    with np.errstate(all="ignore"):
-        return bool(np.all((np.abs(left - right) <= allowed) | (left == right)))
-
-
-def _walk_keras(optimizer: Any, start: Array, gradients: list[Array]) -> list[Array]:
-    """Return the weights after each step of a fresh copy of a Keras optimizer."""
-    with _float_of(start.dtype) as keras:
-        taken = _renewed(optimizer, start.dtype)
-        variable = keras.Variable(start, dtype=start.dtype.name)
-        path = []
-        for g in gradients:
-            taken.apply([keras.ops.convert_to_tensor(g, dtype=start.dtype.name)], [variable])
-            path.append(np.array(variable.numpy()))
-    return path
-
-
-@contextmanager
-def _float_of(dtype: np.dtype[Any]) -> Iterator[Any]:
-    """Let Keras hold the learning rate as precisely as the weights, and give it back its own default."""
-    from gradtwin.backends.tensorflow_backend import tf
-
-    keras = tf.keras
-    before = keras.backend.floatx()
-    keras.backend.set_floatx(dtype.name)
-    try:
-        yield keras
-    finally:
-        keras.backend.set_floatx(before)
-
-
-def _renewed(optimizer: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fresh copy of a Keras optimizer whose numbers are of the weights' dtype.
-
-    Keras keeps 0.1 as the float32 nearest to it, in the learning rate and, on its way into a tensor, in every number.
-    """
-    settings = optimizer.get_config()
-    if isinstance(settings.get("learning_rate"), float):
-        settings["learning_rate"] = _rate(optimizer)
-    fresh = type(optimizer).from_config(settings)
-    for name, value in list(vars(fresh).items()):
-        if type(value) is float:
-            setattr(fresh, name, dtype.type(value))
-    return fresh
-
-
-def _optimizer(given: Any, written: WrittenStep, notes: dict[str, None]) -> Any:
-    """Return the Keras optimizer; one that is given by name gets the step's own numbers."""
-    with _float_of(np.dtype(np.float64)) as keras:
-        if isinstance(given, keras.optimizers.Optimizer):
-            return given
-        if isinstance(given, type) and issubclass(given, keras.optimizers.Optimizer):
-            given = given.__name__
-        if not isinstance(given, str):
-            raise ArgumentTypeError(
-                f"optimizer: got {type(given).__name__}; expected an object of keras.optimizers, or the name of one."
-            )
-        names = {name.lower(): kind for name, kind in vars(keras.optimizers).items() if isinstance(kind, type)}
-        aliases = {"momentum": ("sgd", {"momentum": 0.9}), "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True})}
-        name, settings = aliases.get(given.lower(), (given.lower(), {}))
-        if name not in names:
-            raise unknown_name("optimizer", given, sorted({*names, *aliases} - {"optimizer", "legacy"}))
-        kind = names[name]
-        default = kind()
-        said = {key: v for key, v in written.hyperparameters(kind.__name__).items() if key in default.get_config()}
-        settings = {**settings, **said}
-        if "learning_rate" in settings:
-            settings["learning_rate"] = float(settings["learning_rate"])
-        shown = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or NO_NUMBERS
-        notes[f"compared with keras.optimizers.{kind.__name__}: {shown}"] = None
-        return kind(**settings)
-
-
-def _rate(optimizer: Any) -> Any:
-    """Return the learning rate as it was written: the shortest decimal number that rounds to Keras's float32."""
-    rate = optimizer.get_config()["learning_rate"]
-    return float(str(np.float32(rate))) if isinstance(rate, float) and rate == float(np.float32(rate)) else rate
-
-
-def _hyper(optimizer: Any) -> Hyper | None:
-    """Return the rule and its numbers; None for a rule, or a setting, that there is no re-implementation of."""
-    rule, settings = type(optimizer).__name__.lower(), optimizer.get_config()
-    unusual = (
-        "amsgrad",
-        "centered",
-        "clipnorm",
-        "clipvalue",
-        "global_clipnorm",
-        "use_ema",
-        "gradient_accumulation_steps",
-    )
-    if rule not in RULES or any(settings.get(name) for name in unusual) or not isinstance(_rate(optimizer), float):
-        return None
-    known = {name: settings[name] for name in Hyper.__dataclass_fields__ if settings.get(name) is not None}
-    return Hyper(rule, **{**known, "learning_rate": _rate(optimizer)})
+    found = judge_by(KerasSteps(optimizer, starts))
+    if all(check.verdict == "match" for check in found if check.stage == "update"):
+        return found
+    causes = None if hyper is None else UpdateCauses(written, mine, starts, hyper)
+    cause, form = None, frozenset[str]()
+    if causes is not None and hyper is not None:
+        explained = causes.explain()
+        cause, form = explained.cause, explained.form
+        notes |= dict.fromkeys(explained.notes)
+        if form:
+            found = judge_by(RuleSteps(hyper, starts, form))
+    wrong = next((k for k, check in enumerate(found) if check.verdict == "mismatch" and check.stage == "update"), None)
+    if wrong is not None:
+        cause = cause or UNKNOWN
+        parting = weights_part(wrong) if causes is None else causes.parting(form, wrong)
+        found[wrong] = replace(found[wrong], causes=(replace(cause, text=f"{cause.text}.{parting}"),))
+    return found
 
 
 def _draw(

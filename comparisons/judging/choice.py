@@ -14,14 +14,15 @@ from gradtwin.comparisons.oracles.interface import Oracle, UntrustedError
 from gradtwin.comparisons.oracles.reference import ReferenceOracle
 from gradtwin.comparisons.oracles.traced import trace_of
 from gradtwin.comparisons.precision.allowance import Allowance
+from gradtwin.comparisons.precision.constants import FIRST_DRAWS, MORE_DRAWS
 from gradtwin.comparisons.precision.reference_precision import is_within_float32
 from gradtwin.comparisons.results.data import Cause, Check
 from gradtwin.comparisons.subjects.interface import ContractError
 from gradtwin.errors import GradTwinError
 
 from .evaluator import Evaluator, Mine, Notes, Sides
-from .judge import Compared, compare
-from .measured import FIRST_DRAWS, MORE_DRAWS, Measured
+from .judge import Compared, Title, compare
+from .measured import Measured
 from .titles import Titles
 
 VALUES_DIFFER = Cause(
@@ -77,7 +78,7 @@ def ask(evaluator: Evaluator, mine: Mine, notes: Notes) -> tuple[Evaluator, Side
 def compare_value(titles: Titles, measured: Measured) -> Check:
     """Compare forward's value with the oracle's, as far as rounding is measured now."""
     y, right = measured.sides.evaluation.y, measured.sides.answer.y
-    title = ("value", "value")
+    title: Title = ("value", "value")
     if y.shape != right.shape:
         text = f"forward returned shape {y.shape}; the {measured.evaluator.oracle.name} oracle {right.shape}."
         slug = "forward-broadcast" if right.size < y.size else "forward"

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.bounded_array import Reals
 from gradtwin.comparisons.precision.allowance import Allowance
+from gradtwin.comparisons.precision.bounded_array import Reals
 from gradtwin.comparisons.results.data import Cause, Check, Stage, Verdict, Worst
 from gradtwin.comparisons.results.evidence import make_evidence
 
@@ -23,8 +23,9 @@ _NO_NUMBER = Cause(
 def compare_arrays(titles: Titles, name: str, stage: Stage, left: Array, right: Array, allowance: Allowance) -> Check:
     """Judge two arrays of one shape, element by element.
 
-    Where infinities and NaN stand is compared first. An element is undecided where a zero or a negated value would have passed too: where the allowed
-    difference reaches the sum of the absolute terms behind it, or nothing is known of the value.
+    Where infinities and NaN stand is compared first. An element is undecided where a zero or a negated value would have
+    passed too: where the allowed difference reaches the sum of the absolute terms behind it, or nothing is known of the
+    value.
     """
     left64, right64 = left.astype(np.float64, copy=False), right.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.guards.time_limits import TimeIsUp
 from gradtwin.comparisons.oracles.interface import UntrustedError
+from gradtwin.comparisons.oracles.reference import ReferenceOracle
+from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.oracles.votes import Vote, directional, vote
 from gradtwin.comparisons.precision.constants import DISPLACEMENT, FIRST_VOTES, MOST_VOTES, NEIGHBOUR_DRAWS, NEIGHBOURS
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.results.evidence import Ballot
-from gradtwin.comparisons.guards.time_limits import TimeIsUp
-from gradtwin.comparisons.oracles.reference import ReferenceOracle
-from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.subjects.arrays import copies
 from gradtwin.comparisons.subjects.functions import Place
 from gradtwin.comparisons.subjects.interface import ContractError
@@ -148,7 +148,9 @@ def _between_neighbours(
     return bool(np.all(inside[differing]))
 
 
-def _note_ties(evaluator: Evaluator, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int) -> Notes:
+def _note_ties(
+    evaluator: Evaluator, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int
+) -> Notes:
     """Note a gradient at kinks that has not forward's slope along a direction that moves equal elements alike.
 
     Of two elements that tie for a maximum each may have any part of the gradient, but both together have all of it.
@@ -217,8 +219,9 @@ def _third_vote(
     if mine_fits and not theirs_fits:
         return "reference", ballot.value
     if mine_fits and theirs_fits:
-        says = _second_opinion(evaluator, point, k, index, mine, allowed) if evaluator.oracle.name == "reference" else "open"
-        return says, ballot.value
+        if evaluator.oracle.name != "reference":
+            return "open", ballot.value
+        return _second_opinion(evaluator, point, k, index, mine, allowed), ballot.value
     return "user", ballot.value
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.interface import Derived, Oracle
+from gradtwin.comparisons.precision.constants import JACOBIAN_ROWS
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.functions import Evaluation, Place, Written
 from gradtwin.comparisons.subjects.interface import ContractError
@@ -19,9 +20,6 @@ from gradtwin.errors import ArgumentValueError
 
 #: Users draw their inputs from default_rng(0) too; a y_bar equal to an input would hide faults.
 UPSTREAM_STREAM = 0x79BA12
-
-#: A Jacobian of up to so many rows is compared whole; a larger one contracted with y_bar.
-JACOBIAN_ROWS = 256
 
 #: What is worth a line in the report; a dict, for its order.
 Notes = dict[str, None]

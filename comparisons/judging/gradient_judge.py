@@ -19,7 +19,8 @@ from gradtwin.comparisons.oracles.reference import ReferenceOracle
 from gradtwin.comparisons.oracles.sampling import Along
 from gradtwin.comparisons.oracles.traced import trace_of
 from gradtwin.comparisons.precision.allowance import Allowance
-from gradtwin.comparisons.precision.rounding import UNITS_MOVED, allowed_difference
+from gradtwin.comparisons.precision.constants import OTHER_DRAWS, UNITS_MOVED
+from gradtwin.comparisons.precision.rounding import allowed_difference
 from gradtwin.comparisons.results.data import Cause, Check
 from gradtwin.comparisons.subjects.functions import Written
 from gradtwin.comparisons.subjects.interface import ContractError
@@ -28,13 +29,10 @@ from .choice import Chosen, ask, choose, choose_trace, compare_value, without_na
 from .disputes import settle, unresolved
 from .evaluator import Evaluator, Mine, Notes, Sides
 from .judge import Compared, compare
-from .measured import FIRST_DRAWS, Measured
+from .measured import Measured
 from .point import Point
 from .repeated import find_effects
 from .titles import Titles
-
-#: Nudged points at a point that only a cause is tried at.
-OTHER_DRAWS = 3
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,16 @@ class GradientJudge:
         suffix: str = "",
     ) -> None:
         self.written = written
+        self.wrt = wrt
+        self.reference = reference
         self.operation = operation
         self._suffix = suffix
         oracle = trace_of(written) if reference is None else ReferenceOracle(reference)
         self._evaluator = Evaluator(written, wrt, oracle, upstream)
+
+    def of(self, written: Written) -> GradientJudge:
+        """Return the judge of another pair of functions, with drawn upstream gradients."""
+        return GradientJudge(written, self.wrt, self.reference, self.operation, suffix=self._suffix)
 
     def judge(self, inputs: Sequence[Any], seed: int) -> Judgement:
         """Judge at one point."""

@@ -16,8 +16,8 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.drawing.problems import LAYOUTS
 from gradtwin.comparisons.oracles.interface import UntrustedError
+from gradtwin.comparisons.precision.constants import DRAWN_ELEMENTS, FIRST_DRAWS, MORE_DRAWS, SAFETY
 from gradtwin.comparisons.precision.rounding import (
-    SAFETY,
     absorbed_error,
     allowed_difference,
     cancelled_error,
@@ -32,9 +32,6 @@ from gradtwin.errors import GradTwinError
 
 from .evaluator import Evaluator, Mine, Notes, Sides
 from .exceeding import exceeds
-
-#: Nudged points that rounding is measured at: one at first, more where something stands out, for small arrays most.
-FIRST_DRAWS, MORE_DRAWS, DRAWN_ELEMENTS = 1, 8, 24
 
 #: How the inputs of the first nudged point lie in memory.
 NUDGED_LAYOUTS = {1: "strided"}

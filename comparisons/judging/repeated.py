@@ -8,6 +8,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.drawing.problems import LAYOUTS, Layout
+from gradtwin.comparisons.precision.constants import RERUN_DIGITS
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.functions import Evaluation, Place, Written
 from gradtwin.comparisons.subjects.interface import ContractError
@@ -85,7 +86,7 @@ def differs(one: Array, two: Array, coarsest: float) -> bool:
         return False
     one64, two64 = one.astype(np.float64), two.astype(np.float64)
     own = float(np.finfo(one.dtype).eps) if one.dtype.kind == "f" else 0.0
-    half = float(np.sqrt(max(own, coarsest)))
+    half = max(own, coarsest) ** RERUN_DIGITS
     with np.errstate(all="ignore"):
         size = float(np.max(np.abs(one64), where=np.isfinite(one64), initial=0.0))
         apart = np.abs(one64 - two64) > half * size

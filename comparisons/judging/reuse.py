@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.drawing.redrawing import redrawn
 from gradtwin.comparisons.results.data import Cause
-from gradtwin.comparisons.subjects.functions import copies
+from gradtwin.comparisons.subjects.arrays import copies
 from gradtwin.comparisons.subjects.layer_object import ObjectWritten
 
-from .gradient_judge import differs, redrawn
+from .gradient_judge import Judgement
+from .repeated import differs
 
 #: Names the stream of the earlier run's input.
 EARLIER_STREAM = 7
@@ -53,6 +56,15 @@ def find_stale(written: ObjectWritten, inputs: Sequence[Any], y_bar: Any, seed: 
         f"same: backward uses something that was kept from the earlier run."
     )
     return Cause("stale-value", True, stale, text)
+
+
+def with_effect(judged: Judgement, cause: Cause) -> Judgement:
+    """Return the judgement with a cause on its check of side effects."""
+    checks = [
+        replace(check, verdict="mismatch", causes=(*check.causes, cause)) if check.stage == "side-effect" else check
+        for check in judged.checks
+    ]
+    return replace(judged, checks=checks)
 
 
 def _ways(written: ObjectWritten, earlier: Sequence[Any], y_bar: Any) -> Iterator[Callable[[Any], None]]:

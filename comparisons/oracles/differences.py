@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.subjects.functions import Place, Written
 from gradtwin.comparisons.precision.constants import EVERY_ENTRY, MOST_DIFFERENCES
+from gradtwin.comparisons.subjects.functions import Place, Written
 from gradtwin.errors import ArgumentValueError
 
 from .interface import Derived, OracleName
@@ -60,7 +60,8 @@ class DifferencesOracle:
             else np.zeros(np.shape(inputs[i]))
             for k, i in enumerate(wrt)
         ]
-        return [sample_gradient(self._written.moved_value, inputs, i, y_bar, g, seed=0) for i, g in zip(wrt, given, strict=True)]
+        forward = self._written.moved_value
+        return [sample_gradient(forward, inputs, i, y_bar, g, seed=0) for i, g in zip(wrt, given, strict=True)]
 
     def _describe(
         self, inputs: Sequence[Any], wrt: tuple[int, ...], parts: Sequence[Differences | Sampled]

@@ -141,6 +141,12 @@ MOST_STEPS = _POINTS.chosen("MOST_STEPS", 1000, "Steps an optimizer of the catal
 FAILING_EXAMPLES = _POINTS.chosen(
     "FAILING_EXAMPLES", 50, "Points of short decimals that are drawn to find one that fails too: the example."
 )
+SHRINKING_RUNS = _POINTS.chosen(
+    "SHRINKING_RUNS",
+    4000,
+    "Runs of a user's functions that are spent on making a failing example smaller, each smaller one being judged and "
+    "explained. With fewer the example stays larger.",
+)
 JACOBIAN_ROWS = _POINTS.chosen(
     "JACOBIAN_ROWS", 256, "A Jacobian of more rows is contracted with ȳ: a fault in it then shows in a sum."
 )

@@ -13,8 +13,8 @@ from gradtwin.backends.interface import Array, Operation, Rule
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.precision import precision_of
 
-from .allowance import Allowance
 from . import error_rules  # noqa: F401  (registers NumPy's functions)
+from .allowance import Allowance
 from .bounded_array import BoundedArray, Format, Reals, bounded
 from .constants import BOUNDS_OWN_ERROR, ELEMENTARY_ROUNDINGS, LONGDOUBLE_ELEMENTS
 

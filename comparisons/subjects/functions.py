@@ -110,6 +110,8 @@ class Written:
         self.label: str = style
         self._parameters: list[str] | None = None
         self._longest_call = 0.0
+        #: How often the functions were run so far.
+        self.runs = 0
 
     @property
     def has_upstream(self) -> bool:
@@ -132,6 +134,7 @@ class Written:
     @contextmanager
     def traced_limit(self) -> Iterator[None]:
         """Limit the time of a traced run of forward, which is slower than a plain one by far."""
+        self.runs += 1
         slow = TRACED_SLOWDOWN * self._longest_call
         with time_limit(None if self.timeout is None else max(self.timeout, slow)):
             yield
@@ -217,6 +220,7 @@ class Written:
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
+        self.runs += 1
         started = time.perf_counter()
         with time_limit(self.timeout):
             yield

@@ -25,8 +25,8 @@ from .discovery import (
     gradient_places,
     names_trained,
 )
-from .functions import is_floating
 from .names import INPUT_GRADIENT_NAMES
+from .reading import is_floating
 
 
 @dataclass

@@ -13,9 +13,11 @@ import numpy as np
 from gradtwin.backends.interface import Array
 
 from . import styles
-from .functions import Style, copies, is_floating
+from .arrays import copies
+from .functions import Style
 from .names import CACHE_LIKE, NUMBERS, UPSTREAM
 from .pairing import NamedPair, parameters, required
+from .reading import is_floating
 from .trial_points import TrialPoint, is_bias, is_target, trial_points
 
 ELEMENTWISE = "(n,k)->(n,k)"

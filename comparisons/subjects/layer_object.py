@@ -10,24 +10,25 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
+from .arrays import copies
 from .discovery import (
     Parameter,
     Place,
     find_arrays,
     name_parameters,
 )
-from .functions import ContractError, Evaluation, Written, as_value, copies, raised
+from .functions import Written
 from .gradient_rules import Choices, GradientFinder, Rule, Run
-
-if TYPE_CHECKING:
-    from gradtwin.comparisons.drawing.problems import Layout
+from .interface import ContractError
+from .raising import raised
+from .reading import as_value
 
 
 class Recipe(Protocol):
@@ -58,18 +59,14 @@ class Notes:
 class ObjectWritten(Written):
     """An object's forward and gradient; the inputs are the object's own, then its parameters."""
 
-    def __init__(
-        self, prototype: Any, recipe: Recipe, inputs: Sequence[Any], names: Sequence[str], choices: Choices, seed: int
-    ) -> None:
+    def __init__(self, prototype: Any, recipe: Recipe, names: Sequence[str], choices: Choices, seed: int) -> None:
         super().__init__(self.run_forward, "vjp" if recipe.has_upstream else "grad", self.run_gradient)
         self.label = "backward()"
         self.prototype = prototype
         self.recipe = recipe
-        self.count = len(inputs)
+        self.count = len(names)
         self.seed = seed
         self.y_bar_scale = 1.0
-        #: The upstream gradient to judge with, in place of a drawn one.
-        self.fixed_upstream: Array | None = None
         self.notes = Notes()
         self.parameters: list[Parameter] = []
         #: The names of checks that can't be made, of what ought to be judged, and why.
@@ -77,12 +74,32 @@ class ObjectWritten(Written):
         self._choices = choices
         self._input_names = list(names)
         self._rules: list[Rule | None] = []
-        self._discover(tuple(inputs))
+
+    @classmethod
+    def discover(
+        cls, prototype: Any, recipe: Recipe, inputs: Sequence[Any], names: Sequence[str], choices: Choices, seed: int
+    ) -> ObjectWritten:
+        """Run an object, and find its parameters and their gradients; ContractError where it breaks."""
+        written = cls(prototype, recipe, names, choices, seed)
+        written._discover(tuple(inputs))
+        return written
 
     def names(self, count: int = -1) -> tuple[str, ...]:
         """Return the names of the inputs and parameters, of all or of the first `count`."""
         known = (*self._input_names, *(p.name for p in self.parameters))
         return known if count < 0 else known[:count]
+
+    def words(self, count: int) -> tuple[str, ...]:
+        """Return what messages call each input and parameter."""
+        own = super().words(min(count, self.count))
+        return (*own, *(f"parameter {p.name}" for p in self.parameters[: count - len(own)]))
+
+    def with_upstream_scaled(self, scale: float) -> ObjectWritten:
+        """Return the same, whose backward gets so many times the upstream gradient, and gradients scaled back."""
+        scaled = copy.copy(self)
+        scaled.y_bar_scale = scale
+        scaled.forward, scaled.gradient = scaled.run_forward, scaled.run_gradient
+        return scaled
 
     def arguments(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """Return the point to judge at: inputs, and the parameters' values, drawn where they are all one number.
@@ -90,13 +107,6 @@ class ObjectWritten(Written):
         Biases of zero and scales of one hide that they were forgotten.
         """
         return (*inputs, *(self._telling(p) for p in self.parameters))
-
-    def run(
-        self, inputs: Sequence[Any], make_y_bar: Callable[[Array], Array], layout: Layout | None = None
-    ) -> tuple[Evaluation, Array | None]:
-        """Run forward and gradient, each on copies, as every style does."""
-        fixed = self.fixed_upstream
-        return super().run(inputs, make_y_bar if fixed is None else lambda y: fixed.astype(y.dtype), layout)
 
     def _telling(self, p: Parameter) -> Array:
         array = np.array(p.places[0].read(self.prototype))

@@ -104,7 +104,7 @@ def resolve_wrt(
     for i in positions:
         if i not in floating:
             raise ArgumentTypeError(
-                f"wrt: input {i} ({names[i]}) is {kind_of(inputs[i])}, which can't be differentiated; expected floating."
+                f"wrt: input {i} ({names[i]}) is {kind_of(inputs[i])}, which has no derivative; expected floating."
             )
     if count == len(positions):
         return positions, gradients

@@ -26,7 +26,9 @@ class RuleSubject:
         operation, changed = at.operation, at.operation.changed
         arrays = dict(zip((*operation.inputs, "y_bar"), at.arrays, strict=False))
         copied = dict(zip(arrays, copies(at.arrays), strict=True))
-        given = [copied[name].copy(order="K") if i in changed else copied[name] for i, name in enumerate(operation.inputs)]
+        given = [copied[name] for name in operation.inputs]
+        for i in changed:
+            given[i] = given[i].copy(order="K")  # writable, whatever the layout was
         results: tuple[Array | None, ...]
         broken: list[Cause] = []
         try:

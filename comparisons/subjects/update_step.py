@@ -22,9 +22,10 @@ from .discovery import (
     find_method,
     split_name,
 )
-from .functions import ContractError, raised
+from .interface import ContractError
 from .layer_object import seeded
 from .names import COUNTER, GRADIENT, HYPERPARAMETERS, MANY, MEMORY, STATE, STEP_NAMES
+from .raising import raised
 
 SHAPES = {"W": (4, 3), "b": (3,)}
 FORMS = ("arrays", "dicts", "lists", "layer")

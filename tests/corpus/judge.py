@@ -44,7 +44,7 @@ def verdicts(case: Case, inputs: tuple[np.ndarray, ...], seed: int) -> set[str]:
     """The verdicts of a case's checks; looking for the cause takes most of the time, and is left out."""
     style, gradient = next(iter(case.arguments().items()))
     written = Written(case.forward, style, None if gradient is True else gradient)
-    judged = GradientJudge(written, case.wrt, None, case.name).judge(inputs, seed, explain=False)
+    judged = GradientJudge(written, case.wrt, None, case.name).judge(inputs, seed)
     return {check.verdict for check in judged.checks}
 
 

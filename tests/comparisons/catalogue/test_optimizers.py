@@ -10,7 +10,8 @@ from gradtwin.backends import get_backend
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.numpy_rules import RULES
 from gradtwin.backends.operations import find_operation
-from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
+from gradtwin.comparisons.judging.comparator import compare_arrays
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.running_error import bound_operation, bound_update
 from gradtwin.comparisons.results.data import worst_verdict
 
@@ -106,8 +107,8 @@ def judge(case, dtype, backend, exact=True, bound=bound_operation):
         backend.update(operation, *given)
         changed = [given[i] for i in operation.changed]
         for mine, theirs, allowed in zip(changed, expected, bounds, strict=True):
-            subject = Subject(case, dtype, backend.mode)
-            verdicts.append(compare_arrays(subject, "update", "update", mine, theirs, allowed).verdict)
+            titles = Titles(case, dtype, backend.mode)
+            verdicts.append(compare_arrays(titles, "update", "update", mine, theirs, allowed.of_two()).verdict)
     return worst_verdict(verdicts)
 
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtwin.comparisons.judging.comparator import Subject, compare_arrays, merge_checks
+from gradtwin.comparisons.judging.comparator import compare_arrays, merge_checks
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.running_error import Bound
 
-SUBJECT = Subject("matmul", "float64", "eager")
+TITLES = Titles("matmul", "float64", "eager")
 
 
 def judge(left, right, error, scale=None, value=None):
@@ -16,7 +17,7 @@ def judge(left, right, error, scale=None, value=None):
     value = right if value is None else np.asarray(value, float)
     scale = np.abs(value) if scale is None else np.broadcast_to(np.asarray(scale, float), left.shape)
     bound = Bound(value, np.broadcast_to(np.asarray(error, float), left.shape), scale)
-    return compare_arrays(SUBJECT, "value", "value", left, right, bound)
+    return compare_arrays(TITLES, "value", "value", left, right, bound.of_two())
 
 
 @given(

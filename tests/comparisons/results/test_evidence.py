@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from gradtwin.comparisons.checks.gradient import check_gradient
-from gradtwin.comparisons.judging.comparator import Subject, compare_arrays, merge_checks
+from gradtwin.comparisons.judging.comparator import compare_arrays, merge_checks
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.running_error import Bound
 from gradtwin.comparisons.results.data import Check
 from gradtwin.comparisons.results.evidence import BEYOND, LIMITS, MOST_CELLS, WINDOW
 
-SUBJECT = Subject("matmul", "float64", "eager")
+TITLES = Titles("matmul", "float64", "eager")
 
 
 def compare(left, right, error=0.5):
     bound = Bound(right.astype(np.float64), np.full(right.shape, error), np.full(right.shape, 1e6))
-    return compare_arrays(SUBJECT, "value", "value", left, right, bound)
+    return compare_arrays(TITLES, "value", "value", left, right, bound.of_two())
 
 
 def test_a_match_has_none():
@@ -65,7 +66,7 @@ def test_levels_are_decades_of_error_over_allowed_and_the_largest_of_each_block(
 def test_an_element_of_which_nothing_is_known_has_no_level():
     right = np.zeros(3)
     bound = Bound(right, np.array([0.5, np.inf, 0.5]), np.ones(3))
-    evidence = compare_arrays(SUBJECT, "value", "value", np.array([0.0, 7.0, 7.0]), right, bound).evidence
+    evidence = compare_arrays(TITLES, "value", "value", np.array([0.0, 7.0, 7.0]), right, bound.of_two()).evidence
     assert evidence.levels == ("0-5",)
     assert sum(evidence.histogram) == 2
 
