@@ -11,6 +11,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import SCHEMA, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, InputFileError
@@ -179,5 +180,5 @@ def _check(change: Change, fail_above: float | None) -> Check:
     slower = fail_above is not None and change.ratio.low > fail_above
     shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in change.row["shape"])
     name = f"speed at {shapes}, {change.row['backend']}, {change.row['threads']} threads"
-    verdict: Literal["match", "mismatch"] = "mismatch" if slower else "match"
-    return Check(name, change.row["operation"], "value", change.row["dtype"], change.row["mode"], verdict)
+    titles = Titles(change.row["operation"], change.row["dtype"], change.row["mode"])
+    return titles.expected(name, "value", not slower)

@@ -15,6 +15,7 @@ from gradtwin.backends.quiet_import import import_tensorflow
 from gradtwin.comparisons.catalogue import case as operation_case
 from gradtwin.comparisons.catalogue.suite import Progress
 from gradtwin.comparisons.checks import case as check_case
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.report.tables import STYLE, make_table
 from gradtwin.comparisons.results.case import Case, read_case, take
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report, Verdict, worst_verdict
@@ -131,7 +132,7 @@ def _judge_operation(case: Case, folder: Path) -> list[Check]:
     except Exception as error:
         cause = Cause("raises", True, type(error).__name__, f"judging it raised {type(error).__name__}: {error}")
         operation, dtype, mode = (str(case.fields[key]) for key in ("operation", "dtype", "mode"))
-        return [Check("crash", operation, "contract", dtype, mode, "mismatch", causes=(cause,))]
+        return [Titles(operation, dtype, mode).failed("crash", "contract", cause)]
 
 
 def _judge_file(file: Path) -> list[Check]:

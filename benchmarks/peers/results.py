@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gradtwin.benchmarks.statistics import Ratio, Samples, quartiles
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Check, Verdict
 
 from .planted import kind_of
@@ -91,8 +92,9 @@ class PeerComparison:
 
     def checks(self) -> tuple[Check, ...]:
         """Return gradtwin's verdicts on what was timed, which is right."""
+        titles = Titles("check_gradient", "float64")
         return tuple(
-            Check(f"dense + mean square at {t.extents}", "check_gradient", "gradient", "float64", "eager", t.verdict)
+            titles.passed_on(f"dense + mean square at {t.extents}", "gradient", t.verdict)
             for t in self.timings
             if t.tool == GRADTWIN and t.verdict
         )

@@ -15,7 +15,8 @@ from gradtwin.backends.signature import Shape
 from gradtwin.comparisons.checks.operation import check_operation
 from gradtwin.comparisons.drawing.problems import Problem, build_problem, shapes_from
 from gradtwin.comparisons.guards.isolation import isolated
-from gradtwin.comparisons.results.data import Cause, Check, Report, Verdict, worst_verdict
+from gradtwin.comparisons.judging.titles import Titles
+from gradtwin.comparisons.results.data import Cause, Check, Report, worst_verdict
 from gradtwin.comparisons.results.environment import describe_environment
 
 from .faults import all_faults
@@ -53,7 +54,7 @@ def selftest(*, seed: int = 0, progress: Progress | None = None) -> Report:
     for (name, dtype), drawn in problems.items():
         judged = [check_operation(p.operation, p.inputs, p.y_bar, NumpyBackend(), right) for p in drawn]
         verdict = worst_verdict(check.verdict for found in judged for check in found)
-        checks.append(Check("correct rule", name, "gradient", dtype, "eager", verdict, examples=len(drawn)))
+        checks.append(Titles(name, dtype).passed_on("correct rule", "gradient", verdict, len(drawn)))
 
     catches: list[Catch] = []
     cases = [(fault, dtype) for fault in all_faults() for dtype in fault.dtypes]
@@ -84,8 +85,8 @@ def _as_check(catch: Catch) -> Check:
     causes: tuple[Cause, ...] = ()
     if catch.caught_by is None:
         causes = (Cause("unknown", False, catch.fault, "the fault escaped every check at every size."),)
-    verdict: Verdict = "match" if catch.caught_by else "mismatch"
-    return Check(catch.fault, catch.operation, "gradient", catch.dtype, "eager", verdict, causes=causes)
+    titles = Titles(catch.operation, catch.dtype)
+    return titles.expected(catch.fault, "gradient", catch.caught_by is not None, *causes)
 
 
 def _problems(operation: Operation, dtype: str, seed: int) -> list[Problem]:

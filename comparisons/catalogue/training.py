@@ -24,6 +24,7 @@ from gradtwin.comparisons.catalogue.scenarios.interface import Decision, Request
 from gradtwin.comparisons.checks.operation import compare_answers, run_judged
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, unknown_name
@@ -193,8 +194,8 @@ class _Run:
         checks = [replace(merge_checks(found), name=name) for name, found in self._found.items()]
         if self.stopped:
             cause = Cause("nan", True, "", self.stopped)
-            dtype, mode = self.data.x_train.dtype.name, self.backends["tensorflow"].mode
-            checks.append(Check("loss stays finite", "training", "value", dtype, mode, "inconclusive", causes=(cause,)))
+            titles = Titles("training", self.data.x_train.dtype.name, self.backends["tensorflow"].mode)
+            checks.append(titles.undecided("loss stays finite", "value", cause))
         return tuple(checks)
 
     def summary(self, scenario: str, per_epoch: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gradtwin.backends.signature import Signature
 from gradtwin.comparisons.drawing.drawn_points import COPIES, check_memory, points, read_domains, typical_point
 from gradtwin.comparisons.drawing.search import search, within_budget
 from gradtwin.comparisons.guards.isolation import isolated
+from gradtwin.comparisons.guards.time_limits import check_limit
 from gradtwin.comparisons.judging.comparator import merge_checks
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
 from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES, SHRINKING_RUNS
@@ -80,6 +81,8 @@ def check_gradient(
             "inputs, signature: expected exactly one, a point to check at or shapes to draw points of."
         )
     check_seed(seed)
+    if timeout is not None:
+        check_limit(timeout)
     operation = getattr(forward, "__name__", type(forward).__name__)
     if static is not None and not isinstance(static, Mapping):
         raise ArgumentTypeError(f"static: got {type(static).__name__}; expected keyword arguments, a dict by name.")

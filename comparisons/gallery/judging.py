@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradtwin.comparisons.catalogue.suite import Progress
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.results.environment import describe_environment
 
@@ -55,12 +56,10 @@ class Finding:
             expected = ", ".join(self.fault.causes)
             text = f"expected a mismatch for {expected}; it was: {self._in_words()}."
             causes = (Cause("unknown", False, slug, text),)
-        caught = Check("fault is caught", slug, first.stage, first.dtype, first.mode,
-                       "match" if self.is_caught else "mismatch", causes=causes)  # fmt: skip
+        titles = Titles(slug, first.dtype, first.mode)
+        caught = titles.expected("fault is caught", first.stage, self.is_caught, *causes)
         wrong = tuple(cause for check in self.corrected.checks for cause in check.causes)
-        right = Check("correction matches", slug, "gradient", first.dtype, first.mode,
-                      "match" if self.corrected.ok else "mismatch", causes=wrong)  # fmt: skip
-        return caught, right
+        return caught, titles.expected("correction matches", "gradient", self.corrected.ok, *wrong)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding for the JSON report."""

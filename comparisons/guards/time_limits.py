@@ -34,6 +34,12 @@ class TimeIsUp(BaseException):
     """The limit has passed; no `except Exception` of the user's may stop it."""
 
 
+def check_limit(seconds: Any) -> None:
+    """Raise ArgumentValueError unless a limit is a number of seconds."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise ArgumentValueError(f"timeout: got {seconds!r}; expected a number of seconds above 0.")
+
+
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise TimeIsUp inside the block once it has run for so many seconds; None sets no limit.
@@ -44,8 +50,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise ArgumentValueError(f"timeout: got {seconds!r}; expected a number of seconds above 0.")
+    check_limit(seconds)
     has_alarm = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     with (_alarm if has_alarm else _tracing)(min(seconds, LONGEST)):
         yield

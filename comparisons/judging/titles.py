@@ -38,9 +38,13 @@ class Titles:
         """Return a mismatch that no number shows."""
         return self._without_numbers(name, stage, "mismatch", causes)
 
-    def passed(self, name: str, stage: Stage, examples: int = 1) -> Check:
-        """Return a match that rests on other checks."""
-        return self._without_numbers(name, stage, "match", (), examples)
+    def expected(self, name: str, stage: Stage, is_so: bool, *causes: Cause) -> Check:
+        """Return a match if something is as it should be, else a mismatch."""
+        return self._without_numbers(name, stage, "match" if is_so else "mismatch", causes)
+
+    def passed_on(self, name: str, stage: Stage, verdict: Verdict, examples: int = 1) -> Check:
+        """Return a check whose verdict other checks have given."""
+        return self._without_numbers(name, stage, verdict, (), examples)
 
     def undecided(self, name: str, stage: Stage, *causes: Cause) -> Check:
         """Return a check of something that ought to be judged, and can't be."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Check, Worst
 
 from .plan import Cell, Chunk, every_cell, why_impossible
@@ -81,8 +82,8 @@ class Tally:
                 operation.worst = check.worst
                 operation.worst_at = f"{check.name}, {chunk.dtype}, {chunk.layout}, {chunk.mode}"
         if result["crash"]:
-            causes = (Cause("raises", True, chunk.name, result["crash"]),)
-            self._merge(Check("crash", chunk.operation, "contract", chunk.dtype, chunk.mode, "mismatch", causes=causes))
+            cause = Cause("raises", True, chunk.name, result["crash"])
+            self._merge(Titles(chunk.operation, chunk.dtype, chunk.mode).failed("crash", "contract", cause))
 
     def _merge(self, check: Check) -> None:
         key = (check.operation, check.dtype, check.mode, check.name)

@@ -47,7 +47,7 @@ def in_a_thread(function):
 def test_what_never_returns_is_stopped_and_named(place):
     report = place(lambda: gt.check_gradient(np.tanh, derivative=spin, inputs=(X,), timeout=0.5))
     (check,) = report.checks
-    assert (report.verdict, check.stage, check.causes[0].cause) == ("mismatch", "contract", "raises")
+    assert (report.verdict, check.stage, check.causes[0].cause) == ("inconclusive", "contract", "timeout")
     assert check.causes[0].text.startswith(f"spin did not return within 0.5 s (in spin, {__file__}:")
     assert place(lambda: gt.check_gradient(np.tanh, derivative=right, inputs=(X,), timeout=60)).ok
 

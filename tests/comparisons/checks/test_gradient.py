@@ -296,8 +296,9 @@ def test_exceptions_are_contract_mismatches_that_name_the_line():
             pass
 
     report = gt.check_gradient(relu, vjp=endless, inputs=(X,), timeout=2)
-    assert causes(report) == ["raises"]
-    assert "did not return within 2 s" in report.checks[0].causes[0].text
+    check = report.checks[0]
+    assert (report.verdict, check.causes[0].cause) == ("inconclusive", "timeout")
+    assert "did not return within 2 s" in check.causes[0].text
 
 
 def test_not_a_number():
