@@ -87,6 +87,9 @@ def _compare(titles: Titles, pairs: Sequence[Compared]) -> Iterator[Check]:
             yield titles.failed(name, stage, Cause(slug, False, "None", f"{side} returned no {name}."))
         elif pair.allowance is None:
             yield titles.failed(name, stage, *pair.blame)
+        elif pair.left.shape != pair.right.shape:
+            text = f"{name} has shape {pair.left.shape} on one side and {pair.right.shape} on the other."
+            yield titles.failed(name, stage, Cause("shape", False, str(pair.left.shape), text))
         else:
             check = compare_arrays(titles, name, stage, pair.left, pair.right, pair.allowance)
             yield replace(check, causes=pair.blame) if pair.blame and check.verdict == "mismatch" else check

@@ -14,6 +14,7 @@ from gradtwin.backends.network import Layer, Network
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.checks.operation import compare_answers, run_judged
 from gradtwin.comparisons.drawing.problems import build_problem, shapes_from
+from gradtwin.comparisons.subjects.interface import Answer
 from gradtwin.errors import ArgumentTypeError
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +59,7 @@ def test_numpy_answers_many_calls_and_changes_no_input(numpy_backend):
     before = [[x.copy() for x in call.arrays] for call in calls]
     judged = [run_judged(call, numpy_backend) for call in calls]
     for one, answer in zip(judged, numpy_backend.answer(calls), strict=True):
-        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(one.answer, answer, strict=True))
+        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(one.results, answer, strict=True))
     for call, kept in zip(calls, before, strict=True):
         assert all(np.array_equal(x, y) for x, y in zip(call.arrays, kept, strict=True))
 
@@ -68,10 +69,10 @@ def test_a_fault_among_many_calls_is_seen_where_it_is(wrong, tensorflow_backend)
     judged = [run_judged(call, get_backend("numpy")) for call in make_calls()]
     found = compare_answers(judged, tensorflow_backend("graph"))
     assert {check.verdict for checks in found for check in checks} == {"match"}
-    first, *others = judged[wrong].answer
-    judged[wrong] = replace(judged[wrong], answer=(first + 1e-9, *others))
+    first, *others = judged[wrong].results
+    judged[wrong] = replace(judged[wrong], answer=Answer((first + 1e-9, *others)))
     found = compare_answers(judged, tensorflow_backend("graph"))
-    size = judged[wrong].answer[0].size
+    size = judged[wrong].results[0].size
     assert [any(check.verdict == "mismatch" for check in checks) for checks in found] == [
         number == wrong and size > 0 for number in range(4)
     ]
