@@ -12,6 +12,7 @@ import numpy as np
 
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import Subject
+from gradtwin.comparisons.judging.doubt import doubtful, without_gradients
 from gradtwin.comparisons.judging.evaluator import Look, Looker, Notes
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
 from gradtwin.comparisons.judging.reuse import find_stale
@@ -197,10 +198,23 @@ def judge_written(
     *,
     explain: bool = True,
 ) -> Judgement:
-    """Judge an object's gradients; where they are wrong and it clips, with an upstream too small to be clipped.
+    """Judge an object's gradients; those at a guessed place that are wrong are left open, and the others judged alone.
 
     `upstream` is the upstream gradient to judge with, drawn by default.
     """
+    found = _judge_at_places(written, inputs, operation, seed, upstream, explain)
+    doubted = doubtful(found, written.guesses, written.count)
+    if not doubted:
+        return found
+    if not written.leave_open(doubted):
+        return without_gradients(found)
+    return _judge_at_places(written, inputs, operation, seed, upstream, explain)
+
+
+def _judge_at_places(
+    written: ObjectWritten, inputs: Sequence[Any], operation: str, seed: int, upstream: Any, explain: bool
+) -> Judgement:
+    """Judge gradients at their places; where they are wrong and clipped, with an upstream too small to be clipped."""
     found = ObjectJudge(written, operation, upstream).judge(written.arguments(inputs), seed, explain=explain)
     wrong = any(check.stage == "gradient" and check.verdict == "mismatch" for check in found.checks)
     if not wrong or not written.has_upstream:

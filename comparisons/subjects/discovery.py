@@ -19,6 +19,7 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 from .names import (
     ALIASES,
     CONTAINERS,
+    GRADIENT,
     GRADIENT_FORMS,
     GRADIENT_OF_VALUE,
     LEARNING_RATE,
@@ -205,6 +206,11 @@ def names_trained(name: str) -> bool:
     parts = (form.split("{}") for form in GRADIENT_FORMS)
     stems = [bare[len(a) : len(bare) - len(b)] for a, b in parts if bare.startswith(a) and bare.endswith(b)]
     return any(map(TRAINED.match, (bare, *stems)))
+
+
+def sounds_like_gradient(key: Any) -> bool:
+    """Return whether an attribute or a key is called like a gradient, of whatever it is."""
+    return isinstance(key, str) and GRADIENT.match(split_name(key)[1]) is not None
 
 
 def gradient_places(place: Place) -> Iterator[Place]:
