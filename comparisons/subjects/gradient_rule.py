@@ -56,7 +56,7 @@ def returned_items(returned: Any, place: Place = ROOT) -> list[tuple[Place, Any]
 def left_rule(place: Place, guess: Guess = "") -> Rule:
     """Return the rule of what backward left at a place in the object."""
     at = str(place).removeprefix("model.")
-    text = f"at {at}, by its shape" if guess else f"at {at}"
+    text = f"at {at}, by its shape" if guess == "shape" else f"at {at}"
     return Rule(text, lambda run: place.read(run.owner), place, guess, repr(at))
 
 

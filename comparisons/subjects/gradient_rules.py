@@ -166,7 +166,8 @@ class GradientFinder:
         places = [place for of in p.places for place in gradient_places(of)]
         present = [place for place in places if is_gradient(place.read(self._run.owner))]
         if present:
-            return left_rule(next(filter(self._is_written, present), present[0]))
+            at = next(filter(self._is_written, present), present[0])
+            return left_rule(at, "" if isinstance(at.key, str) else "order")
         loose = next(self._loosely_named(p), None)
         return None if loose is None else left_rule(loose)
 

@@ -154,9 +154,9 @@ class ObjectWritten(Written):
             assert rule is not None  # only a guess is left open
             title = f"parameter {name}" if k >= self.count else f"input {k} ({name})"
             self.unjudged[f"gradient of {title}"] = (
-                f"the gradient of {name} was taken for {rule.text}, but no name says so, and it is not the right one. "
-                f"If it is meant to be, pass grads={{{name!r}: {rule.grads}}}; else pass the name of the attribute, or "
-                f"the position in what backward returns, that is."
+                f"the gradient of {name} was taken to be {rule.text}; no name says so, and it is wrong there. If it "
+                f"belongs there, pass grads={{{name!r}: {rule.grads}}} to have it judged; if not, pass the attribute "
+                f"or the position where it is."
             )
             self._rules[k] = None
         return any(rule is not None for rule in self._rules)
