@@ -1,4 +1,4 @@
-"""The table of names: its patterns are anchored, what only begins with d or g is no gradient, and no other table exists."""
+"""The table of names: its patterns are anchored, and tell gradients from other things; and there is no other table."""
 
 import ast
 import re
