@@ -43,8 +43,13 @@ def without_gradients(found: Judgement) -> Judgement:
 
 
 def _is_right(found: Judgement, k: int) -> bool:
+    """Return whether a gradient has the right values, and is no narrower than its input."""
+    point = found.point
+    if point is None or k not in point.wrt:
+        return False
+    narrow = point.left[point.wrt.index(k)].dtype.itemsize < np.asarray(point.inputs[k]).dtype.itemsize
     verdicts = [check.verdict for check in found.checks if check.name.startswith(f"gradient of input {k} (")]
-    return bool(verdicts) and all(verdict == "match" for verdict in verdicts)
+    return not narrow and bool(verdicts) and all(verdict == "match" for verdict in verdicts)
 
 
 def _is_moved(found: Judgement, k: int, count: int) -> bool:

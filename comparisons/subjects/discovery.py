@@ -234,6 +234,10 @@ def gradient_places(place: Place) -> Iterator[Place]:
 
 def loosely_named_places(place: Place, owner: Any, names: Container[str]) -> Iterator[Place]:
     """Yield what stands beside a parameter, or in a container of gradients there, under one of these plain names."""
+    if not isinstance(place.key, str):  # in a list: what has its position in a list of gradients
+        lists = loosely_named_places(place.parent, owner, names) if place.parent.steps else ()
+        yield from (found.at("item", place.key) for found in lists)
+        return
     holder = place.parent
     beside = holder.parent if place.steps[-1][0] == "item" else holder
     for at in (holder, beside, *(beside.at("attribute", container) for container in CONTAINERS)):

@@ -95,8 +95,21 @@ class GradientFinder:
                 rules[p.name] = self._by_shape(p, rules)
             elif self._hinting(p, self._written_like(p, rules)):
                 rules[p.name] = replace(rule, guess="shape")  # either may be the gradient
+        for p in self._parameters:
+            rules[p.name] = self._unless_unwritten(p, rules)
         self._find_unclaimed([item for item in items if item[0] not in taken], rules)
         return [*input_rules, *(rules[p.name] for p in self._parameters)]
+
+    def _unless_unwritten(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:
+        """Return a parameter's rule; as a guess where backward wrote nothing there, and did so to another array."""
+        rule = rules[p.name]
+        if rule is None or rule.place is None or p.name in (self._choices.grads or {}) or self._is_written(rule.place):
+            return rule
+        others = self._written_like(p, rules)
+        hinting = self._hinting(p, others)
+        if len(hinting) == 1:
+            return left_rule(hinting[0], "shape")
+        return replace(rule, guess="shape") if others else rule
 
     def _find_unclaimed(self, items: list[tuple[Place, Any]], rules: Mapping[str, Rule | None]) -> None:
         """Note what may be a gradient and is not judged; of an array that the output doesn't depend on, zeros are."""
@@ -167,9 +180,9 @@ class GradientFinder:
         present = [place for place in places if is_gradient(place.read(self._run.owner))]
         if present:
             at = next(filter(self._is_written, present), present[0])
-            return left_rule(at, "" if isinstance(at.key, str) else "order")
+            return _named_rule(at)
         loose = next(self._loosely_named(p), None)
-        return None if loose is None else left_rule(loose)
+        return None if loose is None else _named_rule(loose)
 
     def _loosely_named(self, p: Parameter) -> Iterator[Place]:
         """Yield what backward wrote under the parameter's name in another spelling, then under another name for it.
@@ -177,8 +190,8 @@ class GradientFinder:
         Only where no other parameter is called so.
         """
         held = [place for q in self._parameters for place in q.places]
-        taken = {plain_name(q.name) for q in self._parameters if q is not p}
-        own = [place.key for place in p.places if isinstance(place.key, str)]
+        own = {name for name in map(_name_at, p.places) if name}
+        taken = {plain_name(name) for q in self._parameters for name in map(_name_at, q.places) if name not in own}
         for names in ({plain_name(name) for name in own}, {alias for name in own for alias in aliases(name)}):
             forms = {plain_name(form) for name in names - taken for form in gradient_names(name)}
             for place in p.places:
@@ -314,6 +327,16 @@ class GradientFinder:
         known = {*self._before.values()}
         fresh = [place for place in places if np.asarray(place.read(self._run.owner)).tobytes() not in known]
         return fresh if len(places) > 1 else places
+
+
+def _named_rule(place: Place) -> Rule:
+    """Return the rule of a named array; of one in a named list, whose order is a guess."""
+    return left_rule(place, "" if isinstance(place.key, str) else "order")
+
+
+def _name_at(place: Place) -> str:
+    """Return the name of a parameter, or of the list that holds it."""
+    return next((key for key in (place.key, place.parent.last) if isinstance(key, str)), "")
 
 
 def _is_beside(at: Place, p: Parameter) -> bool:

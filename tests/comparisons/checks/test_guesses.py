@@ -259,6 +259,98 @@ def test_a_wrong_gradient_by_name_is_a_mismatch_beside_one_that_is_open():
     assert wrong.causes[0].cause == "factor"
 
 
+class ForwardWrites(Square):
+    """Its forward keeps something under the gradient's name."""
+
+    def forward(self, x):
+        self.gw = np.tanh(self.w)
+        return super().forward(x)
+
+
+class NeverWritten(Square):
+    """Has room for the gradient, and forgets to fill it."""
+
+    def __init__(self):
+        super().__init__()
+        self.dw = np.zeros((3, 3))
+
+
+class Accumulates(Square):
+    """Has room for the gradient under another name."""
+
+    def __init__(self):
+        super().__init__()
+        self.update_w = np.zeros((3, 3))
+
+
+def adds(self, dw, dx):
+    self.update_w += dw
+    return dx
+
+
+def updates_alone(self, dw, dx):
+    self.update_w = dw
+    return dx
+
+
+def test_a_name_that_only_forward_wrote_is_doubted():
+    assert check_layer(layer(updates_alone, ForwardWrites), X).ok
+    report = check_layer(leaving_on(ForwardWrites, found=gradient), X)
+    assert report.verdict == "inconclusive", str(report)
+
+
+def leaving_on(base, **expressions):
+    return layer(type(leaving(**expressions)).leave, base)
+
+
+def test_a_gradient_that_is_never_written_is_a_mismatch():
+    report = check_layer(layer(lambda self, dw, dx: dx, NeverWritten), X)
+    assert report.verdict == "mismatch", str(report)
+
+
+def test_guesses_that_accumulate_or_clip_are_right():
+    assert check_layer(layer(adds, Accumulates), X).ok
+    assert check_layer(leaving(update_w=lambda self, dw: np.clip(dw, -0.1, 0.1)), X).ok
+
+
+def test_a_narrower_copy_at_a_guessed_place_accuses_nobody():
+    report = check_layer(leaving(kept=lambda self, dw: dw.astype(np.float32)), X)
+    assert report.verdict == "inconclusive", str(report)
+    assert check_layer(leaving(dw=lambda self, dw: dw.astype(np.float32)), X).verdict == "mismatch"
+
+
+class InLists:
+    """Two layers whose weights and gradients stand in lists."""
+
+    def __init__(self, arrange):
+        self.weights = [np.random.default_rng(k).normal(size=(3, 3)) for k in (1, 2)]
+        self.arrange = arrange
+
+    def forward(self, x):
+        return x @ self.weights[0] @ self.weights[1]
+
+    def loss(self, prediction, target):
+        return np.mean((prediction - target) ** 2)
+
+    def backprop(self, x, target):
+        h = x @ self.weights[0]
+        d = 2 * (h @ self.weights[1] - target) / target.size
+        self.nabla_w = self.arrange(x.T @ (d @ self.weights[1].T), h.T @ d)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "verdict"),
+    [
+        (lambda one, two: [one, two], "match"),
+        (lambda one, two: [two, one], "inconclusive"),
+        (lambda one, two: [one, two / 2], "mismatch"),
+    ],
+)
+def test_lists_of_a_model(arrange, verdict):
+    report = check_model(InLists(arrange), X, TARGET)
+    assert report.verdict == verdict, str(report)
+
+
 class Model:
     """A square layer, its loss and its backpropagation."""
 
