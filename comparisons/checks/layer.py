@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.comparisons.guards.isolation import isolated
+from gradtwin.comparisons.judging.doubt import doubtful, without_gradients
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
 from gradtwin.comparisons.judging.reuse import find_stale, with_effect
 from gradtwin.comparisons.judging.titles import Titles
@@ -209,13 +210,22 @@ def judge_written(
     `upstream` is the upstream gradient to judge with, drawn by default.
     """
     judge = GradientJudge(written, None, None, operation, upstream=upstream, suffix=_suffix(label))
-    found = explain(judge, _judge_unclipped(judge, written, inputs, seed))
+    found = explain(judge, _judge_at_places(judge, written, inputs, seed))
     return replace(found, checks=[*found.checks, *_undecided(written, found, label)])
 
 
 def judge_without_causes(written: ObjectWritten, inputs: Sequence[Any], operation: str, seed: int) -> Judgement:
     """Judge an object's gradients, and leave open why one is wrong."""
-    return _judge_unclipped(GradientJudge(written, None, None, operation), written, inputs, seed)
+    return _judge_at_places(GradientJudge(written, None, None, operation), written, inputs, seed)
+
+
+def _judge_at_places(judge: GradientJudge, written: ObjectWritten, inputs: Sequence[Any], seed: int) -> Judgement:
+    """Judge an object's gradients; those at a guessed place that are wrong are left open, the others judged alone."""
+    found = _judge_unclipped(judge, written, inputs, seed)
+    doubted = doubtful(found, written.guesses, written.count)
+    if not doubted:
+        return found
+    return _judge_unclipped(judge, written, inputs, seed) if written.leave_open(doubted) else without_gradients(found)
 
 
 def _judge_unclipped(judge: GradientJudge, written: ObjectWritten, inputs: Sequence[Any], seed: int) -> Judgement:

@@ -19,6 +19,7 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 from .names import (
     ALIASES,
     CONTAINERS,
+    GRADIENT,
     GRADIENT_FORMS,
     GRADIENT_OF_VALUE,
     LEARNING_RATE,
@@ -207,6 +208,11 @@ def names_trained(name: str) -> bool:
     return any(map(TRAINED.match, (bare, *stems)))
 
 
+def sounds_like_gradient(key: Any) -> bool:
+    """Return whether an attribute or a key is called like a gradient, of whatever it is."""
+    return isinstance(key, str) and GRADIENT.match(split_name(key)[1]) is not None
+
+
 def gradient_places(place: Place) -> Iterator[Place]:
     """Yield where a parameter's gradient may stand, in order: beside it, in a container, with its value."""
     key = place.key
@@ -228,6 +234,10 @@ def gradient_places(place: Place) -> Iterator[Place]:
 
 def loosely_named_places(place: Place, owner: Any, names: Container[str]) -> Iterator[Place]:
     """Yield what stands beside a parameter, or in a container of gradients there, under one of these plain names."""
+    if not isinstance(place.key, str):  # in a list: what has its position in a list of gradients
+        lists = loosely_named_places(place.parent, owner, names) if place.parent.steps else ()
+        yield from (found.at("item", place.key) for found in lists)
+        return
     holder = place.parent
     beside = holder.parent if place.steps[-1][0] == "item" else holder
     for at in (holder, beside, *(beside.at("attribute", container) for container in CONTAINERS)):

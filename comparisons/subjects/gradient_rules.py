@@ -1,50 +1,38 @@
 """Where an object's gradients are after a run of it: the rules, tried in order.
 
 What backward took off a parameter; a name that belongs to the parameter's; what backward returned, in order, then by
-shape; and last an array of the parameter's shape that is called like a gradient.
+shape; and last an array of the parameter's shape that backward wrote. A rule that rests on a shape or an order alone is
+a guess: it may find the right gradient, but not accuse a wrong one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .discovery import (
     ROOT,
     Parameter,
     Place,
+    aliases,
     attribute,
     find_arrays,
     gradient_names,
     gradient_places,
+    loosely_named_places,
     names_trained,
+    plain_name,
+    sounds_like_gradient,
+    split_name,
 )
+from .gradient_rule import Guess, Rule, Run, is_gradient, left_rule, parse_place, returned_items, returned_rule
 from .names import INPUT_GRADIENT_NAMES
 from .reading import is_floating
-
-
-@dataclass
-class Run:
-    """One run of forward and backward: the object afterwards, what backward returned, and what each parameter was."""
-
-    owner: Any
-    returned: Any
-    before: dict[str, list[Array]]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Where a gradient is read from after a run, in words and as a function."""
-
-    text: str
-    read: Callable[[Run], Any]
-    place: Place | None = None
 
 
 @dataclass
@@ -61,7 +49,7 @@ class Choices:
 
 
 class GradientFinder:
-    """Looks for the gradients after one run; `before` is what each array was before backward.
+    """Looks for the gradients after one run; `before` is what each array was after forward and before backward.
 
     `root` is where the user's object lies in what was run.
     """
@@ -92,7 +80,7 @@ class GradientFinder:
         unknown = [name for name in self._choices.grads or {} if name not in known]
         if unknown:
             raise ArgumentValueError(f"grads: {unknown[0]!r} is not known; expected some of: {', '.join(known)}.")
-        items = _items(self._run.returned)
+        items = returned_items(self._run.returned)
         rules: dict[str, Rule | None] = {}
         taken: set[Place] = set()
         for p in self._parameters:
@@ -102,9 +90,26 @@ class GradientFinder:
         items = [(place, value) for place, value in items if place not in taken and isinstance(value, np.ndarray)]
         self._match_returned(waiting, items, rules, taken)
         for p in waiting:
-            rules[p.name] = rules[p.name] or self._by_shape(p, rules)
+            rule = rules[p.name]
+            if rule is None:
+                rules[p.name] = self._by_shape(p, rules)
+            elif self._hinting(p, self._written_like(p, rules)):
+                rules[p.name] = replace(rule, guess="shape")  # either may be the gradient
+        for p in self._parameters:
+            rules[p.name] = self._unless_unwritten(p, rules)
         self._find_unclaimed([item for item in items if item[0] not in taken], rules)
         return [*input_rules, *(rules[p.name] for p in self._parameters)]
+
+    def _unless_unwritten(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:
+        """Return a parameter's rule; as a guess where backward wrote nothing there, and did so to another array."""
+        rule = rules[p.name]
+        if rule is None or rule.place is None or p.name in (self._choices.grads or {}) or self._is_written(rule.place):
+            return rule
+        others = self._written_like(p, rules)
+        hinting = self._hinting(p, others)
+        if len(hinting) == 1:
+            return left_rule(hinting[0], "shape")
+        return replace(rule, guess="shape") if others else rule
 
     def _find_unclaimed(self, items: list[tuple[Place, Any]], rules: Mapping[str, Rule | None]) -> None:
         """Note what may be a gradient and is not judged; of an array that the output doesn't depend on, zeros are."""
@@ -144,8 +149,8 @@ class GradientFinder:
             )
         keyed = ROOT.at("item", where)
         if keyed.read(self._run.returned) is not None:
-            return _returned_rule(keyed)
-        return _left_rule(Place((*self._root.steps, *_parse(where).steps)))
+            return returned_rule(keyed)
+        return left_rule(Place((*self._root.steps, *parse_place(where).steps)))
 
     def _changed(self, p: Parameter) -> Rule | None:
         rate = self._choices.learning_rate
@@ -165,18 +170,42 @@ class GradientFinder:
         """
         others = {place.last for q in self._parameters if q is not p for place in q.places}
         own = [place.last for place in p.places if isinstance(place.last, str) and place.last not in others]
-        keyed = {at.last: at for at, value in _items(self._run.returned) if _is_gradient(value)}
+        keyed = {at.last: at for at, value in returned_items(self._run.returned) if is_gradient(value)}
         for name in (p.name, *own):
             for key in (*gradient_names(name), name):
                 if key in keyed:
                     taken.add(keyed[key])
-                    return _returned_rule(keyed[key])
+                    return returned_rule(keyed[key])
         places = [place for of in p.places for place in gradient_places(of)]
-        present = [place for place in places if _is_gradient(place.read(self._run.owner))]
-        written = [
-            place for place in present if self._before.get(place) != np.asarray(place.read(self._run.owner)).tobytes()
-        ]
-        return _left_rule((written or present)[0]) if present else None
+        present = [place for place in places if is_gradient(place.read(self._run.owner))]
+        if present:
+            at = next(filter(self._is_written, present), present[0])
+            return _named_rule(at)
+        loose = next(self._loosely_named(p), None)
+        return None if loose is None else _named_rule(loose)
+
+    def _loosely_named(self, p: Parameter) -> Iterator[Place]:
+        """Yield what backward wrote under the parameter's name in another spelling, then under another name for it.
+
+        Only where no other parameter is called so.
+        """
+        held = [place for q in self._parameters for place in q.places]
+        own = {name for name in map(_name_at, p.places) if name}
+        taken = {plain_name(name) for q in self._parameters for name in map(_name_at, q.places) if name not in own}
+        for names in ({plain_name(name) for name in own}, {alias for name in own for alias in aliases(name)}):
+            forms = {plain_name(form) for name in names - taken for form in gradient_names(name)}
+            for place in p.places:
+                for at in loosely_named_places(place, self._run.owner, forms):
+                    if at not in held and np.shape(at.read(self._run.owner)) == self._shape(p) and self._is_written(at):
+                        yield at
+
+    def _is_written(self, place: Place) -> bool:
+        """Return whether backward wrote an array of numbers there."""
+        value = place.read(self._run.owner)
+        return is_gradient(value) and self._before.get(place) != np.asarray(value).tobytes()
+
+    def _shape(self, p: Parameter) -> tuple[int, ...]:
+        return np.shape(p.places[0].read(self._run.owner))
 
     def _find_input_rules(
         self,
@@ -185,7 +214,8 @@ class GradientFinder:
         waiting: list[Parameter],
         taken: set[Place],
     ) -> list[Rule | None]:
-        if self._are_parameters_alone(inputs, items, waiting):
+        alone = self._are_parameters_alone(items, waiting)
+        if alone and np.shape(items[0][1]) != np.shape(inputs[0]):
             items = []
         flat = [(place, value) for place, value in items if len(place.steps) < 2 and not isinstance(place.last, str)]
         rules: list[Rule | None] = []
@@ -193,6 +223,8 @@ class GradientFinder:
             rule = self._said(name)
             if rule is None and is_floating(x):
                 rule = self._input_rule(name, i, np.shape(x), items, flat, taken)
+                if rule is not None and rule.guess and alone:
+                    rule = replace(rule, guess="shape")  # it may be a parameter's as well
             rules.append(rule)
         return rules
 
@@ -205,29 +237,26 @@ class GradientFinder:
         flat: list[tuple[Place, Any]],
         taken: set[Place],
     ) -> Rule | None:
-        keyed = {place.last: place for place, value in items if _is_gradient(value)}
+        keyed = {place.last: place for place, value in items if is_gradient(value)}
         names = (*gradient_names(name), *(INPUT_GRADIENT_NAMES if len(self._input_names) == 1 else ()))
         for key in names:
             if key in keyed:
                 taken.add(keyed[key])
-                return _returned_rule(keyed[key])
+                return returned_rule(keyed[key])
         if i < len(flat):
             place, value = flat[i]
-            fitting = [entry for entry in flat if _is_gradient(entry[1]) and np.shape(entry[1]) == shape]
+            fitting = [entry for entry in flat if is_gradient(entry[1]) and np.shape(entry[1]) == shape]
+            guess: Guess = "order"
             if len(self._input_names) == 1 and value is not None and np.shape(value) != shape and len(fitting) == 1:
-                place, value = fitting[0]
+                (place, value), guess = fitting[0], "shape"
             taken.add(place)
-            return None if value is None else _returned_rule(place)
-        left = [place for place in map(attribute, names) if _is_gradient(place.read(self._run.owner))]
-        return _left_rule(left[0]) if left else None
+            return None if value is None else returned_rule(place, guess)
+        left = [place for place in map(attribute, names) if is_gradient(place.read(self._run.owner))]
+        return left_rule(left[0]) if left else None
 
-    def _are_parameters_alone(
-        self, inputs: Sequence[Any], items: list[tuple[Place, Any]], waiting: list[Parameter]
-    ) -> bool:
-        """Return whether what was returned are the parameters' gradients without the input's."""
-        shapes = [np.shape(value) for _, value in items]
-        wanted = [np.shape(p.places[0].read(self._run.owner)) for p in waiting]
-        return bool(shapes) and shapes == wanted and shapes[0] != np.shape(inputs[0])
+    def _are_parameters_alone(self, items: list[tuple[Place, Any]], waiting: list[Parameter]) -> bool:
+        """Return whether what was returned may be the parameters' gradients without the input's."""
+        return bool(items) and [np.shape(value) for _, value in items] == list(map(self._shape, waiting))
 
     def _match_returned(
         self,
@@ -236,16 +265,21 @@ class GradientFinder:
         rules: dict[str, Rule | None],
         taken: set[Place],
     ) -> None:
-        """Give the returned arrays to parameters: in order where the shapes fit, else by shape, else in order."""
+        """Give the returned arrays to parameters: in order where the shapes fit, else by shape, else in order.
+
+        Where several share a shape, those of a shape are taken in order.
+        """
         missing = [p for p in waiting if rules[p.name] is None]
         if not missing or not items:
             return
-        wanted = [np.shape(p.places[0].read(self._run.owner)) for p in missing]
+        wanted = list(map(self._shape, missing))
         shapes = [value.shape for _, value in items]
+        guess: Guess = "order"
         if shapes == wanted:
             chosen = list(range(len(items)))
-        elif all(shapes.count(shape) == wanted.count(shape) == 1 for shape in wanted):
-            chosen = [shapes.index(shape) for shape in wanted]
+        elif all(shapes.count(shape) == wanted.count(shape) for shape in wanted):
+            of_shape = {shape: iter([k for k, other in enumerate(shapes) if other == shape]) for shape in wanted}
+            chosen, guess = [next(of_shape[shape]) for shape in wanted], "shape"
         elif len(items) == len(missing):
             chosen = list(range(len(items)))
         else:
@@ -254,76 +288,59 @@ class GradientFinder:
             )
         for p, k in zip(missing, chosen, strict=True):
             taken.add(items[k][0])
-            rules[p.name] = _returned_rule(items[k][0])
+            rules[p.name] = returned_rule(items[k][0], guess)
 
     def _by_shape(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:
-        """Return the one array of the parameter's shape that backward wrote and that is called like a gradient."""
-        shape = np.shape(p.places[0].read(self._run.owner))
+        """Return the one array of the parameter's shape that backward wrote, and that belongs to nothing else.
+
+        Those that are called like a gradient come first, then those with the parameter's name in theirs. Of a
+        parameter that may be a constant no other counts.
+        """
+        written = self._written_like(p, rules)
+        alike = [q for q in self._parameters if self._shape(q) == self._shape(p) and not rules[q.name]]
+        rivals = [q.name for q in alike if not written or _is_beside(written[0], q)] or [p.name]
+        sounding = [at for at in written if any(sounds_like_gradient(key) for _, key in at.steps)]
+        if len(sounding) > 1 or (sounding and len(rivals) > 1):
+            raise _ambiguous(rivals, [str(place) for place in sounding])
+        others = self._hinting(p, written) or (self._fresh(written) if len(rivals) == 1 else [])
+        found = sounding or (others if p.sounds_trained or self._choices.params is not None else [])
+        return left_rule(found[0], "shape") if len(found) == 1 else None
+
+    def _written_like(self, p: Parameter, rules: Mapping[str, Rule | None]) -> list[Place]:
+        """Return where backward wrote an array of the parameter's shape: beside it, else anywhere."""
         used = {rule.place for rule in rules.values() if rule is not None}
-        found = [
+        used.update(place for q in self._parameters for place in q.places)
+        written = [
             places[0]
             for array, places in find_arrays(self._run.owner, self._depth).values()
-            if array.shape == shape
-            and places[0] not in used
-            and self._before.get(places[0]) != array.tobytes()
-            and any(_sounds_like_gradient(str(key)) for _, key in places[0].steps)
+            if array.shape == self._shape(p) and not used & set(places) and self._is_written(places[0])
         ]
-        rivals = [
-            q.name
-            for q in self._parameters
-            if np.shape(q.places[0].read(self._run.owner)) == shape and not rules[q.name]
-        ]
-        if not found:
-            return None
-        if len(found) > 1 or len(rivals) > 1:
-            raise _ambiguous(rivals, [str(place) for place in found])
-        return _left_rule(found[0], ", by its shape")
+        return [at for at in written if _is_beside(at, p)] or written
+
+    def _hinting(self, p: Parameter, places: list[Place]) -> list[Place]:
+        """Return the places beside a parameter that have its name as a word of theirs, as `update_w` has."""
+        own = {split_name(str(place.key))[1].lower() for place in p.places}
+        return [at for at in places if _is_beside(at, p) and own & set(str(at.key).lower().split("_"))]
+
+    def _fresh(self, places: list[Place]) -> list[Place]:
+        """Return the places of arrays that are no copies of what there was before backward."""
+        known = {*self._before.values()}
+        fresh = [place for place in places if np.asarray(place.read(self._run.owner)).tobytes() not in known]
+        return fresh if len(places) > 1 else places
 
 
-def _items(returned: Any, place: Place = ROOT) -> list[tuple[Place, Any]]:
-    """Return what backward returned as places in it and values, nested containers flattened."""
-    if isinstance(returned, dict):
-        inner = [(place.at("item", key), value) for key, value in returned.items()]
-    elif isinstance(returned, tuple) or (isinstance(returned, list) and not _is_gradient(returned)):
-        inner = [(place.at("item", i), value) for i, value in enumerate(returned)]
-    elif place is ROOT and returned is None:
-        return []
-    else:
-        return [(place, returned)]
-    return [item for at, value in inner for item in _items(value, at)]
+def _named_rule(place: Place) -> Rule:
+    """Return the rule of a named array; of one in a named list, whose order is a guess."""
+    return left_rule(place, "" if isinstance(place.key, str) else "order")
 
 
-def _left_rule(place: Place, how: str = "") -> Rule:
-    return Rule(f"at {str(place).removeprefix('model.')}{how}", lambda run: place.read(run.owner), place)
+def _name_at(place: Place) -> str:
+    """Return the name of a parameter, or of the list that holds it."""
+    return next((key for key in (place.key, place.parent.last) if isinstance(key, str)), "")
 
 
-def _returned_rule(place: Place) -> Rule:
-    where = f"at {place}" if place.steps else "alone"
-    return Rule(f"what backward returned {where}", lambda run: place.read(run.returned))
-
-
-def _is_gradient(value: Any) -> bool:
-    """Return whether a value can be a gradient: a real array or a number."""
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(item, float) for item in value)
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind in "fiub"
-    return isinstance(value, float | np.floating)
-
-
-def _sounds_like_gradient(name: str) -> bool:
-    return name.lstrip("_")[:1] in ("d", "g") or "grad" in name.lower() or "delta" in name.lower()
-
-
-def _parse(where: str) -> Place:
-    place = ROOT
-    for part in where.replace("]", "").replace("[", ".[").split("."):
-        if part.startswith("["):
-            key = part[1:].strip("'\"")
-            place = place.at("item", int(key) if key.lstrip("-").isdigit() else key)
-        else:
-            place = place.at("attribute", part)
-    return place
+def _is_beside(at: Place, p: Parameter) -> bool:
+    return any(at.parent == place.parent for place in p.places)
 
 
 def _not_there(name: str, where: Any, why: str) -> ArgumentValueError:

@@ -25,7 +25,8 @@ from .discovery import (
     name_parameters,
 )
 from .functions import Written
-from .gradient_rules import Choices, GradientFinder, Rule, Run
+from .gradient_rule import Guess, Rule, Run
+from .gradient_rules import Choices, GradientFinder
 from .interface import ContractError
 from .raising import raised
 from .reading import as_value
@@ -151,6 +152,24 @@ class ObjectWritten(Written):
         self.put_parameters(owner, parameters)
         return owner
 
+    @property
+    def guesses(self) -> dict[int, Guess]:
+        """What each gradient rests on that no name or caller says the place of, by its position."""
+        return {k: rule.guess for k, rule in enumerate(self._rules) if rule is not None and rule.guess}
+
+    def leave_open(self, positions: Sequence[int]) -> bool:
+        """Judge these gradients no longer, and report that they were guessed; return whether any are left to judge."""
+        for k in positions:
+            name, rule = self.names()[k], self._rules[k]
+            assert rule is not None  # only a guess is left open
+            self.unjudged[f"gradient of {self.words(k + 1)[k]}"] = (
+                f"the gradient of {name} was taken to be {rule.text}; no name says so, and it is wrong there. If it "
+                f"belongs there, pass grads={{{name!r}: {rule.grads}}} to have it judged; if not, pass the attribute "
+                f"or the position where it is."
+            )
+            self._rules[k] = None
+        return any(rule is not None for rule in self._rules)
+
     def put_parameters(self, owner: Any, parameters: Sequence[Any]) -> None:
         """Set the parameters of a copy of the object."""
         for parameter, value in zip(self.parameters, parameters, strict=True):
@@ -168,14 +187,22 @@ class ObjectWritten(Written):
             if rule is not None and rule.place is not None and isinstance(a := rule.place.read(owner), np.ndarray):
                 a[...] = 0
 
-    def _run(self, owner: Any, inputs: Sequence[Any], y_bar: Any, values: list[Any] | None = None) -> Run:
-        """Run forward, whose value `values` gets, and backward."""
+    def _run(
+        self,
+        owner: Any,
+        inputs: Sequence[Any],
+        y_bar: Any,
+        values: list[Any] | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> Run:
+        """Run forward, whose value `values` gets, then `between`, and backward."""
         with seeded(self.seed):
             kept: list[Any] = []
             y = self.recipe.forward(owner, kept)(*inputs)
             if values is not None:
                 values.append(np.array(y))
             before = {p.name: [np.array(place.read(owner)) for place in p.places] for p in self.parameters}
+            between()
             upstream = y_bar if y_bar is None or self.y_bar_scale == 1 else y_bar * self.y_bar_scale
             returned = self.recipe.backward(owner, inputs, kept, upstream)
         return Run(owner, returned, before)
@@ -191,16 +218,16 @@ class ObjectWritten(Written):
         y_bar = None
         if self.recipe.has_upstream:
             y_bar = np.random.default_rng([self.seed, 3]).standard_normal(np.shape(y)).astype(np.asarray(y).dtype)
-        arrays_before = self._snapshot(owner)
+        before: dict[Place, bytes] = {}
         try:
             with np.errstate(all="ignore"):
-                run = self._run(owner, copies(inputs), y_bar)
+                run = self._run(owner, copies(inputs), y_bar, between=lambda: before.update(self._snapshot(owner)))
         except (ArgumentTypeError, ArgumentValueError, ContractError):
             raise
         except Exception as error:
             raise ContractError(raised("backward", error)) from error
         finder = GradientFinder(
-            run, arrays_before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
+            run, before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
         )
         self._rules = finder.find(inputs)
         self._tell(finder.unclaimed)

@@ -1,0 +1,90 @@
+"""One rule of where a gradient is read from after a run of an object, and what the rule rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+
+from .discovery import ROOT, Place
+
+
+@dataclass
+class Run:
+    """One run of forward and backward: the object afterwards, what backward returned, and what each parameter was."""
+
+    owner: Any
+    returned: Any
+    before: dict[str, list[Array]]
+
+
+#: What a rule rests on: a name or the caller's word, a shape, or the order of several that were returned.
+Guess = Literal["", "shape", "order"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where a gradient is read from after a run, in words and as a function; `grads` is what a caller passes for it.
+
+    `guess` says what the rule rests on where no name says so.
+    """
+
+    text: str
+    read: Callable[[Run], Any]
+    place: Place | None = None
+    guess: Guess = ""
+    grads: str = ""
+
+
+def returned_items(returned: Any, place: Place = ROOT) -> list[tuple[Place, Any]]:
+    """Return what backward returned as places in it and values, nested containers flattened."""
+    if isinstance(returned, dict):
+        inner = [(place.at("item", key), value) for key, value in returned.items()]
+    elif isinstance(returned, tuple) or (isinstance(returned, list) and not is_gradient(returned)):
+        inner = [(place.at("item", i), value) for i, value in enumerate(returned)]
+    elif place is ROOT and returned is None:
+        return []
+    else:
+        return [(place, returned)]
+    return [item for at, value in inner for item in returned_items(value, at)]
+
+
+def left_rule(place: Place, guess: Guess = "") -> Rule:
+    """Return the rule of what backward left at a place in the object."""
+    at = str(place).removeprefix("model.")
+    text = f"at {at}, by its shape" if guess == "shape" else f"at {at}"
+    return Rule(text, lambda run: place.read(run.owner), place, guess, repr(at))
+
+
+def returned_rule(place: Place, guess: Guess = "") -> Rule:
+    """Return the rule of what backward returned at a place in that."""
+    keys = [key for _, key in place.steps]
+    where = f"at {place}" if keys else "alone"
+    grads = repr(keys[0]) if len(keys) == 1 else f"lambda _, returned: returned{place}"
+    how = ", by its shape" if guess == "shape" else ""
+    return Rule(f"what backward returned {where}{how}", lambda run: place.read(run.returned), None, guess, grads)
+
+
+def is_gradient(value: Any) -> bool:
+    """Return whether a value can be a gradient: a real array or a number."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, float) for item in value)
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiub"
+    return isinstance(value, float | np.floating)
+
+
+def parse_place(where: str) -> Place:
+    """Return the place that a caller writes as `grads['w']` or `layers[0].dw`."""
+    place = ROOT
+    for part in where.replace("]", "").replace("[", ".[").split("."):
+        if part.startswith("["):
+            key = part[1:].strip("'\"")
+            place = place.at("item", int(key) if key.lstrip("-").isdigit() else key)
+        else:
+            place = place.at("attribute", part)
+    return place
