@@ -21,6 +21,7 @@ from gradtwin.comparisons.drawing.problems import tables_apart
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.comparisons.judging.comparator import Subject, merge_checks
+from gradtwin.comparisons.judging.empty import flag_empty
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
 from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES
 from gradtwin.comparisons.results.case import Case
@@ -290,7 +291,7 @@ def _report(found: list[Judgement], failing: Any, judge: GradientJudge, seed: in
         "notes": list(notes),
         "source": find_line(judge.written.gradient, judge.written.forward),
     }
-    checks = tuple(merge_checks(checks) for checks in by_name.values())
+    checks = flag_empty([merge_checks(checks) for checks in by_name.values()])
     return Report("check", checks, seed, reproduce, describe_environment(), extra, example, cases)
 
 
