@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from gradtwin.cleaning import clean
 from gradtwin.comparisons.results.data import Check, Report
 
 from .check_text import NOT_RUN, reason_of
 
-#: What XML 1.0 can't hold, in whatever form: most control characters, halves of pairs, two that are no characters.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: What XML 1.0 can't hold, in whatever form, beside what is cleaned away.
+_NOT_XML = re.compile("[\ufffe\uffff]")
 
 
 def to_junit(report: Report) -> str:
@@ -59,4 +60,4 @@ def _message(check: Check) -> str:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+    return _NOT_XML.sub("\ufffd", clean(text))

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.guards.frames import is_users
+from gradtwin.comparisons.guards.messages import message_of
 
 from . import styles
 from .functions import Style, copies, is_floating
@@ -242,7 +243,7 @@ def _why_not(pair: NamedPair, attempts: _Attempts) -> str:
     raised = attempts.gradient or attempts.forward
     if raised and (attempts.gradient or not attempts.returned):
         name = pair.gradient_name if attempts.gradient else pair.forward_name
-        first = (str(raised[0]).splitlines() or [""])[0]
+        first = (message_of(raised[0]).splitlines() or [""])[0]
         error = f"{type(raised[0]).__name__}: {first}" if first else type(raised[0]).__name__
         frames = [frame for frame in traceback.extract_tb(raised[0].__traceback__) if is_users(frame.filename)]
         where = f" in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .cleaning import clean
 from .errors import ArgumentValueError, GradTwinError, InputFileError
 
 if TYPE_CHECKING:
@@ -295,12 +296,12 @@ def _watch(target: Target, options: argparse.Namespace) -> int:
     try:
         while True:
             seen = [_saved_at(file) for file in files]
-            print(f"{time.strftime('%H:%M:%S')}  {options.target}", flush=True)
+            print(f"{time.strftime('%H:%M:%S')}  {clean(options.target)}", flush=True)
             try:
                 cli._finish_saving(_check(target, options), options)
             except GradTwinError as error:
                 print(f"gradtwin: {error}", file=sys.stderr, flush=True)
-            waiting = f"watching {', '.join(map(str, files))}; Ctrl-C ends"
+            waiting = f"watching {clean(', '.join(map(str, files)))}; Ctrl-C ends"
             print(waiting, end="" if on_terminal else "\n", flush=True)
             while [_saved_at(file) for file in files] == seen:
                 time.sleep(WATCH_EVERY)
