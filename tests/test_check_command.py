@@ -77,6 +77,7 @@ def gradtwin(*arguments, cwd=None):
 
 def write(folder, source, name="user.py"):
     path = folder / name
+    path.parent.mkdir(exist_ok=True)
     path.write_text(source)
     return path
 
@@ -228,6 +229,8 @@ GOOD = ("--derivative", "tanh_prime", "--inputs", "x.npz")
         (("spinning.py:f", "--derivative", "g", *GOOD[2:], "--timeout", "3"), ["g did not return within 3 s", "Raise"]),
         (("xor.py", "--json", "no/such/folder.json"), ["does not exist"]),
         (("xor.py", "--save", "xor.py"), ["xor.py is a file; expected a folder"]),
+        (("--require", "tanh", "xor.py"), ["TARGET: none was given", "'xor.py' was taken for a name of --require"]),
+        (("xor.py:tanh", *GOOD, "--require", "tanh"), ["--require: it is for a whole file"]),
         (("xor.py:tanh", *GOOD, "--save", "xor.py/beneath"), ["xor.py is a file; expected a folder"]),
     ],
 )
@@ -259,8 +262,30 @@ def test_code_that_ends_the_process_is_told(tmp_path, call):
     assert (loaded.returncode, loaded.stdout) == (2, "")
     assert "user.py:2: while being loaded it ended the program (SystemExit): 0." in loaded.stderr
     called = gradtwin(write(tmp_path, f"import os, sys\ndef f(x): {call}\ndef f_prime(x): return 1 + 0 * x"))
-    assert (called.returncode, called.stdout) == (2, "")
-    assert "f could not be run at drawn inputs (SystemExit: 0)" in called.stderr
+    assert (called.returncode, called.stderr) == (4, "")
+    assert "f could not be run at drawn inputs (SystemExit: 0 in f, " in called.stdout
+
+
+def test_a_pair_that_cannot_be_run_is_status_4_in_every_output(tmp_path):
+    right = "def f(x): return x\ndef f_prime(x): return 1 + 0 * x\n"
+    write(tmp_path, f"{right}def g(x): return x\ndef g_prime(x): raise NotImplementedError")
+    files = ("--json", "r.json", "--junit", "r.xml")
+    done = gradtwin("user.py", *files, "--github", "--quiet", "--require", "f", "g", "--require", "h", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (4, "")
+    first, *annotations = done.stdout.splitlines()
+    assert first == "inconclusive"
+    assert [line.partition("::")[2].partition("title")[0] for line in annotations] == [
+        "warning file=user.py,line=4,",
+        "warning ",
+    ]
+    assert "g_prime could not be run" in annotations[0]
+    assert "h was required" in annotations[1]
+    data = read_report((tmp_path / "r.json").read_text())
+    assert data["verdict"] == "inconclusive"
+    assert [pair["cause"] for pair in data["pairs"]] == [None, "not-run", "not-run"]
+    suite = ElementTree.fromstring((tmp_path / "r.xml").read_text())
+    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "2"]
+    assert "g_prime could not be run" in next(suite.iter("skipped")).get("message")
 
 
 def test_processes_that_the_users_code_forks_end_as_they_do(tmp_path):

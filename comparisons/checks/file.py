@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,14 @@ from gradtwin.comparisons.drawing.drawn_points import read_domains
 from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_SECONDS
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report
-from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects import styles
 from gradtwin.comparisons.subjects.guessing import Guess, guess
 from gradtwin.comparisons.subjects.loading import SMALLER, TookTooLongError, limited
-from gradtwin.comparisons.subjects.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs, required
+from gradtwin.comparisons.subjects.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
 from gradtwin.errors import GradTwinError, InputFileError
 
 from .gradient import check_gradient
+from .unchecked import report_failed, report_missing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,26 +30,31 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 #: What else there is to do about a pair that does not return at the inputs it was tried at.
-INPUTS_ALONE = "check it alone, with inputs of its own, by FILE.py:forward ... --inputs FILE.npz"
+INPUTS_ALONE = "check it alone, at inputs that you give"
 
 #: Functions that take a stored value instead of the input, so that one written for the output looks right there.
 WITH_STORED_VALUE = ("derivative", "vjp")
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What came of a pair: the names of its functions, its report, and how it was called where that was found out."""
+
+    forward: str
+    gradient: str
+    report: Report
+    found: Guess | None = None
+
+
+@dataclass(frozen=True)
 class FileDetails(Details):
-    """A file's pairs, of which the report's members are the whole reports.
-
-    `alone` is the command that checks the first pair that needs inputs of its own.
-    """
-
-    alone: str | None
+    """A file's pairs, of which the report's members are the whole reports."""
 
     def print_to(self, report: Report, console: Console) -> None:
         """Print the table of pairs, then the first that fails in full."""
         from gradtwin.comparisons.report.pairs_text import print_pairs
 
-        print_pairs(report, self.alone, console)
+        print_pairs(report, console)
 
     def parts(self, report: Report) -> list[Text | Table]:
         """Return the pairs and what was skipped, for a page."""
@@ -67,42 +72,47 @@ def check_file(
     examples: int = 20,
     seed: int = 0,
     timeout: float | None = None,
+    require: Sequence[str] = (),
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
 
     `place` is how the user named the file; `timeout` is in seconds, for each pair, to find out how it is called and
-    again to check it.
+    again to check it. A pair that can't be called, or takes longer, is inconclusive. So is each name of `require`, of
+    a function or its gradient, that is in no pair.
     """
     drawn_dtype = find_dtype(dtype)
     read_domains(domain, 1)
     guessing, checking = (GUESSING_SECONDS, CHECKING_SECONDS) if timeout is None else (timeout, timeout)
     named, skipped = find_pairs(module)
-    checked: list[tuple[NamedPair, Guess | None, Report]] = []
-    alone: list[str] = []
+    outcomes: list[Outcome] = []
     for done, pair in enumerate(named):
         if progress:
             progress(done, len(named), pair.forward_name)
+        found: Guess | None = None
+        why: GradTwinError | str
         try:
             with limited(guessing, f"finding out how to call {pair.forward_name}", INPUTS_ALONE):
-                found = guess(pair, drawn_dtype, domain, seed)
-            if isinstance(found, Guess):
+                guessed = guess(pair, drawn_dtype, domain, seed)
+            if isinstance(guessed, Guess):
+                found = guessed
                 found, report = _check_within(checking, pair, found, dtype, examples, seed)
-                checked.append((pair, found, report))
+                report = replace(report, reproduce=_command_line(place, pair, found, report))
+                outcomes.append(Outcome(pair.forward_name, pair.gradient_name, report, found))
                 continue
-            reason = found
-        except TookTooLongError as error:
-            if pair.gradient is not None:
-                checked.append((pair, None, _undecided(pair, dtype, seed, error)))
-                alone += _command_alone(place, pair)
-                continue
-            reason = str(error)
+            why = guessed
         except GradTwinError as error:
-            reason = str(error)
-        alone += _command_alone(place, pair) if "--inputs" in reason else []
+            why = error
+        if pair.is_certain or (isinstance(why, TookTooLongError) and found):
+            report = report_failed(place, pair, dtype, seed, why)
+            outcomes.append(Outcome(pair.forward_name, pair.gradient_name, report, found))
+            continue
         name = f"{pair.forward_name}, {pair.gradient_name}" if pair.gradient_name else pair.forward_name
-        skipped.append(Skipped(name, reason))
-    if not checked:
+        skipped.append(Skipped(name, str(why)))
+    there = {name for outcome in outcomes for name in (outcome.forward, outcome.gradient)}
+    missing = dict.fromkeys(name for name in require if name not in there)
+    outcomes += [Outcome(name, "none", report_missing(place, name, dtype, seed, named, skipped)) for name in missing]
+    if not outcomes:
         listed = "; ".join(f"{item.name} ({item.reason})" for item in skipped[:5]) or "nothing that could be checked"
         more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
         reason = "none of its pairs could be checked"
@@ -112,30 +122,20 @@ def check_file(
             f"{place}: {reason}. It has: {listed}{more}. "
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
-    return _merge(place, checked, skipped, seed, FileDetails(alone[0] if alone else None))
+    return _merge(place, outcomes, skipped, seed, require)
 
 
 def _check_within(
     seconds: float, pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int
 ) -> tuple[Guess, Report]:
-    """Check a pair, and return where, and what came of it; one that takes longer is inconclusive."""
-    try:
-        with limited(seconds, f"checking {pair.forward_name}", SMALLER):
-            report = _check(pair, found, dtype, examples, seed)
-            vector = _at_vector(found, seed) if report.verdict == "mismatch" else None
-            if vector is not None:
-                found, report = vector, _check(pair, vector, dtype, examples, seed)
-                report = replace(report, checks=(*report.checks, _at_vectors_alone(pair, vector, dtype)))
-            return found, report
-    except TookTooLongError as error:
-        return found, _undecided(pair, dtype, seed, error)
-
-
-def _undecided(pair: NamedPair, dtype: str, seed: int, error: TookTooLongError) -> Report:
-    """Return the report of a pair that did not return: it is a pair, and nothing is known about it."""
-    cause = Cause("unknown", False, "", str(error))
-    check = Titles(pair.forward_name, dtype).undecided("contract", "contract", cause)
-    return Report("check", (check,), seed, "", describe_environment(), {"oracle": "traced", "notes": []})
+    """Check a pair, and return where, and what came of it; raise TookTooLongError for one that takes longer."""
+    with limited(seconds, f"checking {pair.forward_name}", SMALLER):
+        report = _check(pair, found, dtype, examples, seed)
+        vector = _at_vector(found, seed) if report.verdict == "mismatch" else None
+        if vector is not None:
+            found, report = vector, _check(pair, vector, dtype, examples, seed)
+            report = replace(report, checks=(*report.checks, _at_vectors_alone(pair, vector, dtype)))
+        return found, report
 
 
 def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) -> Report:
@@ -202,40 +202,36 @@ def _is_right_at_output(found: Guess, seed: int) -> bool:
 
 
 def _merge(
-    place: str,
-    checked: list[tuple[NamedPair, Guess | None, Report]],
-    skipped: list[Skipped],
-    seed: int,
-    details: FileDetails,
+    place: str, outcomes: Sequence[Outcome], skipped: list[Skipped], seed: int, require: Sequence[str]
 ) -> Report:
-    reports = [replace(report, reproduce=_command_line(place, pair, found, report)) for pair, found, report in checked]
-    pairs = [_describe(pair, found, report) for (pair, found, _), report in zip(checked, reports, strict=True)]
+    reports = [outcome.report for outcome in outcomes]
     first = next((report for report in reports if report.verdict == "mismatch"), None)
     extra = {
         "oracle": (first or reports[0]).extra["oracle"],
         "notes": first.extra["notes"] if first else [],
-        "pairs": pairs,
+        "pairs": [_describe(outcome) for outcome in outcomes],
         "skipped": [{"name": item.name, "reason": item.reason} for item in skipped],
     }
     return Report(
         "check",
         tuple(check for report in reports for check in report.checks),
         seed,
-        shlex.join(["gradtwin", "check", place, "--seed", str(seed)]),
+        shlex.join(["gradtwin", "check", place, "--seed", str(seed), *(["--require", *require] if require else [])]),
         reports[0].environment,
         extra,
         first.example if first else None,
         cases=tuple(case for report in reports for case in report.cases),
-        members=tuple((pair.forward_name, report) for (pair, _, _), report in zip(checked, reports, strict=True)),
-        details=details,
+        members=tuple((outcome.forward, outcome.report) for outcome in outcomes),
+        details=FileDetails(),
     )
 
 
-def _describe(pair: NamedPair, found: Guess | None, report: Report) -> dict[str, Any]:
+def _describe(outcome: Outcome) -> dict[str, Any]:
+    found, report = outcome.found, outcome.report
     causes = [cause for check in report.checks if check.verdict != "match" for cause in check.causes]
     return {
-        "forward": pair.forward_name,
-        "gradient": pair.gradient_name or "its own",
+        "forward": outcome.forward,
+        "gradient": outcome.gradient or "its own",
         "style": "" if found is None else found.described,
         "wrt": None if found is None or found.wrt is None else list(found.wrt),
         "verdict": report.verdict,
@@ -248,10 +244,8 @@ def _describe(pair: NamedPair, found: Guess | None, report: Report) -> dict[str,
     }
 
 
-def _command_line(place: str, pair: NamedPair, found: Guess | None, report: Report) -> str:
+def _command_line(place: str, pair: NamedPair, found: Guess, report: Report) -> str:
     """Return the command that checks this pair alone; where it takes more than a command, the script."""
-    if found is None:
-        return "".join(_command_alone(place, pair))
     if found.signature is None or found.adapter or "(" in pair.gradient_name:
         return report.reproduce
     words = ["gradtwin", "check", f"{place}:{pair.forward_name}"]
@@ -259,15 +253,3 @@ def _command_line(place: str, pair: NamedPair, found: Guess | None, report: Repo
     words += ["--signature", found.signature, f"--domain={found.point.domain[0]:g},{found.point.domain[1]:g}"]
     words += ["--wrt", ",".join(map(str, found.wrt))] if found.wrt else []
     return shlex.join([*words, "--seed", str(report.seed)])
-
-
-def _command_alone(place: str, pair: NamedPair) -> list[str]:
-    """Return the command that checks a pair with inputs of its own; none where the gradient has no name to give.
-
-    What takes one argument gets no y_bar.
-    """
-    if "(" in pair.gradient_name:
-        return []
-    style = "--derivative" if pair.gradient is not None and len(required(pair.gradient)) == 1 else "--vjp"
-    words = ["gradtwin", "check", f"{place}:{pair.forward_name}", style, pair.gradient_name or "NAME"]
-    return [shlex.join([*words, "--inputs", "FILE.npz"])]

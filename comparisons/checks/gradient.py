@@ -18,6 +18,7 @@ from gradtwin.comparisons.drawing.search import search, within_budget
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.guards.time_limits import check_limit
 from gradtwin.comparisons.judging.comparator import merge_checks
+from gradtwin.comparisons.judging.empty import flag_empty
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge, Judgement
 from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES, SHRINKING_RUNS
 from gradtwin.comparisons.results.case import Case
@@ -224,7 +225,7 @@ def _report(found: list[Judgement], at: Any, judge: GradientJudge, seed: int, ho
         "notes": list(notes),
         "source": find_line(judge.written.gradient, judge.written.forward),
     }
-    checks = tuple(merge_checks(checks) for checks in by_name.values())
+    checks = flag_empty([merge_checks(checks) for checks in by_name.values()])
     return Report("check", checks, seed, reproduce, describe_environment(), extra, example, cases)
 
 

@@ -30,7 +30,7 @@ _INSTALLED = tuple(Path(folder).resolve() for folder in (*_PYTHONS, *_PACKAGED))
 @cache
 def is_users(file: str) -> bool:
     """Return whether a file, by its path, holds code that is checked."""
-    path = Path(file).resolve()
+    path = _resolve(file)
     if any(path.is_relative_to(folder) for folder in _CHECKED):
         return True
     return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
@@ -39,5 +39,13 @@ def is_users(file: str) -> bool:
 @cache
 def is_installed(file: str) -> bool:
     """Return whether a file, by its path, belongs to Python or to an installed package."""
-    path = Path(file).resolve()
+    path = _resolve(file)
     return any(path.is_relative_to(folder) for folder in _INSTALLED)
+
+
+def _resolve(file: str) -> Path:
+    """Return the path of a file; code may have been compiled under a name that no file can have."""
+    try:
+        return Path(file).resolve()
+    except (OSError, ValueError, RuntimeError):
+        return Path(file)

@@ -306,4 +306,21 @@ GUESSING_SECONDS = _TIME.chosen("GUESSING_SECONDS", 10.0, "To find out how a pai
 CHECKING_SECONDS = _TIME.chosen("CHECKING_SECONDS", 120.0, "To check a pair of a file, where the user sets no limit.")
 LOADING_SECONDS = _TIME.chosen("LOADING_SECONDS", 120.0, "To load the file that a case's functions are in.")
 
-SECTIONS = (_BOUND, _ROUNDING, _POINTS, _VOTES, _KINKS, _CAUSES, _TIME)
+_NAMES = Section("Misspelt names: a pair that nearly has them is inconclusive")
+
+ALIKE_WORD = _NAMES.chosen(
+    "ALIKE_WORD",
+    0.8,
+    "How alike a word of a gradient's name and a known one are at least, by difflib, from 0 to 1. `derivitive` is 0.90 "
+    "and `gradeint` 0.88; `private` is 0.71.",
+)
+ALIKE_STEM = _NAMES.chosen(
+    "ALIKE_STEM",
+    0.85,
+    "The same for a function's name and the one that its gradient's name asks for. `sigmiod` is 0.86.",
+)
+SHORTEST_STEM = _NAMES.chosen(
+    "SHORTEST_STEM", 5, "Letters of a function's name below which others are too like it, such as `elu` and `relu`."
+)
+
+SECTIONS = (_BOUND, _ROUNDING, _POINTS, _VOTES, _KINKS, _CAUSES, _TIME, _NAMES)

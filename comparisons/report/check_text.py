@@ -12,6 +12,9 @@ from gradtwin.comparisons.results.data import Cause, Check, Report
 
 from .tables import STYLE, make_table, show_index
 
+#: Causes of what could not be checked at all.
+NOT_RUN = ("not-run", "timeout")
+
 #: Lines of causes and notes; the JSON report has all of them.
 MOST_LINES = 6
 
@@ -69,6 +72,9 @@ def sentence_of(report: Report) -> str:
         return f"{name}: the weights after every step agree with the reference optimizer's, to rounding."
     if report.ok:
         return f"{name}: every gradient agrees with {judge}{points}, to rounding."
+    unknown = [cause for check in report.checks for cause in check.causes if cause.cause in NOT_RUN]
+    if unknown:
+        return f"{name}: {'nothing was compared' if unknown[0].detail == 'empty' else 'it could not be checked'}."
     return f"{name}: nothing disagrees with {judge}{points}, but not everything could have."
 
 
@@ -84,7 +90,7 @@ def sentence_of_check(report: Report, check: Check) -> str:
 
 def show_cause(cause: Cause) -> str:
     """Return a cause as a line; that it is unknown is no guess."""
-    is_guess = not cause.confirmed and cause.cause != "unknown"
+    is_guess = not cause.confirmed and cause.cause not in ("unknown", *NOT_RUN)
     return f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}"
 
 

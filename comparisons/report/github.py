@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gradtwin.cleaning import clean
 from gradtwin.comparisons.results.data import Report
 
 from .check_text import reason_of, sentence_of_check
@@ -37,7 +38,7 @@ def _place(source: dict[str, Any] | None) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return clean(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -5,36 +5,52 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from gradtwin.cleaning import clean
 from gradtwin.comparisons.results.data import Check, Report
 
-#: What XML 1.0 can't hold, in whatever form: most control characters, halves of pairs, two that are no characters.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from .check_text import NOT_RUN, reason_of
+
+#: What XML 1.0 can't hold, in whatever form, beside what is cleaned away.
+_NOT_XML = re.compile("[\ufffe\uffff]")
 
 
 def to_junit(report: Report) -> str:
-    """Return the XML: a test case for each check; a mismatch is a failure, an inconclusive one an error."""
-    verdicts = [check.verdict for check in report.checks]
+    """Return the XML: a test case for each check; a mismatch is a failure, an inconclusive one an error.
+
+    What could not be run is skipped.
+    """
+    kinds = [_kind(check) for check in report.checks]
     suite = ElementTree.Element(
         "testsuite",
         name=f"gradtwin {report.command}",
-        tests=str(len(verdicts)),
-        failures=str(verdicts.count("mismatch")),
-        errors=str(verdicts.count("inconclusive")),
-        skipped="0",
+        tests=str(len(kinds)),
+        failures=str(kinds.count("failure")),
+        errors=str(kinds.count("error")),
+        skipped=str(kinds.count("skipped")),
     )
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in {"seed": report.seed, "reproduce": report.reproduce, **report.environment}.items():
         ElementTree.SubElement(properties, "property", name=_clean(name), value=_clean(str(value)))
-    for check in report.checks:
+    for check, kind in zip(report.checks, kinds, strict=True):
         name = _clean(f"{check.name} ({check.dtype}, {check.mode})")
         classname = _clean(f"gradtwin.{check.operation}")
         # Surefire's schema wants a time; none is taken.
         case = ElementTree.SubElement(suite, "testcase", classname=classname, name=name, time="0")
-        if check.verdict != "match":
-            kind = "failure" if check.verdict == "mismatch" else "error"
+        if kind == "skipped":
+            ElementTree.SubElement(
+                case, kind, message=_clean(reason_of(check))
+            )  # which has no type in Surefire's schema
+        elif kind:
             slug = check.causes[0].cause if check.causes else "unknown"
             ElementTree.SubElement(case, kind, message=_clean(_message(check)), type=slug)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
+
+
+def _kind(check: Check) -> str:
+    """Return the element that says how a check came out; empty for a match."""
+    if check.verdict == "inconclusive":
+        return "skipped" if any(cause.cause in NOT_RUN for cause in check.causes) else "error"
+    return "failure" if check.verdict == "mismatch" else ""
 
 
 def _message(check: Check) -> str:
@@ -44,4 +60,4 @@ def _message(check: Check) -> str:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+    return _NOT_XML.sub("\ufffd", clean(text))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gradtwin.comparisons.results.data import Report
 
-from .check_text import reason_of, render_check
+from .check_text import NOT_RUN, reason_of, render_check
 from .tables import STYLE, make_table
 
 #: Lines of the table, and of what was skipped; the JSON report has all of them.
@@ -30,16 +30,13 @@ MOST_COLUMNS = 112
 _ORDER = ("mismatch", "inconclusive", "match")
 
 
-def print_pairs(report: Report, alone: str | None, console: Console) -> None:
-    """Print the verdict in a sentence, the pairs, what was skipped and why, the first failure, and why others fail.
-
-    `alone` is the command that checks a pair with inputs of its own, where one needs them.
-    """
-    console.print(Group(*_render(report, alone)))
+def print_pairs(report: Report, console: Console) -> None:
+    """Print the verdict in a sentence, the pairs, what was skipped and why, the first failure, and why others fail."""
+    console.print(Group(*_render(report)))
     console.print(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"), soft_wrap=True)
 
 
-def _render(report: Report, alone: str | None) -> Iterator[RenderableType]:
+def _render(report: Report) -> Iterator[RenderableType]:
     pairs = report.extra["pairs"]
     yield Text.assemble((report.verdict.upper(), STYLE[report.verdict]), f"  {_sentence(report)}")
     in_order = sorted(pairs, key=lambda pair: _ORDER.index(pair["verdict"])) if len(pairs) > MOST_PAIRS else pairs
@@ -47,8 +44,6 @@ def _render(report: Report, alone: str | None) -> Iterator[RenderableType]:
     if len(pairs) > MOST_PAIRS:
         yield Text(f"and {len(pairs) - MOST_PAIRS} more pairs, in the file of --json")
     yield from _skipped(report)
-    if alone is not None:
-        yield Text(f"with inputs of its own: {alone}", style="dim")
     unmatched = [(name, of) for verdict in _ORDER[:2] for name, of in report.members if of.verdict == verdict]
     if unmatched:
         detailed = unmatched[0][1]
@@ -95,6 +90,10 @@ def _sentence(report: Report) -> str:
     pairs, skipped = report.extra["pairs"], report.extra["skipped"]
     counts = {verdict: sum(pair["verdict"] == verdict for pair in pairs) for verdict in _ORDER}
     found = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    not_run = [pair["forward"] for pair in pairs if pair["cause"] in NOT_RUN]
+    if not_run:
+        more = f" and {len(not_run) - MOST_NAMES} more" if len(not_run) > MOST_NAMES else ""
+        found += f" (could not be checked: {', '.join(not_run[:MOST_NAMES])}{more})"
     pairs_of = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'}"
     return f"{pairs_of} of a function and its gradient: {found}; skipped: {len(skipped)}."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from gradtwin.cleaning import clean
 from gradtwin.comparisons.results.data import Check, Verdict
 
 from .check_text import reason_of
@@ -50,10 +51,10 @@ def _row(check: Check, link: int | None) -> Row:
     cases = f", {check.examples} cases" if check.examples > 1 else ""
     return Row(
         check.verdict,
-        f"{check.operation}: {check.name}",
+        clean(f"{check.operation}: {check.name}"),
         f"{check.stage}, {check.dtype}, {check.mode}{cases}",
         f"{check.worst.fraction:.3g}" if check.worst else "",
         f"{check.inconclusive} of {check.size}" if check.inconclusive else "",
-        reason_of(check) if check.verdict != "match" or check.causes else "",  # a caught fault has its cause
+        clean(reason_of(check)) if check.verdict != "match" or check.causes else "",  # a caught fault has its cause
         link,
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from gradtwin.cleaning import clean, disarm
 from gradtwin.comparisons.results.data import Check, Report, Worst, worst_verdict
 
 from .check_text import is_of_users, reason_of, render_check, show_cause
@@ -20,9 +23,31 @@ PLAIN_WIDTH = 120
 
 def to_text(report: Report) -> str:
     """Return the report as plain text."""
-    file = io.StringIO()
-    report.print_to(Console(file=file, width=PLAIN_WIDTH, no_color=True))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    text = print_to_text(report, CleanConsole(file=io.StringIO(), width=PLAIN_WIDTH, no_color=True))
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+class CleanConsole(Console):
+    """A console that shows text of others as it is, without markup, and cleaned."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def on_broken_pipe(self) -> None:
+        """Let the command decide; rich would end it with status 1, which is a mismatch's."""
+        raise BrokenPipeError
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render as every console does, with the text cleaned."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=clean(segment.text))
+
+
+def print_to_text(report: Report, console: Console) -> str:
+    """Return what a report prints on a console, with nothing in it that a forge's runner would obey."""
+    with console.capture() as captured:
+        report.print_to(console)
+    return disarm(captured.get())
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from gradtwin.cleaning import clean
 from gradtwin.errors import GradientMismatch
 
 from .rendering import renderings
@@ -60,12 +61,19 @@ class Worst:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a check failed: a slug, whether its repair was tried and made the check pass, and a sentence."""
+    """Why a check failed: a slug, whether its repair was tried and made the check pass, and a sentence.
+
+    What a sentence quotes, such as an exception's message, is cleaned.
+    """
 
     cause: str
     confirmed: bool
     detail: str
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", clean(self.detail))
+        object.__setattr__(self, "text", clean(self.text))
 
 
 @dataclass(frozen=True)

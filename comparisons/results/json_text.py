@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+from gradtwin.cleaning import clean_all
+
 from .data import Report
 
 
@@ -14,7 +16,7 @@ def to_json(report: Report) -> str:
 
     JSON has no NaN and no infinities; they are the strings "NaN", "Infinity" and "-Infinity", which `float` takes.
     """
-    return json.dumps(spelled(report.to_dict()), indent=1, allow_nan=False) + "\n"
+    return json.dumps(clean_all(spelled(report.to_dict())), indent=1, allow_nan=False) + "\n"
 
 
 def spelled(value: Any) -> Any:

@@ -19,7 +19,7 @@ from gradtwin.comparisons.results.data import Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, GradTwinError, OutputFileError
 from gradtwin.files import write_whole
-from gradtwin.kept import Kept
+from gradtwin.kept import Kept, damaged
 
 from .cluster import hands_of_cluster
 from .plan import EXAMPLES, tasks
@@ -49,7 +49,8 @@ def soak(
     from it, however this one ends. Ctrl-C ends it with its report.
 
     Raises ArgumentValueError for an unknown operation or a number that makes no sense, OutputFileError for a folder
-    that can't be used, BackendMissingError without TensorFlow, or without Dask where a scheduler is given.
+    that can't be used, InputFileError where what was kept there is damaged, BackendMissingError
+    without TensorFlow, or without Dask where a scheduler is given.
     """
     chosen = {find_operation(name).name for name in operations} or set(OPERATIONS)
     check_seed(seed)
@@ -60,13 +61,14 @@ def soak(
     environment = describe_environment()
     folder = Path(folder).resolve()
     hands = hands_of_cluster(scheduler) if scheduler else hands_of_this_machine(workers, folder)
-    with _alone_in(folder), hands as hired:
+    with _alone_in(folder):
         kept = Kept(folder / "done", {"seed": seed, "examples": EXAMPLES, "environment": environment})
         soaking = _Soaking(kept, folder, seed, minutes * 60, progress)
-        try:
-            soaking.hand_out(hired, chosen)
-        except KeyboardInterrupt:
-            soaking.interrupted = True
+        with hands as hired:
+            try:
+                soaking.hand_out(hired, chosen)
+            except KeyboardInterrupt:
+                soaking.interrupted = True
     where = f"--scheduler {scheduler}" if scheduler else f"--workers {workers}"
     named = "".join(f"{name} " for name in operations)
     reproduce = f"gradtwin soak {named}--minutes {minutes:g} {where} --seed {seed} --folder {shlex.quote(str(folder))}"
@@ -86,7 +88,10 @@ class _Soaking:
     """A run at work."""
 
     def __init__(self, kept: Kept, folder: Path, seed: int, seconds: float, progress: Progress | None) -> None:
-        self.tally = Tally.of(kept.answers)
+        try:
+            self.tally = Tally.of(kept.answers)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise damaged(kept.path, f"an answer is not a soak's ({type(error).__name__}: {error})") from error
         self.before = self.tally.examples
         self.interrupted = False
         self.given_up: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.guards.frames import is_users
+from gradtwin.comparisons.guards.messages import message_of
 
 from . import styles
 from .arrays import copies
@@ -78,15 +81,22 @@ def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | N
     if not names:
         return "it takes no inputs"
     attempts = _Attempts()
+    if pair.doubt:
+        return pair.doubt
     doubtful: Guess | None = None
     raising: Guess | None = None  # what gets forward's own cache must take it, whatever the shapes
     for point in trial_points((pair.forward_name, pair.gradient_name), names, dtype, domain, seed):
+        failed = len(attempts.forward)
         result = _try(pair.forward, point.inputs, attempts.forward)
         if result is None:
+            if len(attempts.forward) == failed:
+                attempts.returned = _returned(None)
             continue
         y = _value(result)
         if y is None or y.dtype.kind != "f" or not y.size or not np.all(np.isfinite(y)):
-            attempts.returned = _describe(result) if y is None or y.dtype.kind != "f" else "NaN, infinite or no values"
+            attempts.returned = (
+                _returned(result) if y is None or y.dtype.kind != "f" else "it returned NaN, infinite or no values"
+            )
             continue
         for option in _options(pair, names, point, result, y):
             fits = _fits(option, names, y, result, attempts)
@@ -95,6 +105,8 @@ def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | N
             doubtful = doubtful or (fits[1] if fits else None)
             if fits is None and option.style == "backward" and attempts.gradient:
                 raising = raising or _with_wrt(option, _floating(names, point.inputs)[:1])
+        if isinstance(result, list):
+            attempts.returned = attempts.returned or _returned(result)
     return doubtful or raising or _why_not(pair, attempts)
 
 
@@ -159,7 +171,7 @@ def _fits(option: Guess, names: list[str], y: Array, result: Any, attempts: _Att
     items = returned if isinstance(returned, tuple | list) else (returned,)
     gradients = [np.asarray(g) for g in items if g is not None]
     if not gradients or any(g.dtype.kind not in "fiub" for g in gradients):
-        attempts.returned = f"a gradient that is {_describe(returned)}"
+        attempts.returned = f"its gradient is {_describe(returned)}"
         return None
     lead = y.shape if style == "jacobian" else ()
     if style == "derivative" and (len(gradients) != 1 or y.shape != np.shape(inputs[_floating(names, inputs)[0]])):
@@ -173,7 +185,7 @@ def _fits(option: Guess, names: list[str], y: Array, result: Any, attempts: _Att
         return None
     is_layer = style == "backward" or (style == "vjp" and any(map(is_bias, names)))
     if len({np.shape(inputs[i]) for i in floating}) > 1 and not is_layer:
-        attempts.returned = f"a gradient of shape {gradients[0].shape}, unlike an input's,"
+        attempts.returned = f"its gradient is of shape {gradients[0].shape}, unlike an input,"
         return None  # the inputs may be at fault, which broadcast as those meant would not
     return False, _with_wrt(option, floating[: len(gradients)])
 
@@ -233,13 +245,19 @@ def _why_not(pair: NamedPair, attempts: _Attempts) -> str:
     raised = attempts.gradient or attempts.forward
     if raised and (attempts.gradient or not attempts.returned):
         name = pair.gradient_name if attempts.gradient else pair.forward_name
-        first = (str(raised[0]).splitlines() or [""])[0]
-        error = f"{type(raised[0]).__name__}: {first}"
-        return f"{name} could not be run at drawn inputs ({error}); give its inputs by --inputs"
+        first = (message_of(raised[0]).splitlines() or [""])[0]
+        error = f"{type(raised[0]).__name__}: {first}" if first else type(raised[0]).__name__
+        frames = [frame for frame in traceback.extract_tb(raised[0].__traceback__) if is_users(frame.filename)]
+        where = f" in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        return f"{name} could not be run at drawn inputs ({error}{where})"
     if attempts.returned:
-        return f"it returned {attempts.returned} at drawn inputs; give its inputs by --inputs, and its style"
+        return f"{attempts.returned} at drawn inputs"
     counts = f"{len(required(pair.forward))} inputs and {pair.gradient_name} {len(required(pair.gradient))}"
-    return f"it takes {counts}, which is no style known; give it by --vjp or another"
+    return f"it takes {counts}, which is no style known"
+
+
+def _returned(result: Any) -> str:
+    return f"it returned {_describe(result)}; expected an array, or (array, cache),"
 
 
 def _describe(result: Any) -> str:

@@ -25,6 +25,7 @@ from unittest import mock
 import numpy as np
 
 from gradtwin.comparisons.guards.frames import is_installed, is_users
+from gradtwin.comparisons.guards.messages import message_of
 from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, InputFileError, unknown_name
 
@@ -224,7 +225,7 @@ def _broken(path: Path, root: Path, error: BaseException) -> InputFileError:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_own(frame.filename, path, root)]
     where = f"{own[-1].filename}:{own[-1].lineno}" if own else str(path)
-    message = str(error).strip().splitlines() or [""]
+    message = message_of(error).strip().splitlines() or [""]
     what = "it ended the program (SystemExit)" if isinstance(error, SystemExit) else f"it raised {type(error).__name__}"
     return InputFileError(f"{where}: while being loaded {what}: {message[0]}. Nothing was checked.")
 

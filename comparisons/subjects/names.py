@@ -170,6 +170,15 @@ PLAIN_FORWARDS = ("forward", "fwd", "fprop", "loss", "cost", "objective", "func"
 FLAGS = ("deriv", "derivative", "der", "prime", "grad", "derive")
 #: Which function may return its gradient with its value; others are not run without a partner.
 RETURNS_BOTH = _whole(r"\w*(?:loss|cost|objective|and_grad|with_grad)\w*", re.IGNORECASE)
+#: Which of these says that it returns both, so that it must not be passed over.
+NAMES_BOTH = _whole(r"\w*(?:and|with)_?grad\w*", re.IGNORECASE)
+#: Which words of a gradient's name are long enough to be recognised when they are misspelt.
+MISSPELT = (
+    "derivatives", "derivative", "gradients", "gradient", "backwards", "backward", "backpropagation", "backprop",
+    "jacobian",
+)  # fmt: skip
+#: Which shorter words are recognised by their letters, in whatever order: other words are too like them.
+SHORT_MISSPELT = ("prime",)
 #: Which function is of probabilities, for which ordinary numbers would be out of the domain.
 PROBABILITIES = _whole(r"\w*(?:log(?!it)|entropy|bce|nll|kl_?div|likelihood)\w*", re.IGNORECASE)
 #: Which function takes ordinary numbers and makes probabilities of them.

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from .misspelt import find_misspelt_forward, find_misspelt_word
 from .names import (
     BACKWARD_NAMES,
     FLAGS,
     FORWARD_NAMES,
     FORWARD_WORDS,
+    NAMES_BOTH,
     OPPOSITES,
     PARTS_OF_WORDS,
     PLAIN_FORWARDS,
@@ -30,12 +32,21 @@ LOOKED_FOR = (
 
 @dataclass(frozen=True)
 class NamedPair:
-    """A function and its gradient by name; no gradient where the function may itself return it."""
+    """A function and its gradient by name; no gradient where the function may itself return it.
+
+    `doubt` says what is misspelt in one of the names; such a pair is reported and not checked.
+    """
 
     forward_name: str
     gradient_name: str
     forward: Callable[..., Any]
     gradient: Callable[..., Any] | None
+    doubt: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a name says that there is a gradient, so that one that can't be checked must not be passed over."""
+        return self.gradient is not None or bool(NAMES_BOTH.match(self.forward_name))
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,9 @@ def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
         if forward is not None:
             pairs.append(NamedPair(forward, name, functions[forward], functions[name]))
             used |= {forward, name}
+    for pair in _misspelt(functions, own - used, used):
+        pairs.append(pair)
+        used |= {pair.forward_name, pair.gradient_name}
     for name, function in functions.items():
         if name in own and name not in used:
             flag = next((p for p in _optional(function) if p in FLAGS), None)
@@ -174,10 +188,40 @@ def _forward_of(name: str, functions: dict[str, Any]) -> str | None:
     return None
 
 
-def _skip(name: str, function: Any) -> Skipped:
+def _misspelt(functions: dict[str, Any], own: set[str], used: set[str]) -> Iterator[NamedPair]:
+    """Yield the pairs that a function without one nearly has by its name: its own is misspelt, or its function's."""
+    free = [name for name in functions if name not in used]
+    for name in (name for name in free if name in own):
+        others = [other for other in free if other != name and not _missing_stem(other)]
+        for forward in others:
+            word = find_misspelt_word(name, forward, (_plain, _stripped))
+            if word is not None and parameters(functions[name]):
+                doubt = f"{name} is nearly named like its gradient; is {word!r} meant? Rename it"
+                yield NamedPair(forward, name, functions[forward], functions[name], doubt)
+                break
+        else:
+            stem = _missing_stem(name)
+            nearest = find_misspelt_forward([_plain(stem), *_opposites(name)], others) if stem else None
+            if nearest is not None:
+                doubt = f"it is nearly named like the function of {name}, {stem!r}. Rename one of them"
+                yield NamedPair(nearest, name, functions[nearest], functions[name], doubt)
+
+
+def _opposites(name: str) -> list[str]:
+    """Return the plain names that the function of a gradient with such a name has."""
+    plain = _plain(name)
+    return [plain.replace(_plain(b), _plain(f)) for b, f in OPPOSITES if b in name.lower()]
+
+
+def _missing_stem(name: str) -> str | None:
+    """Return the function that a name asks for which clearly is a gradient's; None for other names."""
     stem = next((s.strip("_") for s in _stems(name) if len(s.strip("_")) > 1), None)
-    long = any(word in name.lower() for word in SUFFIXES if len(word) >= 4)
-    if stem and long:
+    return stem if any(word in name.lower() for word in SUFFIXES if len(word) >= 4) else None
+
+
+def _skip(name: str, function: Any) -> Skipped:
+    stem = _missing_stem(name)
+    if stem:
         return Skipped(name, f"named like a gradient, but there is no function {stem!r}")
     if not parameters(function):
         return Skipped(name, "it takes no inputs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 
 from gradtwin.comparisons.guards.frames import is_users
+from gradtwin.comparisons.guards.messages import message_of
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.errors import GradTwinError
 
@@ -26,8 +27,8 @@ def raised(name: str, error: BaseException) -> Cause:
     if not own and isinstance(error, GradTwinError):  # an adapter of gt.styles, which says what was expected
         return Cause("raises", True, type(error).__name__, str(error))
     if not own and name in CALLED and isinstance(error, TypeError):
-        text = f"{name} can't be called as it is, {CALLED[name]}: {error}."
+        text = f"{name} can't be called as it is, {CALLED[name]}: {message_of(error)}."
         return Cause("raises", True, type(error).__name__, text)
     where = f" (in {own[-1].name}, {own[-1].filename}:{own[-1].lineno})" if own else ""
-    text = f"{name} raised {type(error).__name__}: {error}{where}."
+    text = f"{name} raised {type(error).__name__}: {message_of(error)}{where}."
     return Cause("raises", True, type(error).__name__, text)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.guards.messages import message_of
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, ShapeError
 
 from . import functions, linear_algebra, writing  # noqa: F401  (their rules)
@@ -170,7 +171,8 @@ def _located(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if not is_library_file(frame.filename)]
     frame = (users or frames)[-1]
+    where = f"{frame.name} ({frame.filename}:{frame.lineno})"
     return (
-        f"the traced run raised {type(error).__name__}: {error} in {frame.name} ({frame.filename}:{frame.lineno}). "
+        f"the traced run raised {type(error).__name__}: {message_of(error)} in {where}. "
         f"If the plain run doesn't, use finite differences."
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .cleaning import clean
 from .errors import ArgumentValueError, GradTwinError, InputFileError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ NAMED_ONLY = (*STYLES, "value_and_grad", "signature", "inputs", "wrt", "referenc
 #: Options that mean nothing for the gallery, with the values that they have when they are not given.
 NOT_FOR_GALLERY = {
     **dict.fromkeys((*STYLES, "signature", "inputs", "wrt", "dtype", "domain", "examples", "reference", "timeout")),
+    "require": None,
     "value_and_grad": False,
     "seed": 0,
     "watch": False,
@@ -70,6 +72,13 @@ def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[ar
         help="FILE.py:forward, package.module:forward, or FILE.py for all that pair by name",
     )
     what.add_argument("--gallery", action="store_true", help="instead of TARGET: gradtwin's own gallery of faults")
+    what.add_argument(
+        "--require",
+        metavar="NAME",
+        nargs="+",
+        action="extend",
+        help="functions or gradients that must be in a pair of FILE.py and be checked; otherwise exit status 4",
+    )
     style = parser.add_argument_group("how a function's gradient was written down (one of these)")
     style.add_argument("--vjp", metavar="NAME", help="NAME(y_bar, *inputs)")
     style.add_argument("--backward", metavar="NAME", help="NAME(y_bar, cache), forward returning (y, cache)")
@@ -111,6 +120,11 @@ def run(options: argparse.Namespace) -> int:
     if options.gallery:
         return _check_gallery(options)
     if options.target is None:
+        if options.require and options.require[-1].endswith(".py"):
+            raise ArgumentValueError(
+                f"TARGET: none was given; {options.require[-1]!r} was taken for a name of --require. Put it first: "
+                f"gradtwin check {options.require[-1]} --require NAME ..."
+            )
         raise ArgumentValueError(
             "TARGET: none was given; expected FILE.py:forward, package.module:forward or FILE.py, or --gallery."
         )
@@ -162,6 +176,10 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
                     f"or {target.place} without it."
                 )
         return
+    if options.require:
+        raise ArgumentValueError(
+            f"--require: it is for a whole file; expected {target.place} with it, or {options.target} without it."
+        )
     given = [f"--{name.replace('_', '-')}" for name in (*STYLES, "value_and_grad") if getattr(options, name)]
     if len(given) != 1:
         raise ArgumentValueError(
@@ -204,6 +222,7 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
                 examples=20 if options.examples is None else options.examples,
                 seed=options.seed,
                 timeout=options.timeout,
+                require=options.require or (),
                 progress=progress,
             )
 
@@ -277,12 +296,12 @@ def _watch(target: Target, options: argparse.Namespace) -> int:
     try:
         while True:
             seen = [_saved_at(file) for file in files]
-            print(f"{time.strftime('%H:%M:%S')}  {options.target}", flush=True)
+            print(f"{time.strftime('%H:%M:%S')}  {clean(options.target)}", flush=True)
             try:
                 cli._finish_saving(_check(target, options), options)
             except GradTwinError as error:
                 print(f"gradtwin: {error}", file=sys.stderr, flush=True)
-            waiting = f"watching {', '.join(map(str, files))}; Ctrl-C ends"
+            waiting = f"watching {clean(', '.join(map(str, files)))}; Ctrl-C ends"
             print(waiting, end="" if on_terminal else "\n", flush=True)
             while [_saved_at(file) for file in files] == seen:
                 time.sleep(WATCH_EVERY)

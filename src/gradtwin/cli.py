@@ -7,13 +7,15 @@ something was inconclusive, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import check_command, replay_command, soak_command
+from .cleaning import clean, disarm
 from .errors import ArgumentValueError, BackendMissingError, GradTwinError
 
 if TYPE_CHECKING:
@@ -26,8 +28,18 @@ STATUSES = "Exit status: 0 match, 1 mismatch, 2 bad usage or input, 3 backend mi
 EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors quote the command line, and do no more with it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and how the command is used, and exit."""
+        super().error(disarm(clean(message)))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # what an encoding lacks, such as ASCII a table's lines
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -49,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="gradtwin",
         description="Cross-validates hand-derived NumPy gradients against TensorFlow.",
         epilog=f"{STATUSES} gradtwin COMMAND --help says more.",
@@ -302,7 +314,9 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
         if options.quiet:
             print(report.verdict)
         else:
-            report.print_to(_console())
+            from gradtwin.comparisons.report.text import print_to_text
+
+            print(print_to_text(report, _console()), end="")
         if options.github:
             from gradtwin.comparisons.report.github import to_annotations
 
@@ -324,20 +338,15 @@ def _finish_saving(report: Report, options: argparse.Namespace) -> int:
     saved = report.save(options.save) if options.save else []
     status = _finish(report, options)
     if saved and not options.quiet:
-        print(f"\nsaved {len(saved)} in {options.save}; again with: gradtwin replay {options.save}")
+        folder = clean(options.save)
+        print(f"\nsaved {len(saved)} in {folder}; again with: gradtwin replay {folder}")
     return status
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from gradtwin.comparisons.report.text import PLAIN_WIDTH, CleanConsole
 
-    from gradtwin.comparisons.report.text import PLAIN_WIDTH
-
-    class PipedConsole(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would end the program with status 1, which is a mismatch's
-
-    return PipedConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    return CleanConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 @contextmanager
@@ -350,7 +359,7 @@ def _progress(options: argparse.Namespace) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description:32}"),
+        TextColumn("{task.description:32}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
@@ -358,4 +367,4 @@ def _progress(options: argparse.Namespace) -> Iterator[Progress | None]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting TensorFlow", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=clean(what))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from .cleaning import clean, disarm
+
 
 class GradTwinError(Exception):
-    """Whatever gradtwin raises on purpose."""
+    """Whatever gradtwin raises on purpose; what a message quotes of others is made safe to print."""
+
+    def __str__(self) -> str:
+        return disarm(clean(super().__str__()))
 
 
 class ArgumentValueError(GradTwinError, ValueError):

@@ -13,29 +13,33 @@ import gradtwin.backends
 import gradtwin.benchmarks
 import gradtwin.comparisons
 
-from .errors import OutputFileError
+from .errors import InputFileError, OutputFileError
+
+#: What a line begins with: one that a killed run cut off is its beginning.
+BEGINNING = b'["'
 
 
 class Kept:
     """The answers of one run's workers, a line of JSON each; another run, machine, version or code has its own file.
 
-    `reused` counts the answers that were there already. Without a folder nothing is kept.
+    `reused` counts the answers that were there already. Without a folder nothing is kept. Raises InputFileError where
+    what is there is damaged.
     """
 
     def __init__(self, folder: Path | None, run: dict[str, Any], *, fresh: bool = False) -> None:
         self.reused = 0
         self._answers: dict[str, Any] = {}
-        self._path = folder and folder / f"{_digest({**run, 'code': digest_code()})}.jsonl"
-        if self._path is None:
+        self.path = folder and folder / f"{_digest({**run, 'code': digest_code()})}.jsonl"
+        if self.path is None:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             if fresh:
-                self._path.unlink(missing_ok=True)
-            self._read(self._path)
+                self.path.unlink(missing_ok=True)
+            self._read(self.path)
         except OSError as error:
             raise OutputFileError(
-                f"{self._path}: results can't be kept there ({error}). Choose another folder; the default one is in "
+                f"{self.path}: results can't be kept there ({error}). Choose another folder; the default one is in "
                 f"XDG_CACHE_HOME."
             ) from error
 
@@ -56,8 +60,8 @@ class Kept:
         """Keep the answer to a question."""
         key = _digest(question)
         self._answers[key] = found
-        if self._path:
-            with self._path.open("a") as file:
+        if self.path:
+            with self.path.open("a") as file:
                 print(json.dumps([key, found]), file=file, flush=True)
 
     @property
@@ -67,23 +71,47 @@ class Kept:
 
     def forget(self) -> None:
         """Delete the file: the run is complete."""
-        if self._path:
-            self._path.unlink(missing_ok=True)
+        if self.path:
+            self.path.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> None:
+        """Read the answers, less the last one where a killed run cut it off; raise InputFileError for other damage."""
         if not path.exists():
             return
-        text = path.read_text(errors="replace")
-        if text and not text.endswith("\n"):  # what comes next must not be added to a line that was cut off
-            with path.open("a") as file:
-                print(file=file)
-        for line in text.splitlines():
+        *lines, last = path.read_bytes().split(b"\n")
+        for number, line in enumerate(lines, 1):
+            self._answers.update([_read_line(path, number, line)])
+        if not last:
+            return
+        with path.open("r+b") as file:
             try:
-                key, found = json.loads(line)
-            except (ValueError, TypeError, RecursionError):
-                continue  # cut off where the run was killed, or not written by one
-            if isinstance(key, str):
-                self._answers[key] = found
+                self._answers.update([_read_line(path, len(lines) + 1, last)])
+            except InputFileError:
+                if not last.startswith(BEGINNING[: len(last)]):
+                    raise
+                file.truncate(path.stat().st_size - len(last))
+            else:
+                file.seek(0, os.SEEK_END)
+                file.write(b"\n")
+
+
+def _read_line(path: Path, number: int, line: bytes) -> tuple[str, Any]:
+    """Return a question's digest and its answer."""
+    try:
+        key, found = json.loads(line.decode())
+        if isinstance(key, str):
+            return key, found
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise damaged(path, f"line {number} is not what a run writes there")
+
+
+def damaged(path: Path | None, what: str) -> InputFileError:
+    """Return the error for kept results that can't be read."""
+    return InputFileError(
+        f"{path}: the results kept there are damaged: {what}. Nothing was changed. Restore the file from a backup, or "
+        f"move it away to start anew."
+    )
 
 
 def default_folder(command: str) -> Path:

@@ -133,6 +133,45 @@ def test_a_fresh_run_asks_again(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def keep_two(folder):
+    kept = Kept(folder, {})
+    for turn in (1, 2):
+        kept.keep({"turn": turn}, turn)
+    return kept.path
+
+
+DAMAGE = {
+    "a line": lambda text: text.replace(b"\n", b"}\n", 1),
+    "another line": lambda text: text.replace(b"\n", b"\nnot ours\n", 1),
+    "no text": lambda text: b"\xff\xfe\0" + text,
+    "an end that no run wrote": lambda text: text + b"\0\0\0",
+    "something else": lambda text: b"{}",
+    "a number for a key": lambda text: text + b"[1, 2]\n",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_results_are_refused_by_name_and_left_as_they_are(tmp_path, name):
+    path = keep_two(tmp_path)
+    content = DAMAGE[name](path.read_bytes())
+    path.write_bytes(content)
+    with pytest.raises(gt.InputFileError, match=r"jsonl: the results kept there are damaged: line \d .*move it away"):
+        Kept(tmp_path, {})
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_a_line_that_a_killed_run_cut_off_is_asked_again_by_all_that_follow(tmp_path, cut):
+    path = keep_two(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    kept = Kept(tmp_path, {})
+    assert kept.knows({"turn": 1})
+    assert kept.answer({"turn": 2}, lambda: 2) == 2
+    assert path.read_bytes() == whole
+    assert Kept(tmp_path, {}).answers == [1, 2]
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(gt.OutputFileError, match="results can't be kept there"):

@@ -203,6 +203,26 @@ def test_a_gradient_that_is_rightly_zero_matches():
     assert report.verdict == "match", str(report)
 
 
+def test_where_all_gradients_are_empty_nothing_was_compared():
+    def wrong(y_bar, x):
+        return 3 * y_bar
+
+    for x in (np.ones((0, 3)), np.ones(0), np.ones((2, 0))):
+        report = gt.check_gradient(np.tanh, vjp=wrong, inputs=(x,))
+        assert report.verdict == "inconclusive"
+        assert str(report).startswith("INCONCLUSIVE  tanh: nothing was compared.")
+        [cause] = [cause for check in report.checks for cause in check.causes]
+        assert (cause.cause, cause.detail) == ("not-run", "empty")
+        assert cause.text.startswith("nothing was compared: the gradients have no elements")
+        assert "the gradient of input 0 (x) is empty" in report.extra["notes"]
+    assert gt.check_gradient(np.tanh, vjp=wrong, signature="(0)->(0)").verdict == "inconclusive"
+    report = gt.check_gradient(lambda x: np.sum(x**2), grad=lambda x: 5 * x, inputs=(np.ones((0, 3)),))
+    assert report.verdict == "inconclusive", "though the value has an element"
+    assert gt.check_gradient(np.tanh, vjp=wrong, inputs=(np.ones((1, 3)),)).verdict == "mismatch"
+    report = gt.check_gradient(np.tanh, vjp=lambda g, x: g[:, :0], inputs=(np.ones((0, 3)),))
+    assert report.verdict == "mismatch", "of another shape"
+
+
 @pytest.mark.parametrize(
     ("shapes", "note"),
     [(((0, 4), (4, 3), (3,)), True), (((5, 0), (0, 3), (3,)), True), (((1, 1), (1, 1), (1,)), False)],

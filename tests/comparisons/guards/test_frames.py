@@ -82,6 +82,8 @@ def test_a_package_of_a_name_that_is_taken_says_what_to_do(tmp_path, package):
 
 def test_whose_a_file_is():
     assert is_users(__file__)
+    assert is_users("\0")
+    assert is_users("\ud800")
     assert not is_users(gt.__file__)
     assert not is_users(np.__file__)
     assert is_installed(np.__file__)

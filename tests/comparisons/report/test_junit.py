@@ -34,6 +34,16 @@ def test_it_counts_and_names():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("slug", ["not-run", "timeout"])
+def test_what_could_not_be_run_is_skipped(slug):
+    cause = Cause(slug, False, "", "f_prime raised <NotImplementedError>.")
+    suite = read(
+        PASSED, UNDECIDED, Check("contract", "f", "contract", "float64", "eager", "inconclusive", causes=(cause,))
+    )
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["3", "0", "1", "1"]
+    assert next(suite.iter("skipped")).get("message") == "f_prime raised <NotImplementedError>."
+
+
 @pytest.mark.parametrize("name", ["\0", "\x1b[31m", "\ud800", "\uffff", "]]>", "&amp;", "a\nb", "☃🎉"])
 def test_any_name_is_written(name):
     cause = Cause("raises", True, name, name)

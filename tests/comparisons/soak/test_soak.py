@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from gradtwin.comparisons.catalogue.faults import all_faults
 from gradtwin.comparisons.drawing.problems import LAYOUTS
 from gradtwin.comparisons.replay import replay
 from gradtwin.comparisons.results.case import read_case
+from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.soak import soak
 from gradtwin.comparisons.soak.chunk import run_chunk
 from gradtwin.comparisons.soak.plan import EXAMPLES, Chunk, all_cells, every_cell, tasks, why_impossible
 from gradtwin.comparisons.soak.tally import Tally
+from gradtwin.kept import Kept
 
 #: Planted when a soaking process starts, ahead of everything else in it.
 PLANTED_FAULT = """
@@ -246,6 +249,29 @@ def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch):
     for worker in workers:  # of the killed soak: nobody asks them for more
         while is_alive(worker):
             time.sleep(0.1)
+
+
+DAMAGE = {
+    "its beginning is gone": lambda text: text[30:],
+    "a count is not one": lambda text: re.sub('"examples": [0-9]+', '"examples": []', text),
+    "an answer lacks all": lambda text: '["key", {}]\n' + text,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_tally_is_refused_by_name_and_kept(tmp_path, name):
+    chunk = Chunk(0, 0, "relu", "float64", "C", "eager")
+    result = {**run_chunk(chunk, tmp_path, NumpyBackend(), get_backend("tensorflow")), "peak_mb": 1.0}
+    run = {"seed": 0, "examples": EXAMPLES, "environment": describe_environment()}
+    kept = Kept(tmp_path / "done", run)
+    kept.keep(vars(chunk), json.loads(json.dumps(result)))
+    assert Tally.of(Kept(tmp_path / "done", run).answers).chunks == 1
+    content = DAMAGE[name](kept.path.read_text())
+    kept.path.write_text(content)
+    with pytest.raises(gt.InputFileError, match=r"the results kept there are damaged.*move it away") as caught:
+        soak("relu", minutes=0.001, folder=tmp_path)
+    assert str(kept.path) in str(caught.value)
+    assert kept.path.read_text() == content
 
 
 def test_what_ends_the_process_is_found(tmp_path, monkeypatch):

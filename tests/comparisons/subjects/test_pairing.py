@@ -307,15 +307,136 @@ def test_every_pair_that_fails_gets_its_sentence(tmp_path):
     assert "fourth:" not in text
 
 
-def test_a_pair_that_cant_be_run_is_skipped_with_what_it_raised(tmp_path):
-    report = check(
-        tmp_path,
-        STYLES["derivative"][0] + "\ndef act_forward(x, kind): return {'a': x}[kind], x\n"
-        "def act_backward(dout, cache): return dout",
-    )
+NOT_RUN = {
+    "a derivative to be written": (
+        "def f(x): return x**2\ndef f_prime(x): raise NotImplementedError('later')",
+        "f_prime could not be run at drawn inputs (NotImplementedError: later in f_prime, ",
+    ),
+    "one that ends the process": (
+        "import os\ndef f(x): return x**2\ndef f_prime(x): os._exit(0)",
+        "f_prime could not be run at drawn inputs (SystemExit: 0 in f_prime, ",
+    ),
+    "a missing import": (
+        "def f(x):\n    import no_such_library\n    return x\ndef f_prime(x): return np.ones_like(x)",
+        "f could not be run at drawn inputs (ModuleNotFoundError: No module named 'no_such_library' in f, ",
+    ),
+    "a list": (
+        "def f(x): return [x, x]\ndef f_prime(x): return 2 * x",
+        "it returned a list; expected an array, or (array, cache), at drawn inputs",
+    ),
+    "nothing": ("def f(x): x**2\ndef f_prime(x): return 2 * x", "it returned nothing (None); expected an array"),
+    "a gradient that is none": (
+        "def f(x): return x**2\ndef f_prime(x): return 'two'",
+        "its gradient is a str at drawn inputs",
+    ),
+    "an argument that can't be guessed": (
+        "def f(x, kind): return {'a': x}[kind], x\ndef f_backward(d, cache): return d",
+        "f could not be run at drawn inputs (TypeError: unhashable",
+    ),
+    "arguments of no known style": (
+        "def f(x): return x**2\ndef f_prime(a, b, c, d, e): return 2 * a",
+        "it takes 1 inputs and f_prime 5, which is no style known",
+    ),
+    "a misspelt gradient": (
+        "def f(x): return x**2\ndef f_derivitive(x): return 2 * x",
+        "f_derivitive is nearly named like its gradient; is 'derivative' meant?",
+    ),
+    "a flag": (
+        "def f(x, deriv=False):\n    if deriv: raise NotImplementedError\n    return x**2",
+        "f(deriv=True) could not be run at drawn inputs (NotImplementedError in f, ",
+    ),
+    "one that says it has a gradient": (
+        "def f_and_grad(x, kind): return {'a': x}[kind]",
+        "no gradient by name, and it returns no (loss, gradient)",
+    ),
+}
+
+
+@pytest.mark.parametrize("beside", ["", STYLES["derivative"][0]], ids=["alone", "beside"])
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_a_pair_by_its_names_that_cannot_be_run_is_inconclusive(tmp_path, name, beside):
+    source, reason = NOT_RUN[name]
+    report = check(tmp_path, f"{beside}\n{source}", examples=1)
+    assert report.verdict == "inconclusive"
+    verdicts = [pair["verdict"] for pair in report.extra["pairs"]]
+    assert verdicts == [*(["match"] if beside else []), "inconclusive"]
+    pair = report.extra["pairs"][-1]
+    assert pair["cause"] == "not-run"
+    assert reason in pair["text"]
+    assert not report.extra["skipped"]
+    lines = str(report).splitlines()
+    assert lines[0].startswith("INCONCLUSIVE")
+    assert f"could not be checked: {pair['forward']}" in lines[0]
+    if "(" not in pair["gradient"]:
+        assert f"Check it alone: gradtwin check user.py:{pair['forward']} --" in pair["text"]
+        assert "--inputs FILE.npz" in pair["text"]
+
+
+def test_the_same_pairs_written_out_match(tmp_path):
+    assert check(tmp_path, "def f(x): return x**2\ndef f_derivative(x): return 2 * x", examples=1).ok
+
+
+def test_what_is_only_perhaps_a_pair_is_skipped(tmp_path):
+    source = STYLES["derivative"][0] + "\ndef some_loss(x, kind): return {'a': x}[kind]\ndef plot(x): ..."
+    report = check(tmp_path, source, examples=1)
     assert report.verdict == "match"
-    reasons = {item["name"]: item["reason"] for item in report.extra["skipped"]}
-    assert "TypeError" in reasons["act_forward, act_backward"]
+    assert {item["name"] for item in report.extra["skipped"]} == {"some_loss", "plot"}
+
+
+def test_a_mismatch_beside_a_pair_that_cannot_be_run_stays_one(tmp_path):
+    report = check(
+        tmp_path, NOT_RUN["a derivative to be written"][0] + "\ndef g(x): return x**2\ndef g_prime(x): return x"
+    )
+    assert report.verdict == "mismatch"
+    assert "could not be checked: f)" in str(report).splitlines()[0]
+
+
+def test_required_names_are_there_and_checked_or_the_file_is_inconclusive(tmp_path):
+    source = STYLES["derivative"][0] + "\n" + NOT_RUN["a derivative to be written"][0]
+    right = STYLES["derivative"][0] + "\ndef plot(x): ..."
+    for names in ((), ("tanh",), ("tanh_prime", "tanh")):
+        assert check(tmp_path, right, require=names, examples=1).verdict == "match"
+    report = check(tmp_path, right, require=("tanh", "tahn", "plot"), examples=1)
+    assert report.verdict == "inconclusive"
+    assert "could not be checked: tahn, plot" in str(report).splitlines()[0]
+    texts = {pair["forward"]: pair["text"] for pair in report.extra["pairs"]}
+    assert texts["tahn"].startswith("tahn was required, and user.py has no pair")
+    assert texts["tahn"].endswith("Did you mean 'tanh'?")
+    assert texts["plot"].endswith("It was skipped: no gradient by name.")
+    assert report.reproduce.endswith("--require tanh tahn plot")
+    wrong = right.replace("1 - np", "2 - np")
+    assert check(tmp_path, wrong, require=("absent",), examples=1).verdict == "mismatch"
+    assert check(tmp_path, "x = 1", require=("absent",)).verdict == "inconclusive", "nothing else to check"
+    assert check(tmp_path, source, require=("tanh",), examples=1).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *("sigmoid sigmoid_derivitive", "sigmoid sigmoidDerivitive", "sigmoid derivitive_of_sigmoid"),
+        *("sigmoid sigmoidderivitive", "mse_loss mse_gradeint", "relu relu_pirme", "conv_forward conv_bakward"),
+        *("sigmiod sigmoid_derivative", "conv_foward conv_backward", "softmax softmax_jacobain"),
+    ],
+)
+def test_misspelt_names_are_seen(names):
+    forward, gradient = names.split()
+    assert names_in(f"def {forward}(x): ...\ndef {gradient}(x): ...") == ([(forward, gradient)], {})
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["elu relu_derivative", "key key_private", "stock stock_price", "score score_grade", "hidden1 hidden2_grad"],
+)
+def test_other_words_are_not_misspelt_ones(names):
+    first, second = names.split()
+    assert names_in(f"def {first}(x): ...\ndef {second}(x): ...")[0] == []
+
+
+def test_a_function_that_has_its_gradient_has_no_misspelt_one():
+    names = "tanh", "tanh_derivative", "tanh_derivitive"
+    pairs, skipped = names_in("\n".join(f"def {name}(x): ..." for name in names))
+    assert pairs == [("tanh", "tanh_derivative")]
+    assert list(skipped) == ["tanh_derivitive"]
 
 
 @pytest.mark.parametrize("beside", ["", STYLES["derivative"][0]])
@@ -417,5 +538,5 @@ def test_what_lacks_inputs_is_told_the_whole_command(tmp_path):
     source = (
         STYLES["derivative"][0] + "\ndef act_forward(x, kind): return {'a': x}[kind], x\ndef act_backward(d, c): ..."
     )
-    text = str(check(tmp_path, source))
+    text = " ".join(str(check(tmp_path, source, examples=1)).split())
     assert "gradtwin check user.py:act_forward --vjp act_backward --inputs FILE.npz" in text

@@ -1,0 +1,56 @@
+"""Reports of pairs that were to be checked and could not be: nothing is known about them, and that is no match."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from gradtwin.comparisons.judging.titles import Titles
+from gradtwin.comparisons.results.data import Cause, Report
+from gradtwin.comparisons.results.environment import describe_environment
+from gradtwin.comparisons.subjects.loading import TookTooLongError
+from gradtwin.comparisons.subjects.pairing import NamedPair, Skipped, required
+from gradtwin.comparisons.subjects.source import find_line
+from gradtwin.errors import GradTwinError
+
+
+def report_failed(place: str, pair: NamedPair, dtype: str, seed: int, why: GradTwinError | str) -> Report:
+    """Return the report of a pair that can't be called, or did not return; it says how to check the pair alone."""
+    slug = "timeout" if isinstance(why, TookTooLongError) else "not-run"
+    command = _command_alone(place, pair)
+    text = f"{str(why).rstrip('.')}. Check it alone: {command}" if command else str(why)
+    report = _inconclusive(pair.forward_name, dtype, seed, Cause(slug, False, "", text), command)
+    return replace(report, extra={**report.extra, "source": find_line(pair.gradient, pair.forward)})
+
+
+def report_missing(
+    place: str, name: str, dtype: str, seed: int, named: Sequence[NamedPair], skipped: Sequence[Skipped]
+) -> Report:
+    """Return the report of a name that was required and is in no pair of the file."""
+    known = [known for pair in named for known in (pair.forward_name, pair.gradient_name) if known]
+    why = next((f" It was skipped: {item.reason}." for item in skipped if name in item.name.split(", ")), "")
+    close = get_close_matches(name, known, n=1)
+    hint = why or (f" Did you mean {close[0]!r}?" if close else "")
+    text = f"{name} was required, and {place} has no pair of a function and its gradient with this name.{hint}"
+    return _inconclusive(name, dtype, seed, Cause("not-run", False, "required", text), "")
+
+
+def _command_alone(place: str, pair: NamedPair) -> str:
+    """Return the command that checks a pair at inputs of its own; empty where the gradient has no name to give.
+
+    What takes one argument gets no y_bar.
+    """
+    if "(" in pair.gradient_name:
+        return ""
+    style = "--derivative" if pair.gradient is not None and len(required(pair.gradient)) == 1 else "--vjp"
+    words = ["gradtwin", "check", f"{place}:{pair.forward_name}", style, pair.gradient_name or "NAME"]
+    return shlex.join([*words, "--inputs", "FILE.npz"])
+
+
+def _inconclusive(operation: str, dtype: str, seed: int, cause: Cause, command: str) -> Report:
+    check = Titles(operation, dtype).undecided("contract", "contract", cause)
+    extra: dict[str, Any] = {"oracle": "traced", "notes": [], "source": None}
+    return Report("check", (check,), seed, command, describe_environment(), extra)
