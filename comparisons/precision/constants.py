@@ -233,6 +233,18 @@ NOISE_BITS = _CAUSES.chosen(
 )
 OTHER_POINTS = _CAUSES.chosen("OTHER_POINTS", 5, "Other points at which a repair must hold too.")
 FEW_POINTS = _CAUSES.chosen("FEW_POINTS", 2, "The same for a costly repair.")
+SEARCH_RUNS = _CAUSES.chosen(
+    "SEARCH_RUNS",
+    1000,
+    "Runs of both sides, for one input's gradient, after which no more repairs are tried. A cause of the corpus takes "
+    "300 at most; what is not found by then is `unknown`.",
+)
+SEARCH_ELEMENTS = _CAUSES.chosen(
+    "SEARCH_ELEMENTS",
+    5 * 10**8,
+    "Elements that these runs and the trials go through, after which no more are tried: of a gradient of 10⁶ elements, "
+    "500 trials.",
+)
 MOST_GUESSES = _CAUSES.chosen("MOST_GUESSES", 2, "Guesses that are given where nothing is confirmed.")
 PROBES = _CAUSES.chosen("PROBES", 32, "Gradients that the oracle is asked for one repair, at most.")
 LOOP_STEPS = _CAUSES.chosen(
