@@ -15,7 +15,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
-from gradtwin.comparisons.precision.constants import RATE_DIGITS, RATIO_DIGITS, UPDATE_DRAWS
+from gradtwin.comparisons.precision.constants import NAMED_MOMENTUM, RATE_DIGITS, RATIO_DIGITS, UPDATE_DRAWS
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.precision.running_error import Bound
 from gradtwin.comparisons.results.data import Cause, Check, Report
@@ -329,7 +329,8 @@ def _optimizer(given: Any, written: WrittenStep, notes: dict[str, None]) -> Any:
                 f"optimizer: got {type(given).__name__}; expected an object of keras.optimizers, or the name of one."
             )
         names = {name.lower(): kind for name, kind in vars(keras.optimizers).items() if isinstance(kind, type)}
-        aliases = {"momentum": ("sgd", {"momentum": 0.9}), "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True})}
+        plain = {"momentum": NAMED_MOMENTUM}
+        aliases = {"momentum": ("sgd", plain), "nesterov": ("sgd", {**plain, "nesterov": True})}
         name, settings = aliases.get(given.lower(), (given.lower(), {}))
         if name not in names:
             raise unknown_name("optimizer", given, sorted({*names, *aliases} - {"optimizer", "legacy"}))

@@ -16,7 +16,14 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.oracles.votes import Vote, directional, vote
-from gradtwin.comparisons.precision.constants import DISPLACEMENT, FIRST_VOTES, MOST_VOTES, NEIGHBOUR_DRAWS, NEIGHBOURS
+from gradtwin.comparisons.precision.constants import (
+    DISPLACEMENT,
+    FIRST_VOTES,
+    MOST_VOTES,
+    NEIGHBOUR_DRAWS,
+    NEIGHBOURS,
+    UNDECIDED_PART,
+)
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.results.evidence import Ballot
@@ -101,7 +108,7 @@ def unresolved(looker: Looker, point: Point, k: int, allowed: Array, seed: int) 
         return False
     lost = size <= 2 * allowed  # where half of it would pass too
     squares = (size / size.max()) ** 2
-    if np.sum(squares) > 2 * np.sum(squares[lost]):
+    if np.sum(squares[lost]) < UNDECIDED_PART * np.sum(squares):
         return False
     index = tuple(int(i) for i in np.unravel_index(np.argmax(size), size.shape))
     ballot = _cast(looker, point, k, index, seed)
