@@ -6,7 +6,6 @@ every element right here and at other points; what fits here alone is worded as 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from functools import cache, partial
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.judging.point import AnotherPoint, Point
-from gradtwin.comparisons.precision.constants import ENOUGH_BITS, FEW_POINTS, MOST_GUESSES, OTHER_POINTS
+from gradtwin.comparisons.precision.constants import ENOUGH_BITS, FEW_POINTS, MOST_GUESSES, OTHER_DRAWS, OTHER_POINTS
 from gradtwin.comparisons.results.data import Cause
 
 from . import arrangement, elementwise, regions, scaling, sums, terms
@@ -26,6 +25,7 @@ from .trial import (
     Tools,
     Trial,
     View,
+    Work,
     widen,
 )
 
@@ -56,9 +56,6 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (regions.partial, False),
 )
 
-#: Seconds of this thread's own work after which no more repairs are tried: what is wrong is known, and slow to run.
-LONGEST_SEARCH = 20.0
-
 
 def diagnose(
     point: Point,
@@ -77,7 +74,11 @@ def diagnose(
     """
     tools = Tools(oracle_vjp, rerun)
 
-    elsewhere = cache(another)  # judged when the first repair is tried there
+    @cache
+    def elsewhere(seed: int) -> Point | None:  # judged when the first repair is tried there
+        runs = 2 * (1 + OTHER_DRAWS)  # of both sides, at the point and at those moved from it
+        tools.work.add(runs * sum(np.size(x) for x in (*point.inputs, point.y)), runs)
+        return another(seed)
 
     @cache
     def view_at(seed: int, k: int) -> View | None:
@@ -120,9 +121,9 @@ def _explain(view: View) -> list[tuple[Finding, bool]]:
             return findings
     possible: dict[Finding, None] = {}
     refuted: dict[Finding, None] = {}
-    ends = time.thread_time() + LONGEST_SEARCH
+    view.tools.work = Work()
     for repair in _repairs(view):
-        if time.thread_time() > ends:
+        if view.tools.work.is_spent:
             break
         trial = repair.attempt(view)
         if trial is not None and (repair.guess or trial.passes()):

@@ -9,7 +9,7 @@ from itertools import chain, combinations, permutations
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, LEAST_OF_ROUNDING, MOST_AXES, SHIFTS
+from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, FEW_DIGITS, LEAST_OF_ROUNDING, MOST_AXES, SHIFTS
 
 from .trial import Finding, Repair, Trial, View, bits_of, distinct
 
@@ -59,7 +59,7 @@ def _rounded(view: View, narrow: type[np.floating], roundings: int) -> Trial | N
             return None
         tiny = float(np.finfo(narrow).smallest_subnormal) / 2
         size = np.abs(view.right) if roundings == 1 else view.scale
-        digits = np.ldexp(np.frexp(np.where(finite, view.left, 0.0))[0], np.finfo(narrow).nmant // 2)
+        digits = np.ldexp(np.frexp(np.where(finite, view.left, 0.0))[0], int(np.finfo(narrow).nmant * FEW_DIGITS))
     # each element happens to be so round once in u/v.u
     bits = float(np.count_nonzero(digits != np.rint(digits))) * float(np.log2(u / view.u))
     return view.trial(view.left, allowed=view.allowed + roundings * u * size + tiny, bits=bits)

@@ -13,7 +13,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.backends.precision import precision_of
 from gradtwin.comparisons.guards.time_limits import TimeIsUp
 from gradtwin.comparisons.judging.point import Point
-from gradtwin.comparisons.precision.constants import NOISE_BITS, OTHER_POINTS
+from gradtwin.comparisons.precision.constants import NOISE_BITS, OTHER_POINTS, SEARCH_ELEMENTS, SEARCH_RUNS
 
 #: (inputs, y_bar) → gradients in the order of `wrt`; None where the function can't be run there.
 Gradients = Callable[[tuple[Any, ...], Array], tuple[Array, ...] | None]
@@ -22,13 +22,32 @@ Gradients = Callable[[tuple[Any, ...], Array], tuple[Array, ...] | None]
 OUTPUT = "the output y"
 
 
-@dataclass(frozen=True)
+@dataclass
+class Work:
+    """What a search has cost: runs of the functions, and elements that these and the trials went through."""
+
+    runs: int = 0
+    elements: int = 0
+
+    def add(self, elements: int, runs: int = 0) -> None:
+        """Count a trial, or runs of the functions that went through so many elements in all."""
+        self.runs += runs
+        self.elements += elements
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more repairs are tried. Work is counted, not time: every machine finds the same cause."""
+        return self.runs >= SEARCH_RUNS or self.elements >= SEARCH_ELEMENTS
+
+
+@dataclass
 class Tools:
-    """What may be run again: the oracle's gradients, and the user's, of any inputs; and what they answered."""
+    """What may be run again: the oracle's gradients, and the user's, of any inputs; what they answered and cost."""
 
     oracle_vjp: Gradients | None = None
     rerun: Gradients | None = None
     answers: dict[Any, tuple[Array, ...] | None] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
 
 
 class View:
@@ -108,6 +127,7 @@ class View:
 
     def trial(self, left: Array, right: Array | None = None, allowed: Array | None = None, **more: Any) -> Trial:
         """Return a trial of `left` against the right gradient, or another pair that the repair makes equal."""
+        self.tools.work.add(left.size)
         return Trial(left, self.right if right is None else right, self.allowed if allowed is None else allowed, **more)
 
     def oracle(self, inputs: tuple[Any, ...] | None = None, upstream: Array | None = None) -> Array | None:
@@ -127,6 +147,7 @@ class View:
         y_bar = (self.y_bar if upstream is None else upstream).astype(np.asarray(self.point.y).dtype)
         key = (gradients, *[(a.shape, a.dtype.str, hash(a.tobytes())) for a in map(np.asarray, (*given, y_bar))])
         if key not in self.tools.answers:
+            self.tools.work.add(sum(np.size(x) for x in (*given, y_bar)), runs=1)
             try:
                 self.tools.answers[key] = gradients(given, y_bar)
             except (Exception, TimeIsUp):  # the functions are not ours, and may refuse what stands for an input

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from gradtwin.backends.interface import Array
 from gradtwin.backends.signature import Shape, Signature
-from gradtwin.comparisons.precision.constants import EXCLUDED_PARTS, ORDINARY
+from gradtwin.comparisons.precision.constants import DECIMALS_END, EXCLUDED_PARTS, ORDINARY
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 from gradtwin.memory import check_fits
 
@@ -25,9 +25,6 @@ COPIES = 8
 
 #: Layouts that keep the values as drawn; the judge itself adds strided and read-only memory.
 _LAYOUT = st.sampled_from([name for name in LAYOUTS if name != "broadcast"])
-
-#: Beyond this float64 has no second decimal.
-DECIMALS_END = 2.0**53 / 100
 
 # Made once: to make a strategy costs as much as to draw from it.
 _BUILT, _SEED, _EXTENT = st.booleans(), st.integers(0, 2**16), st.integers(1, 6)

@@ -10,6 +10,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.allowance import Allowance
 from gradtwin.comparisons.precision.bounded_array import Reals
+from gradtwin.comparisons.precision.constants import UNDECIDED_PART
 from gradtwin.comparisons.results.data import Cause, Check, Stage, Verdict, Worst
 from gradtwin.comparisons.results.evidence import make_evidence
 
@@ -81,7 +82,7 @@ def merge_checks(checks: Sequence[Check]) -> Check:
     verdict: Verdict = "match"
     if any(check.verdict == "mismatch" for check in checks):
         verdict = "mismatch"
-    elif 2 * undecided > examples:
+    elif undecided > UNDECIDED_PART * examples:
         verdict = "inconclusive"
     causes = {cause: None for check in checks if check.verdict == verdict for cause in check.causes}
     compared = [check for check in checks if check.worst]
@@ -108,7 +109,7 @@ def _holds_most(part: Reals, left: Reals, right: Reals) -> bool:
         return True
     largest = size[finite].max(initial=0.0)
     weight = np.where(finite, (size / largest) ** 2 if largest > 0 else 1.0, 1.0)
-    return bool(2 * weight[part].sum() > weight.sum())
+    return bool(weight[part].sum() > UNDECIDED_PART * weight.sum())
 
 
 def _find_worst(left: Reals, right: Reals, difference: Reals, allowed: Reals, value: Reals) -> Worst | None:

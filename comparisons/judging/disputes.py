@@ -18,7 +18,14 @@ from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.oracles.reference import ReferenceOracle
 from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.oracles.votes import Vote, directional, vote
-from gradtwin.comparisons.precision.constants import DISPLACEMENT, FIRST_VOTES, MOST_VOTES, NEIGHBOUR_DRAWS, NEIGHBOURS
+from gradtwin.comparisons.precision.constants import (
+    DISPLACEMENT,
+    FIRST_VOTES,
+    MOST_VOTES,
+    NEIGHBOUR_DRAWS,
+    NEIGHBOURS,
+    UNDECIDED_PART,
+)
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.results.evidence import Ballot
@@ -106,7 +113,7 @@ def unresolved(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed:
         return False
     lost = size <= 2 * allowed  # where half of it would pass too
     squares = (size / size.max()) ** 2
-    if np.sum(squares) > 2 * np.sum(squares[lost]):
+    if np.sum(squares[lost]) < UNDECIDED_PART * np.sum(squares):
         return False
     index = tuple(int(i) for i in np.unravel_index(np.argmax(size), size.shape))
     ballot = _cast(evaluator, point, k, index, seed)

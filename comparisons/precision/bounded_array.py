@@ -234,8 +234,9 @@ def _quantum(value: Reals, judged: Precision) -> float:
     if not np.isfinite(magnitudes).all():
         return 0.0
     mantissa, exponent = np.frexp(magnitudes)
-    whole = np.ldexp(mantissa, 53).astype(np.int64)
-    quantum = float(np.ldexp((whole & -whole).astype(np.float64), exponent - 53).min())
+    digits = np.finfo(np.float64).nmant + 1
+    whole = np.ldexp(mantissa, digits).astype(np.int64)
+    quantum = float(np.ldexp((whole & -whole).astype(np.float64), exponent - digits).min())
     if quantum * (0.5 / judged.u) < float(magnitudes.max()) or quantum < safe_from_underflow(judged):
         return 0.0
     return quantum

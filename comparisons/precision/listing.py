@@ -52,7 +52,7 @@ def constants_markdown(sections: Sequence[Section]) -> str:
     """Return one table for each section."""
     parts = []
     for section in sections:
-        lines = [f"#### {section.title}", "", "| constant | value | kind | what it is |", "| --- | --- | --- | --- |"]
+        lines = [f"### {section.title}", "", "| constant | value | kind | what it is |", "| --- | --- | --- | --- |"]
         for row in section.rows:
             test = f" Test: `{row.test}`." if row.test else ""
             why = row.why.replace("|", "\\|")

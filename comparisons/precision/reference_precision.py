@@ -14,7 +14,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 
-from .constants import REFERENCE_DRAWS
+from .constants import FEW_DIGITS, REFERENCE_DRAWS
 from .rounding import allowed_difference, nudge
 
 #: What operations are called that have no name for users.
@@ -88,7 +88,7 @@ def _is_exact(constant: Any) -> bool:
     array = np.asarray(constant)
     if array.dtype.kind not in "fV" or array.dtype == np.float64:
         return True
-    digits = np.ldexp(np.frexp(array.astype(np.float64))[0], np.finfo(np.float32).nmant // 2)
+    digits = np.ldexp(np.frexp(array.astype(np.float64))[0], int(np.finfo(np.float32).nmant * FEW_DIGITS))
     return bool(np.all(digits == np.rint(digits)))
 
 

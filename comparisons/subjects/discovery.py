@@ -30,9 +30,6 @@ from .names import (
     VALUE_NAMES,
 )
 
-#: How deep an object is searched: attribute, key, attribute; a model's layers lie two steps further down.
-LAYER_DEPTH, MODEL_DEPTH = 3, 5
-
 
 @dataclass(frozen=True)
 class Place:

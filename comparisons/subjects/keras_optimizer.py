@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import NAMED_MOMENTUM
 from gradtwin.errors import ArgumentTypeError, unknown_name
 
 from .update_rules import Hyper
@@ -74,7 +75,8 @@ def find_optimizer(given: Any, written: WrittenStep, notes: dict[str, None]) -> 
                 f"optimizer: got {type(given).__name__}; expected an object of keras.optimizers, or the name of one."
             )
         names = {name.lower(): kind for name, kind in vars(keras.optimizers).items() if isinstance(kind, type)}
-        aliases = {"momentum": ("sgd", {"momentum": 0.9}), "nesterov": ("sgd", {"momentum": 0.9, "nesterov": True})}
+        plain = {"momentum": NAMED_MOMENTUM}
+        aliases = {"momentum": ("sgd", plain), "nesterov": ("sgd", {**plain, "nesterov": True})}
         name, settings = aliases.get(given.lower(), (given.lower(), {}))
         if name not in names:
             raise unknown_name("optimizer", given, sorted({*names, *aliases} - {"optimizer", "legacy"}))

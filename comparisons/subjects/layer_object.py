@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import MOVED_SCALE, TELLING_SCALE, TELLING_ZERO
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .arrays import copies
@@ -113,7 +114,7 @@ class ObjectWritten(Written):
         array = np.array(p.places[0].read(self.prototype))
         if array.size > 1 and not self._choices.keep_values and np.all(array == array.flat[0]):
             value = float(array.flat[0])
-            drawn = np.random.default_rng([self.seed, 5]).uniform(0.6, 1.4, array.shape) * (value or 0.25)
+            drawn = np.random.default_rng([self.seed, 5]).uniform(*TELLING_SCALE, array.shape) * (value or TELLING_ZERO)
             array = np.asarray(drawn, dtype=array.dtype)
             self.notes.add(f"every element of {p.name} is {value:g}, which hides faults; judged at values drawn around")
         return array
@@ -314,7 +315,7 @@ class ObjectWritten(Written):
         """Return whether another value of an array gives another y."""
         owner = copy.deepcopy(self.prototype)
         array = places[0].read(owner)
-        moved = array * np.random.default_rng(self.seed).uniform(0.5, 1.5, array.shape).astype(array.dtype)
+        moved = array * np.random.default_rng(self.seed).uniform(*MOVED_SCALE, array.shape).astype(array.dtype)
         for place in places:
             place.write(owner, moved + (moved == 0))
         try:

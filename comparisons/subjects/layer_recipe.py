@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.precision.constants import LAYER_DEPTH
 from gradtwin.errors import ArgumentValueError
 
-from .discovery import LAYER_DEPTH, ROOT, Plan, find_method, own_learning_rate, plan_call, required, setting_role
+from .discovery import ROOT, Plan, find_method, own_learning_rate, plan_call, required, setting_role
 from .names import (
     BACKWARD_NAMES,
     CACHE,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.precision.constants import MODEL_DEPTH, MOVED_SCALE
 from gradtwin.errors import ArgumentValueError
 
 from .discovery import (
-    MODEL_DEPTH,
     Plan,
     attribute,
     attribute_names,
@@ -223,7 +223,7 @@ def _changes_with_model(owner: Any, settings: ModelSettings, places: Sequence[La
     fresh, moved = copy.deepcopy(owner), copy.deepcopy(owner)
     rng = np.random.default_rng([seed, 9])
     for array, of in find_arrays(moved.model, MODEL_DEPTH).values():
-        drawn = (array * rng.uniform(0.5, 1.5, array.shape)).astype(array.dtype)
+        drawn = (array * rng.uniform(*MOVED_SCALE, array.shape)).astype(array.dtype)
         for place in of:
             if not isinstance(place.parent.read(moved.model), tuple):
                 place.write(moved.model, drawn)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import ORDINARY, PROBABLE
 
 from .names import BIASES, DICTS, LOGITS, NUMBERS, PROBABILITIES, TARGETS
 
@@ -73,7 +74,7 @@ def trial_points(
     """Yield inputs to try, likeliest first, for the names of a function and its gradient, and of the parameters."""
     arrays = [i for i, name in enumerate(names) if name not in NUMBERS and name not in DICTS]
     of_probabilities, of_logits = (any(map(of.match, functions)) for of in (PROBABILITIES, LOGITS))
-    ranges = [(0.1, 0.9), (-3.0, 3.0)] if of_probabilities and not of_logits else [(-3.0, 3.0), (0.1, 0.9)]
+    ranges = [PROBABLE, ORDINARY] if of_probabilities and not of_logits else [ORDINARY, PROBABLE]
     targets = [i for i in arrays if is_target(names[i])] if len(arrays) > 1 else []
     shapes_to_try = (LOSS_SHAPES.get(len(arrays), ()) if targets else ()) + SHAPES.get(len(arrays), ())
     if len(arrays) == 2 and is_bias(names[arrays[1]]) and "a" not in names:  # as large as the samples it is no bias

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import LAYER_DEPTH
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.errors import ArgumentValueError, GradTwinError
 
@@ -240,7 +241,7 @@ class WrittenStep:
         """Return the state variables, those of all parameters together, by the name they are kept under."""
         groups: dict[str, list[Array]] = {}
         for source in (owner, memory):
-            for array, places in (find_arrays(source, 3) if source is not None else {}).values():
+            for array, places in (find_arrays(source, LAYER_DEPTH) if source is not None else {}).values():
                 keys = [str(key) for _, key in places[0].steps if isinstance(key, str)]
                 name = next((key for key in keys if not MEMORY.match(key)), keys[-1])
                 groups.setdefault(name, []).append(array.copy())
