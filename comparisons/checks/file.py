@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from gradtwin.comparisons.subjects.guessing import Guess, guess
 from gradtwin.comparisons.subjects.loading import SMALLER, TookTooLongError, limited
 from gradtwin.comparisons.subjects.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs, required
 from gradtwin.errors import GradTwinError, InputFileError
+from gradtwin.progress import Progress
 
 from .gradient import check_gradient
 
@@ -67,7 +67,7 @@ def check_file(
     examples: int = 20,
     seed: int = 0,
     timeout: float | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
 

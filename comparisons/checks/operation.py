@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Backend, Call, Operation
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array, Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.comparisons.judging.comparator import Subject, compare_arrays
 from gradtwin.comparisons.judging.overflow import excuse_overflow

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-import gradtwin
-from gradtwin import backends, benchmarks, comparisons
+from gradtwin.own_code import FOLDERS
 
-_PACKAGES = (gradtwin, backends, benchmarks, comparisons, np)
-_LIBRARIES = tuple(Path(folder).resolve() for package in _PACKAGES for folder in package.__path__)
+_LIBRARIES = (*FOLDERS.values(), *(Path(folder).resolve() for folder in np.__path__))
 
 #: Published code that is checked like a user's, though it lies in the package.
-_CHECKED = tuple(Path(folder).resolve() / "gallery" for folder in comparisons.__path__)
+_CHECKED = FOLDERS["gradtwin.comparisons"] / "gallery"
 
 #: Where Python's own code and installed packages lie.
 _PYTHONS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
@@ -28,7 +26,7 @@ _INSTALLED = tuple(Path(folder).resolve() for folder in (*_PYTHONS, *_PACKAGED))
 def is_users(file: str) -> bool:
     """Return whether a file, by its path, holds code that is checked."""
     path = Path(file).resolve()
-    if any(path.is_relative_to(folder) for folder in _CHECKED):
+    if path.is_relative_to(_CHECKED):
         return True
     return not any(path.is_relative_to(folder) for folder in _LIBRARIES)
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Backend, Call
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array, Call
 from gradtwin.comparisons.precision.running_error import Bound
 from gradtwin.comparisons.results.data import Cause, Check
 

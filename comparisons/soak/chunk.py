@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.errors import Flaky
 
-from gradtwin.backends.interface import Backend, Call, Operation
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape
