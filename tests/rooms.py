@@ -31,7 +31,12 @@ ALLOWED = {
 FLAT = {"__init__", "replay"}
 
 #: Where TensorFlow may be imported at module level.
-LOADS_TENSORFLOW = re.compile(r"gradtwin\.(backends\.(tensorflow_|keras_)|comparisons\.tracing\b)")
+LOADS_TENSORFLOW = re.compile(
+    r"gradtwin\.(backends\.(tensorflow_|keras_)|comparisons\.tracing\b|benchmarks\.(timed_tensorflow|peers\.with_))"
+)
+
+#: A step of a walk in docs/layout.md: a file, and a function or a method in it.
+STEP = re.compile(r"`([\w/]+\.py): ([\w.]+)`")
 
 MOST_LINES = 400
 
@@ -104,7 +109,7 @@ def read_rooms(root: Path) -> list[str]:
     page = (root / "docs" / "layout.md").read_text()
     table = re.search(r"^\| room .*?\n\n", page, re.MULTILINE | re.DOTALL)
     assert table, "docs/layout.md has a table whose first column is `room`"
-    return re.findall(r"^\| `(\w+)/` \|", table.group(0), re.MULTILINE)
+    return re.findall(r"^\| `(\w+)(?:/|\.py)` \|", table.group(0), re.MULTILINE)
 
 
 def find_upward_imports(house: House) -> list[str]:
@@ -214,12 +219,13 @@ def find_flat_modules(house: House) -> list[str]:
 def find_early_tensorflow(house: House) -> list[str]:
     """Return the modules that load TensorFlow as they are imported, by themselves or by what they import."""
     loading = {name for name, module in house.modules.items() if _loads_tensorflow(module, house.imports[name])}
-    loading |= {name for name in house.modules if LOADS_TENSORFLOW.match(name) and _reach(house, name, True) & loading}
+    allowed = [name for name in house.modules if LOADS_TENSORFLOW.match(name)]
+    heavy = {name for name in allowed if {name, *_reach(house, name, True)} & loading}
     found = []
     for name in house.modules:
-        if LOADS_TENSORFLOW.match(name):
+        if name in allowed:
             continue
-        early = [item.target for item in house.inside(name) if item.at_start and item.target in loading]
+        early = [item.target for item in house.inside(name) if item.at_start and item.target in heavy]
         if name in loading or early:
             what = "TensorFlow" if name in loading else f"{early[0]}, which loads TensorFlow,"
             found.append(f"{house.where(name)}: it imports {what} at module level; import it where it is used.")
@@ -244,9 +250,9 @@ def find_silent_folders(house: House) -> list[str]:
             found.append(f"{folder}: it has no __init__.py, in which it says what it holds and may import.")
             continue
         words = " ".join((ast.get_docstring(init.tree) or "").split())
-        expected = "May import" if (room := _room(folder)) is None else may_import(room, house.rooms)
-        if folder.count(".") != 2 or _top(folder) != "gradtwin.comparisons":
-            expected = "May import"
+        room = _room(folder)
+        is_room = room in house.rooms and folder.count(".") == 2
+        expected = may_import(str(room), house.rooms) if is_room else "May import"
         if expected not in words or words.startswith(expected):
             found.append(
                 f"{house.where(folder)}: its docstring lacks what the folder holds and may import; say the first in a "
@@ -257,10 +263,22 @@ def find_silent_folders(house: House) -> list[str]:
 
 def may_import(room: str, rooms: list[str]) -> str:
     """Return the sentence of a room's `__init__.py`."""
-    place = rooms.index(room) if room in rooms else 0
+    place = rooms.index(room)
     if place == 0:
         return "May import no other room."
     return f"May import {rooms[0]}." if place == 1 else f"May import {rooms[place - 1]} and the rooms before it."
+
+
+def find_stale_walks(house: House) -> list[str]:
+    """Return the steps of docs/layout.md's walks that lead nowhere, and walks that are missing."""
+    page = (house.root / "docs" / "layout.md").read_text()
+    walks = re.findall(r"^### .*(compare|check|train|bench)`", page, re.MULTILINE)
+    found = [] if len(walks) == 4 else [f"docs/layout.md: it has the walks {walks}; expected four."]
+    for path, name in STEP.findall(page):
+        file = next((file for file in (house.root / "comparisons" / path, house.root / path) if file.is_file()), None)
+        if file is None or name not in _functions(ast.parse(file.read_text())):
+            found.append(f"docs/layout.md: there is no `{path}: {name}`; write the walk as the calls go now.")
+    return found
 
 
 RULES = (
@@ -272,6 +290,7 @@ RULES = (
     find_early_tensorflow,
     find_long_files,
     find_silent_folders,
+    find_stale_walks,
 )
 
 
@@ -312,6 +331,17 @@ def _is_late(node: ast.AST) -> bool:
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def _functions(tree: ast.Module) -> set[str]:
+    """Return the names of functions and classes, and those of methods as `Class.method`."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{item.name}" for item in node.body if isinstance(item, ast.FunctionDef)}
+    return found
 
 
 def _loads_tensorflow(module: Module, imports: list[Import]) -> bool:

@@ -2,6 +2,8 @@
 
 The table below is the order of simplicity. A cause is confirmed only if its repair, with the same parameters, makes
 every element right here and at other points; what fits here alone is worded as a guess.
+
+May import judging and the rooms before it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Faults that were published, written anew: each must be caught, and each correction must match."""
+"""Faults that were published, written anew: each must be caught, and each correction must match.
+
+May import catalogue and the rooms before it.
+"""
 
 from .entries import GALLERY
 from .finding import Finding
