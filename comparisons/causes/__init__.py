@@ -19,7 +19,7 @@ from gradtwin.comparisons.judging.point import AnotherPoint, Point
 from gradtwin.comparisons.precision.constants import ENOUGH_BITS, FEW_POINTS, MOST_GUESSES, OTHER_POINTS
 from gradtwin.comparisons.results.data import Cause
 
-from . import arrangement, elementwise, regions, scaling, sums, terms
+from . import arrangement, diagonal, elementwise, regions, scaling, stale, sums, terms
 from .trial import (
     Finding,
     Gradients,
@@ -49,9 +49,9 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (elementwise.elementwise_factor, True),
     (elementwise.upstream_factor, False),
     (sums.missing_sum, True),
-    (elementwise.jacobian_diagonal, True),
+    (diagonal.jacobian_diagonal, True),
     (sums.not_accumulated, True),
-    (elementwise.stale_value, True),
+    (stale.stale_value, True),
     (arrangement.other_way_round, False),
     (terms.missing_term, False),
     (terms.missing_multiple, False),

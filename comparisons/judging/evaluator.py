@@ -18,6 +18,7 @@ from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.precision.constants import JACOBIAN_ROWS, SAFETY
 from gradtwin.comparisons.precision.reference_precision import is_within_float32, narrow_operation
 from gradtwin.comparisons.precision.rounding import nudge, scaled_error, vanished, wider_error
+from gradtwin.comparisons.precision.size import root_mean_square
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.functions import ContractError, Evaluation, Written, is_floating, resolve_wrt
 from gradtwin.errors import ArgumentValueError, GradTwinError
@@ -62,25 +63,18 @@ class Look:
         with np.errstate(all="ignore"):
             products = np.multiply(self.upstream, self.evaluation.y, dtype=np.float64)
             size = float(np.linalg.norm(products.ravel()))
-            reaches = [size / (_typical(self.inputs[i]) or 1.0) for i in self.wrt]
+            reaches = [size / (root_mean_square(self.inputs[i]) or 1.0) for i in self.wrt]
         return tuple(reach if np.isfinite(reach) else 0.0 for reach in reaches)
 
     def operands_at(self, k: int) -> Array:
         """Return the same for each element of the k-th gradient, where a small input has a large one."""
         x = np.asarray(self.inputs[self.wrt[k]], np.float64)
         with np.errstate(all="ignore"):
-            return np.asarray(self.operands[k] * np.fmax(1.0, _typical(x) / np.abs(x)))
+            return np.asarray(self.operands[k] * np.fmax(1.0, root_mean_square(x) / np.abs(x)))
 
     def name(self, k: int) -> str:
         """Return the words for the k-th differentiated input."""
         return f"input {self.wrt[k]} ({self.names[self.wrt[k]]})"
-
-
-def _typical(x: Any) -> float:
-    """Return the root mean square, which neither overflows nor vanishes before its square does."""
-    size = np.abs(np.asarray(x, np.float64))
-    largest = float(size.max(initial=0.0))
-    return largest * float(np.sqrt(np.mean((size / largest) ** 2))) if 0 < largest < np.inf else largest
 
 
 @dataclass(frozen=True)
