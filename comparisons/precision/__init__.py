@@ -1,4 +1,4 @@
-"""What two right results may differ by: arrays that carry their errors, error rules, measured rounding.
+"""What two right results may differ by: the constants, arrays that carry their errors, error rules, measured rounding.
 
 May import report and the rooms before it.
 """
