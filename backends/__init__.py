@@ -1,4 +1,7 @@
-"""What is compared: the operations, and each backend's rules for them."""
+"""What is compared: the catalogue of operations, the backends, models and networks made of the operations.
+
+May import no other folder but the leaf modules of `src/gradtwin/`.
+"""
 
 if __name__ != "gradtwin.backends":
     raise ImportError(f"import this package as 'gradtwin.backends', not as {__name__!r}")

@@ -12,7 +12,8 @@ from gradtwin.arguments import check_seed
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, InputFileError, ShapeError
 from gradtwin.files import read_arrays, write_arrays
 
-from .interface import Array, Trainer, is_floating
+from .backend import Trainer
+from .interface import Array, is_floating
 from .network import Network, check_batch
 from .precision import find_dtype
 from .registry import get_backend

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from gradtwin.errors import unknown_name
 
-from .interface import Backend
+from .backend import Backend
 
 #: name → (module, class, modes); modules are imported when first asked for.
 BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {

@@ -83,7 +83,7 @@ class ChangeDetails(Details):
         table = titled_table("new over old", "what", "shape", "backend", "threads", "old", "new", "ratio", "")
         for change in decided:
             row = change.row
-            shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in row["shape"])
+            shapes = _shapes_in_words(row)
             backend = name_column(row["backend"], row["mode"])
             seconds = [show_seconds(s) for s in (change.old_s, change.new_s)]
             what = f"{row['operation']}, {row['dtype']}"
@@ -176,9 +176,12 @@ def _identify(row: dict[str, Any]) -> str:
     return json.dumps([row[key] for key in IDENTITY])
 
 
+def _shapes_in_words(row: dict[str, Any]) -> str:
+    return " ".join("×".join(map(str, shape)) or "scalar" for shape in row["shape"])
+
+
 def _check(change: Change, fail_above: float | None) -> Check:
     slower = fail_above is not None and change.ratio.low > fail_above
-    shapes = " ".join("×".join(map(str, shape)) or "scalar" for shape in change.row["shape"])
-    name = f"speed at {shapes}, {change.row['backend']}, {change.row['threads']} threads"
+    name = f"speed at {_shapes_in_words(change.row)}, {change.row['backend']}, {change.row['threads']} threads"
     titles = Titles(change.row["operation"], change.row["dtype"], change.row["mode"])
     return titles.expected(name, "value", not slower)

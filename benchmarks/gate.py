@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from gradtwin.backends import get_backend
-from gradtwin.backends.interface import Array, Backend
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array
 from gradtwin.comparisons.checks.operation import check_operation
 from gradtwin.comparisons.judging.judge import Compared, compare
 from gradtwin.comparisons.judging.titles import Titles

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -19,6 +19,7 @@ from gradtwin.errors import ArgumentValueError, unknown_name
 from gradtwin.kept import Kept
 from gradtwin.memory import check_fits
 from gradtwin.processes import WorkerProcess
+from gradtwin.progress import Progress
 
 from .cases import (
     BY_HAND,
@@ -45,9 +46,6 @@ WORKER = "gradtwin.benchmarks.worker"
 
 #: Conditions that change from hour to hour, and make no other run of one.
 PASSING = ("load", "load_after")
-
-#: Called with what is done, of how many, and what comes now.
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from rich.text import Text
 
 from gradtwin.backends.quiet_import import import_tensorflow
 from gradtwin.comparisons.catalogue import case as operation_case
-from gradtwin.comparisons.catalogue.suite import Progress
 from gradtwin.comparisons.checks import case as check_case
+from gradtwin.comparisons.checks import saved_case
 from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.report.tables import STYLE, make_table
 from gradtwin.comparisons.results.case import Case, read_case, take
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report, Verdict, worst_verdict
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import GradTwinError, InputFileError
+from gradtwin.progress import Progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -115,7 +116,7 @@ def _judge(case: Case, folder: Path) -> tuple[list[Check], list[str]]:
     if kind == operation_case.KIND:
         return _judge_operation(case, folder), []
     if kind == check_case.KIND:
-        return check_case.judge_case(case, folder)
+        return saved_case.judge_case(case, folder)
     kinds = f"{operation_case.KIND} or {check_case.KIND}"
     raise InputFileError(f"{case.name}.json: its kind is {kind!r}; expected {kinds}. Save the case again.")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from gradtwin.backends import get_backend
-from gradtwin.backends.interface import Backend
+from gradtwin.backends.backend import Backend
 
 pytest_plugins = ["pytester"]
 

@@ -1,4 +1,7 @@
-"""Hand-derived rules: forward and pullbacks of an operation in one function, by NumPy alone."""
+"""Hand-derived rules: forward and pullbacks of an operation in one function, by NumPy alone.
+
+May import what describes an operation from `backends/`.
+"""
 
 from __future__ import annotations
 

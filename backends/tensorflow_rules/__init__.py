@@ -1,4 +1,7 @@
-"""Forward functions in TensorFlow, under the names of `numpy_rules`; GradientTape derives the gradients."""
+"""Forward functions in TensorFlow, under the names of `numpy_rules`; GradientTape derives the gradients.
+
+May import what describes an operation from `backends/`, and TensorFlow.
+"""
 
 from __future__ import annotations
 

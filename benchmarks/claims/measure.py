@@ -16,6 +16,7 @@ from gradtwin.benchmarks.statistics import Samples
 from gradtwin.errors import BackendMissingError
 from gradtwin.kept import Kept
 from gradtwin.processes import WorkerProcess
+from gradtwin.progress import Progress
 
 from .claim import Claim, Found, find
 
@@ -27,8 +28,6 @@ COUNTED_SIZES = ((4, 3, 2), (16, 32, 16), PEER_SIZE, (256, 512, 256))
 
 #: Libraries that `gradtwin --help` must not load.
 NOT_FOR_HELP = ("tensorflow", "scipy")
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from gradtwin.benchmarks.statistics import bootstrap_ratio
 from gradtwin.errors import BackendMissingError
 from gradtwin.kept import Kept
 from gradtwin.processes import WorkerProcess
+from gradtwin.progress import Progress
 
 from .planted import ALL_JUDGED, QUICKLY_JUDGED, RIGHT_SETTINGS
 from .question import Extents
@@ -21,8 +22,6 @@ WORKER = "gradtwin.benchmarks.peers.worker"
 
 #: A check that takes longer is timed once in a process: what a warm-up changes is nothing beside it.
 LONG = 0.25
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The comparison suite, planted faults and lock-step training on the operations of the catalogue.
+"""The operations of the catalogue, compared: the suite, planted faults, training in lock step.
 
-May import checks and the rooms above it.
+May import checks and the rooms before it.
 """

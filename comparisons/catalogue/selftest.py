@@ -18,9 +18,9 @@ from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Check, Report, worst_verdict
 from gradtwin.comparisons.results.environment import describe_environment
+from gradtwin.progress import Progress
 
 from .faults import all_faults
-from .suite import Progress
 
 #: Extents of the dimensions, in the order of the signature; every fault must be caught at one of these sizes.
 SIZES = ((1, 1, 1), (2, 3, 2), (5, 4, 3), (64, 128, 32))

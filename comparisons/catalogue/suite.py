@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gradtwin.arguments import check_seed
-from gradtwin.backends.interface import Backend, Operation, Rule
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Operation, Rule
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.operations import OPERATIONS, find_operation
 from gradtwin.backends.precision import find_dtype
@@ -30,11 +31,9 @@ from gradtwin.comparisons.results.case import Case
 from gradtwin.comparisons.results.data import Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, unknown_name
+from gradtwin.progress import Progress
 
 from .case import make_case
-
-#: Called with (steps done, steps in all, what is being done).
-Progress = Callable[[int, int, str], None]
 
 MODES = ("eager", "graph", "xla")
 

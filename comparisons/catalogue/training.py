@@ -15,7 +15,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gradtwin.arguments import check_seed
-from gradtwin.backends.interface import Array, Backend, Call
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array, Call
 from gradtwin.backends.network import Network, check_batch
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.registry import get_backend
@@ -28,8 +29,8 @@ from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, unknown_name
+from gradtwin.progress import Progress
 
-from .suite import Progress
 from .training_data import prepare_data, read_data, start_from
 from .training_pictures import make_picture
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Trainer
+from gradtwin.backends.backend import Trainer
+from gradtwin.backends.interface import Array
 from gradtwin.backends.network import Network
 from gradtwin.comparisons.catalogue.scenarios.interface import Picture, ScenarioData
 

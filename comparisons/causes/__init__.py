@@ -2,6 +2,8 @@
 
 The table below is the order of simplicity. A cause is confirmed only if its repair, with the same parameters, makes
 every element right here and at other points; what fits here alone is worded as a guess.
+
+May import judging and the rooms before it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from gradtwin.comparisons.judging.point import AnotherPoint, Point
 from gradtwin.comparisons.precision.constants import ENOUGH_BITS, FEW_POINTS, MOST_GUESSES, OTHER_DRAWS, OTHER_POINTS
 from gradtwin.comparisons.results.data import Cause
 
-from . import arrangement, elementwise, regions, scaling, sums, terms
+from . import arrangement, diagonal, elementwise, regions, scaling, stale, sums, terms
 from .trial import (
     Finding,
     Gradients,
@@ -47,9 +49,9 @@ CAUSES: tuple[tuple[Propose, bool], ...] = (
     (elementwise.elementwise_factor, True),
     (elementwise.upstream_factor, False),
     (sums.missing_sum, True),
-    (elementwise.jacobian_diagonal, True),
+    (diagonal.jacobian_diagonal, True),
     (sums.not_accumulated, True),
-    (elementwise.stale_value, True),
+    (stale.stale_value, True),
     (arrangement.other_way_round, False),
     (terms.missing_term, False),
     (terms.missing_multiple, False),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, combinations, permutations
+from itertools import combinations, permutations
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, FEW_DIGITS, LEAST_OF_ROUNDING, MOST_AXES, SHIFTS
 
+from .axes import name_axes, subsets
 from .trial import Finding, Repair, Trial, View, bits_of, distinct
 
 #: Axes of a kernel, by how many it has: those of space come first or last.
@@ -79,11 +80,11 @@ def shape(view: View) -> Iterator[Repair]:
         if _broadcasts(given, wanted):
             finding = Finding("shape", detail, f"{text}; the values are right: broadcast them to the input's shape.")
             yield Repair((finding,), lambda v: v.trial(np.broadcast_to(v.left, v.right.shape)))
-        for axes in _subsets(len(wanted)):
+        for axes in subsets(len(wanted)):
             for keep in (False, True):
                 summed = np.sum(view.right, axes, keepdims=keep)
                 if summed.shape == given:
-                    over = f"summed over {_axes(axes)}"
+                    over = f"summed over {name_axes(axes)}"
                     finding = Finding(
                         "shape", over, f"{text}: it is {over}, which the input has itself; leave out that sum."
                     )
@@ -131,7 +132,7 @@ def permuted(view: View) -> Iterator[Repair]:
     if view.left.shape == view.right.shape:
         axes = [axis for axis, length in enumerate(view.right.shape) if length > 1]
         for chosen in (*combinations(axes, 1), *combinations(axes, 2)):
-            text = f"is reversed along {_axes(chosen)}"
+            text = f"is reversed along {name_axes(chosen)}"
             yield _moved(text, partial(np.flip, axis=chosen))
         for axis in axes:
             for shift in (shift for shift in SHIFTS if shift % view.right.shape[axis]):
@@ -159,7 +160,7 @@ def other_way_round(view: View) -> Iterator[Repair]:
             continue
         name = view.name(position)
         for axes in _REVERSED.get(array.ndim, ()) if array.ndim == view.right.ndim == view.y.ndim else ():
-            words = f"{name} reversed along {_axes(axes)}"
+            words = f"{name} reversed along {name_axes(axes)}"
             text = f"{{gradient}} is the right one for {words}: reverse it there, once."
             flip = partial(np.flip, axis=axes)
             finding = Finding("permuted", words, text)
@@ -230,16 +231,8 @@ def _summed(view: View, axes: tuple[int, ...], keep: bool) -> Trial:
     return view.trial(view.left, np.asarray(np.sum(view.right, axes, keepdims=keep)), np.asarray(allowed))
 
 
-def _subsets(count: int) -> Iterator[tuple[int, ...]]:
-    return chain.from_iterable(combinations(range(count), size) for size in range(1, count + 1))
-
-
 def _broadcasts(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     try:
         return np.broadcast_shapes(given, wanted) == wanted
     except ValueError:
         return False
-
-
-def _axes(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

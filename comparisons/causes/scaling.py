@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,57 +14,12 @@ from gradtwin.comparisons.precision.constants import (
     CLEARLY,
     FACTOR_ROUNDINGS,
     LARGEST_COMMON,
-    LARGEST_DENOMINATOR,
     MOST_NAMES,
-    SHOWN_DIGITS,
 )
 
-from .sums import contribution
-from .trial import OUTPUT, Finding, Repair, Trial, View, times
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number that a gradient typically has too often or lacks.
-
-    The gradient is `value ** power` times too large; `slug` is what the report calls that, `inverse` what it calls one
-    over it, `words` what a sentence calls `value`. What is made of a quantity is named only where the quantity itself
-    isn't the number: the larger its `reach`, the later. A `fixed` one is the same at all points of these shapes.
-    """
-
-    slug: str
-    inverse: str
-    words: str
-    value: float
-    power: int
-    reach: int
-    fixed: bool
-
-    @property
-    def ratio(self) -> float:
-        """The user's gradient over the right one."""
-        return float(self.value**self.power)
-
-
-@dataclass(frozen=True)
-class SummedAxis:
-    """An axis over which a gradient is a sum; `broadcast` if it is one of y that the gradient's input lacks."""
-
-    words: str
-    length: int
-    broadcast: bool
-    #: Its length, or those of the axes that it stands for.
-    lengths: tuple[int, ...]
-
-
-#: What is made of a quantity: slug, slug of one over it, words, value, reach.
-_FORMS = (
-    ("{}", "1/{}", "{}", lambda q: q, 0),
-    ("√{}", "1/√{}", "the root of {}", math.sqrt, 1),
-    ("{0}/({0}-1)", "({0}-1)/{0}", "n/(n − 1) with n = {}", lambda n: n / (n - 1) if n > 1 else 1, 1),
-    ("{}/2", "2/{}", "half {}", lambda q: q / 2, 2),
-    ("2·{}", "1/(2·{})", "twice {}", lambda q: 2 * q, 2),
-)
+from .quantities import Quantity, number, quantities
+from .summed_axes import SummedAxis, axes_of_length, mean_finding, summed_axes
+from .trial import Finding, Repair, Trial, View, times
 
 _WRONG_SIGN = Finding("sign", "", "{gradient} has the wrong sign: negate it.")
 
@@ -90,7 +44,7 @@ def mean_for_sum(view: View) -> Iterator[Repair]:
     """x_bar = (Σ over a broadcast axis)/length → Σ over it."""
     for axis in summed_axes(view):
         if axis.broadcast:
-            yield Repair((_mean_finding(axis),), partial(_averaged, length=axis.length))
+            yield Repair((mean_finding(axis),), partial(_averaged, length=axis.length))
 
 
 def factor(view: View) -> Iterator[Repair]:
@@ -159,84 +113,6 @@ def _plainest(near: Sequence[Quantity]) -> list[Quantity]:
 
 def _is_common(value: float) -> bool:
     return value == round(value) <= LARGEST_COMMON
-
-
-def quantities(view: View) -> list[Quantity]:
-    """Return the numbers by which a gradient is typically too large or too small, by two first."""
-    found = [Quantity("2", "1/2", "", 2.0, 1, 0, True), Quantity("1/2", "2", "", 2.0, -1, 0, True)]
-    for form, inverse, words, function, reach in _FORMS:
-        for slug, meaning, basic in _basic_quantities(view):
-            if basic > 0 and (value := function(basic)) != 1:
-                said, fixed = words.format(meaning), isinstance(basic, int)
-                over, under = form.format(slug), inverse.format(slug)
-                found.append(Quantity(over, under, said, value, 1, reach, fixed))
-                found.append(Quantity(under, over, said, value, -1, reach, fixed))
-    return found
-
-
-def _basic_quantities(view: View) -> Iterator[tuple[str, str, float]]:
-    """Yield slug, words and value of the lengths and sizes of all arrays, and of inputs that are one number.
-
-    A derivative acts element by element: no length is in it.
-    """
-    for name, shape in _shapes(view) if view.point.style != "derivative" else ():
-        for axis, length in enumerate(shape) if len(shape) > 1 else ():
-            if axis == 0:
-                yield "batch", f"the batch size (axis 0 of {name})", length
-            else:
-                yield f"axis {axis} of {name}", f"the length of axis {axis} of {name}", length
-        yield "N", f"N, the number of elements of {name}", math.prod(shape)
-        if len(shape) > 2 and shape[0]:
-            words = f"the number of elements of {name} per item of axis 0"
-            yield words, words, math.prod(shape[1:])
-    for position, array in view.floating_inputs():
-        if array.size > 1 and np.isfinite(norm := float(np.linalg.norm(array.astype(np.float64)))):
-            yield f"‖{view.name(position)}‖", f"the norm of {view.name(position)}", norm
-        if array.size == 1 and position not in view.point.wrt:
-            yield view.name(position), view.name(position), float(array.ravel()[0])
-
-
-def summed_axes(view: View) -> list[SummedAxis]:
-    """Return what this gradient sums over.
-
-    The broadcast axes of y are those that the gradient lacks or has only once. Without such, as in a product of
-    matrices, an axis is summed if its length occurs among the other arrays and not in the gradient.
-    """
-    shape, of_y = view.right.shape, view.y.shape
-    aligned = (1,) * (len(of_y) - len(shape)) + shape
-    if shape != of_y and len(aligned) == len(of_y) and all(a in (1, b) for a, b in zip(aligned, of_y, strict=True)):
-        axes = [axis for axis, (a, b) in enumerate(zip(aligned, of_y, strict=True)) if a < b]
-        lengths_of_y = tuple(of_y[axis] for axis in axes)
-        found = [SummedAxis(f"axis {axis} of y", of_y[axis], True, (of_y[axis],)) for axis in axes]
-        if len(axes) > 1:
-            words = f"axes {', '.join(map(str, axes))} of y"
-            found.append(SummedAxis(words, math.prod(lengths_of_y), True, lengths_of_y))
-        return found
-    if len(shape) == 1 < len(of_y) and shape[0] in of_y:  # along another axis than the last, as channels are
-        own = of_y.index(shape[0])
-        axes = [axis for axis in range(len(of_y)) if axis != own]
-        if of_y.count(shape[0]) == 1:
-            words = f"axes {', '.join(map(str, axes))} of y" if len(axes) > 1 else f"axis {axes[0]} of y"
-        else:
-            words = f"every axis of y but one of length {shape[0]}"
-        return [
-            *(SummedAxis(f"axis {axis} of y", of_y[axis], True, (of_y[axis],)) for axis in axes if len(axes) > 1),
-            SummedAxis(words, math.prod(of_y[axis] for axis in axes), True, tuple(of_y[axis] for axis in axes)),
-        ]
-    lengths: dict[int, SummedAxis] = {}
-    for name, other in _shapes(view):
-        for axis, length in enumerate(other):
-            if length > 1 and length not in shape:
-                lengths.setdefault(length, SummedAxis(f"axis {axis} of {name}", length, False, (length,)))
-    return list(lengths.values())
-
-
-def _shapes(view: View) -> Iterator[tuple[str, tuple[int, ...]]]:
-    for position, array in view.floating_inputs():
-        if array.size > 1:
-            yield view.name(position), array.shape
-    if view.y.size > 1:
-        yield OUTPUT, view.y.shape
 
 
 def _averaged(view: View, length: int) -> Trial | None:
@@ -312,14 +188,14 @@ def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> F
     if value != round(value) or names[0].reach or not words:
         return plainly
     unclear = None
-    for axis in _axes_of_length(view, round(value), ratio > 1):
+    for axis in axes_of_length(view, round(value), ratio > 1):
         follows = _follows_length(view, axis, ratio > 1)
         if follows:
-            return _mean_finding(axis, ratio > 1)
+            return mean_finding(axis, ratio > 1)
         unclear = unclear or (axis if follows is None else None)
     if unclear is None or (value == 2 and (view.y.size == 1 or not unclear.words.startswith("axis 0 "))):
         return plainly  # a two is likelier a square's or a half than two columns, or two items of a loss
-    return _mean_finding(unclear, ratio > 1)
+    return mean_finding(unclear, ratio > 1)
 
 
 def _origin(value: float, names: Sequence[Quantity], near: Sequence[Quantity]) -> str:
@@ -344,70 +220,5 @@ def _is_axis(quantity: Quantity) -> bool:
     return "axis" in quantity.slug
 
 
-def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:
-    """Yield axes of a length over which forward or gradient sums, so that a mean can stand for a sum or a sum for it.
-
-    A scalar loss is summed over all that its inputs have. Else a gradient that is too small sums over an axis of y,
-    and one that is too large belongs to an input that forward sums over.
-    """
-    if view.y.size == 1:
-        for name, shape in _shapes(view):
-            for axes in _groups(shape, length):
-                yield SummedAxis(f"{_axes(axes)} of {name}", length, False, tuple(shape[a] for a in axes))
-    elif view.point.y_bar is None or view.left.shape != view.right.shape:
-        return
-    elif too_large:
-        for axes in _groups(view.right.shape, length):
-            if all(_mixes(view, axis) for axis in axes):
-                lengths = tuple(view.right.shape[axis] for axis in axes)
-                yield SummedAxis(f"{_axes(axes)} of {view.name(view.position)}", length, False, lengths)
-    else:
-        yield from (axis for axis in summed_axes(view) if not axis.broadcast and axis.length == length)
-        for axes in _groups(view.y.shape, length):
-            parts = [contribution(view, axes, g) for g in range(2)]
-            if all(part is not None for part in parts) and np.all([part != 0 for part in parts], axis=0).any():
-                yield SummedAxis(f"{_axes(axes)} of y", length, False, tuple(view.y.shape[a] for a in axes))
-
-
-def _groups(shape: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
-    """Return the neighbouring axes that have so many elements together."""
-    found = [tuple(range(i, j)) for i in range(len(shape)) for j in range(i + 1, len(shape) + 1)]
-    return [axes for axes in found if length > 1 and math.prod(shape[axis] for axis in axes) == length]
-
-
-def _mixes(view: View, axis: int) -> bool:
-    """Return whether one element of y depends on several indices of an axis of the input."""
-    for g in (0, view.y.size // 2):
-        part = contribution(view, tuple(range(view.y.ndim)), g)
-        if part is not None and part.shape == view.right.shape:
-            others = tuple(a for a in range(part.ndim) if a != axis)
-            if np.count_nonzero((part != 0).any(axis=others)) > 1:
-                return True
-    return False
-
-
-def _axes(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
-
-
-def _mean_finding(axis: SummedAxis, too_large: bool = False) -> Finding:
-    length = axis.length
-    mean = f"a mean over {axis.words} where the sum belongs: {length} times too small; multiply by {length}."
-    whole = f"a sum over {axis.words} where the mean belongs: {length} times too large; divide by {length}."
-    return Finding("mean-for-sum", str(length), f"{{gradient}} is {whole if too_large else mean}")
-
-
 def _times(value: float) -> str:
     return f"{number(value)} times too large" if value > 1 else f"{number(1 / value)} times too small"
-
-
-def number(value: float) -> str:
-    """Return a number in short: as a simple fraction where it is one, else in six digits."""
-    simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
-    doubt = FACTOR_ROUNDINGS * float(np.finfo(np.float64).eps) * abs(value)
-    is_decimal = abs(float(f"{value:.{SHOWN_DIGITS}g}") - value) <= doubt
-    is_simple = abs(float(simple) - value) <= doubt and abs(simple.numerator) <= LARGEST_DENOMINATOR
-    if is_simple and (abs(simple.numerator) == 1 or not is_decimal):
-        return str(simple)
-    short = f"{value:.{SHOWN_DIGITS}g}"
-    return short if short != "1" else f"1 {'+' if value > 1 else '-'} {abs(value - 1):.3g}"

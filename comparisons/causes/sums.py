@@ -5,37 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, combinations
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.constants import LINE_ROUNDINGS, LOOP_STEPS, PROBES
 
+from .axes import name_axes, subsets
 from .trial import Finding, Repair, Trial, View, joined
 
 
 def missing_sum(view: View) -> Iterator[Repair]:
     """x_bar = Σ y_bar over a broadcast axis, which was not summed, or gave one slice, or lost to another axis."""
     if view.left.size > view.right.size:
-        for axes in _subsets(view.left.ndim):
+        for axes in subsets(view.left.ndim):
             if math.prod(n for axis, n in enumerate(view.left.shape) if axis not in axes) == view.right.size:
                 text = (
                     f"{{gradient}} has shape {view.left.shape} in place of {view.right.shape}: sum it over "
-                    f"{_axes(axes)}, along which the input was broadcast."
+                    f"{name_axes(axes)}, along which the input was broadcast."
                 )
-                yield Repair((Finding("missing-sum", _axes(axes), text),), partial(_sum_of_left, axes=axes))
-    for axes in _subsets(view.y.ndim):
+                yield Repair((Finding("missing-sum", name_axes(axes), text),), partial(_sum_of_left, axes=axes))
+    for axes in subsets(view.y.ndim):
         kept = tuple(n for axis, n in enumerate(view.y.shape) if axis not in axes)
         if kept != view.left.shape or not _is_broadcast(view):
             continue
-        text = f"{{gradient}} is y_bar summed over {_axes(axes)} of y, which is not where the input was broadcast."
-        yield Repair((Finding("missing-sum", f"summed over {_axes(axes)}", text),), partial(_sum_elsewhere, axes=axes))
+        text = f"{{gradient}} is y_bar summed over {name_axes(axes)} of y, which is not where the input was broadcast."
+        yield Repair(
+            (Finding("missing-sum", f"summed over {name_axes(axes)}", text),), partial(_sum_elsewhere, axes=axes)
+        )
     for axes, count in groupings(view):
         for g in range(count - 1 if len(axes) == 1 else 1):  # of several axes the first item, each time a run of oracle
             index = np.unravel_index(g, [view.y.shape[axis] for axis in axes])
-            where = f"index {', '.join(map(str, index))} of {_axes(axes)} of y"
-            text = f"{{gradient}} is the contribution of {where} alone: sum over {_axes(axes)}."
+            where = f"index {', '.join(map(str, index))} of {name_axes(axes)} of y"
+            text = f"{{gradient}} is the contribution of {where} alone: sum over {name_axes(axes)}."
             yield Repair((Finding("missing-sum", where, text),), partial(_one_of, axes=axes, g=g))
 
 
@@ -75,10 +77,10 @@ def not_accumulated(view: View) -> Iterator[Repair]:
             yield Repair((finding,), partial(_last_of_index, position=position))
     for axes, _ in groupings(view, LOOP_STEPS):
         text = (
-            f"{{gradient}} holds the last contribution only, going through {_axes(axes)} of y: "
+            f"{{gradient}} holds the last contribution only, going through {name_axes(axes)} of y: "
             f"accumulate with `+=` where it says `=`."
         )
-        finding = Finding("not-accumulated", f"{_axes(axes)} of y", text)
+        finding = Finding("not-accumulated", f"{name_axes(axes)} of y", text)
         yield Repair((finding,), partial(_last_of, axes=axes), costly=True)
 
 
@@ -184,11 +186,3 @@ def _unbroadcast(upstream: Array, view: View) -> Array | None:
         return None
     axes = tuple(axis for axis, (n, m) in enumerate(zip(shape, upstream.shape, strict=True)) if n != m)
     return np.asarray(upstream.sum(axes, keepdims=True)).reshape(view.right.shape) if axes else None
-
-
-def _subsets(count: int) -> Iterator[tuple[int, ...]]:
-    return chain.from_iterable(combinations(range(count), size) for size in range(1, count + 1))
-
-
-def _axes(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"

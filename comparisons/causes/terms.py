@@ -11,7 +11,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, RATIO_DIGITS
 
-from .scaling import number
+from .quantities import number
 from .trial import (
     Finding,
     Repair,

@@ -1,4 +1,4 @@
-"""What users call, each a short recipe of the rooms above: gradient, layer, model, update, file, network.
+"""What users call, each a short recipe of the rooms before it: gradient, layer, model, update, file, network.
 
-May import causes and the rooms above it.
+May import causes and the rooms before it.
 """

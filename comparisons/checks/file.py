@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from gradtwin.comparisons.subjects.guessing import Guess, guess
 from gradtwin.comparisons.subjects.loading import SMALLER, TookTooLongError, limited
 from gradtwin.comparisons.subjects.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
 from gradtwin.errors import GradTwinError, InputFileError
+from gradtwin.progress import Progress
 
 from .gradient import check_gradient
 from .unchecked import report_failed, report_missing
@@ -73,7 +74,7 @@ def check_file(
     seed: int = 0,
     timeout: float | None = None,
     require: Sequence[str] = (),
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradtwin.backends.interface import Array, Backend, Call, Operation
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array, Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.comparisons.judging.judge import Title, judge, judge_answers
 from gradtwin.comparisons.judging.proven import Proven

@@ -1,4 +1,4 @@
-"""What is compared at: problems, domains, memory layouts, points.
+"""The inputs that are compared at: problems, domains, memory layouts, points.
 
-May import precision and the rooms above it.
+May import precision and the rooms before it.
 """

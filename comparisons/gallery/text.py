@@ -15,8 +15,8 @@ from gradtwin.comparisons.report.tables import STYLE, make_table
 from gradtwin.comparisons.results.data import Report
 
 if TYPE_CHECKING:
+    from .finding import Finding
     from .interface import Version
-    from .judging import Finding
 
 #: Notes on the page: those that explain what no confirmed cause does.
 EXPLAINING = ("forward:",)

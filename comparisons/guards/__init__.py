@@ -1,4 +1,4 @@
-"""What keeps running a user's code harmless: one check at a time, global state put back, limits of time.
+"""What surrounds a run of a user's code: one check at a time, global state put back, time limits, whose code a line is.
 
-May import nothing of the other rooms.
+May import no other room.
 """

@@ -9,17 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-import gradtwin
-from gradtwin import backends, benchmarks, comparisons
+from gradtwin.own_code import FOLDERS
 
-_PACKAGES = (gradtwin, backends, benchmarks, comparisons, np)
-_LIBRARIES = tuple(Path(folder).resolve() for package in _PACKAGES for folder in package.__path__)
+_LIBRARIES = (*FOLDERS.values(), *(Path(folder).resolve() for folder in np.__path__))
 
 #: Code that is judged like a user's, though it lies in the package: the published faults, and NumPy's rules.
-_CHECKED = (
-    *(Path(folder).resolve() / "gallery" for folder in comparisons.__path__),
-    *(Path(folder).resolve() / "numpy_rules" for folder in backends.__path__),
-)
+_CHECKED = (FOLDERS["gradtwin.comparisons"] / "gallery", FOLDERS["gradtwin.backends"] / "numpy_rules")
 
 #: Where Python's own code and installed packages lie.
 _PYTHONS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import gradtwin
-from gradtwin import backends, comparisons
 from gradtwin.errors import ArgumentValueError
+from gradtwin.own_code import FOLDERS
 
 #: Seconds after which the limit is told again, should the user's code have swallowed it.
 AGAIN = 1.0
@@ -26,7 +25,7 @@ LONGEST = 1e8
 #: Where code lies that is not the user's: Python's, installed packages', and this one's.
 _NOT_THE_USERS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    *(folder for package in (gradtwin, backends, comparisons) for folder in package.__path__),
+    *map(str, FOLDERS.values()),
 )
 
 

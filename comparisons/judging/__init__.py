@@ -1,4 +1,4 @@
-"""The one judge and the one comparator: verdicts are made here and nowhere else.
+"""The judge and the comparator: verdicts are made here.
 
-May import oracles and the rooms above it.
+May import oracles and the rooms before it.
 """

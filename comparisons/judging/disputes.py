@@ -27,6 +27,7 @@ from gradtwin.comparisons.precision.constants import (
     UNDECIDED_PART,
 )
 from gradtwin.comparisons.precision.rounding import allowed_difference, nudge
+from gradtwin.comparisons.precision.size import root_mean_square
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.results.evidence import Ballot
 from gradtwin.comparisons.subjects.arrays import copies
@@ -260,8 +261,11 @@ def _second_opinion(evaluator: Evaluator, point: Point, k: int, index: tuple[int
 def _displaced(x: Any, rng: np.random.Generator) -> Any:
     """Move every element, zeros too, by a small part of the array's typical size, either way."""
     array = np.asarray(x)
-    with np.errstate(all="ignore"):
-        typical = float(np.sqrt(np.mean(array.astype(np.float64) ** 2))) if array.size else 0.0
-    step = DISPLACEMENT * (typical or 1.0) * rng.uniform(0.5, 1, array.shape) * rng.choice([-1.0, 1.0], array.shape)
+    step = (
+        DISPLACEMENT
+        * (root_mean_square(array) or 1.0)
+        * rng.uniform(0.5, 1, array.shape)
+        * rng.choice([-1.0, 1.0], array.shape)
+    )
     moved = np.asarray(array + step, dtype=array.dtype)
     return float(moved) if isinstance(x, float) else moved

@@ -12,6 +12,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.interface import Derived, Oracle
 from gradtwin.comparisons.precision.constants import JACOBIAN_ROWS
+from gradtwin.comparisons.precision.size import root_mean_square
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.functions import Evaluation, Place, Written
 from gradtwin.comparisons.subjects.interface import ContractError
@@ -58,14 +59,14 @@ class Sides(Mine):
         with np.errstate(all="ignore"):
             products = np.multiply(self.upstream, self.evaluation.y, dtype=np.float64)
             size = float(np.linalg.norm(products.ravel()))
-            reaches = [size / (_typical(self.inputs[i]) or 1.0) for i in self.wrt]
+            reaches = [size / (root_mean_square(self.inputs[i]) or 1.0) for i in self.wrt]
         return tuple(reach if np.isfinite(reach) else 0.0 for reach in reaches)
 
     def operands_at(self, k: int) -> Array:
         """Return the same for each element of the k-th gradient, where a small input has a large one."""
         x = np.asarray(self.inputs[self.wrt[k]], np.float64)
         with np.errstate(all="ignore"):
-            return np.asarray(self.operands[k] * np.fmax(1.0, _typical(x) / np.abs(x)))
+            return np.asarray(self.operands[k] * np.fmax(1.0, root_mean_square(x) / np.abs(x)))
 
     def name(self, k: int) -> str:
         """Return the words for the k-th differentiated input."""
@@ -78,13 +79,6 @@ class Sides(Mine):
         if mine.size != np.prod(shape, dtype=int):  # a Jacobian, of which autodiff has the product with y_bar alone
             mine = np.tensordot(self.upstream, mine, self.upstream.ndim)
         return mine.reshape(shape), np.zeros(shape, mine.dtype) if theirs is None else theirs
-
-
-def _typical(x: Any) -> float:
-    """Return the root mean square, which neither overflows nor vanishes before its square does."""
-    size = np.abs(np.asarray(x, np.float64))
-    largest = float(size.max(initial=0.0))
-    return largest * float(np.sqrt(np.mean((size / largest) ** 2))) if 0 < largest < np.inf else largest
 
 
 class Evaluator:

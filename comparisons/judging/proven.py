@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Backend, Call
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array, Call
 from gradtwin.comparisons.precision.allowance import Allowance
 from gradtwin.comparisons.precision.running_error import bound_operation
 from gradtwin.comparisons.results.data import Cause

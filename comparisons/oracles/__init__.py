@@ -1,4 +1,4 @@
-"""Where the right gradient comes from: the trace, a reference, complex step and differences.
+"""Where the right gradient comes from: the trace, a reference, complex steps, differences.
 
-May import subjects and the rooms above it.
+May import subjects and the rooms before it.
 """

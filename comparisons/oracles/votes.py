@@ -36,6 +36,7 @@ from gradtwin.comparisons.precision.constants import (
     ROUNDED_TO_DOUBLE,
     STEP_EXPONENTS,
 )
+from gradtwin.comparisons.precision.size import root_mean_square
 
 Forward = Callable[..., Any]
 
@@ -131,8 +132,9 @@ class _Line:
         self.direction = direction
         self.y_bar = y_bar
         moved = [np.asarray(inputs[i], np.float64)[np.asarray(d) != 0] for i, d in direction.items()]
-        typical = [_rms(np.asarray(inputs[i], np.float64)) for i in direction]
-        size = max([*typical, *(float(np.abs(part).max(initial=0.0)) for part in moved)])
+        typical = [root_mean_square(inputs[i]) for i in direction]
+        sizes = [*typical, *(float(np.abs(part).max(initial=0.0)) for part in moved)]
+        size = max((size for size in sizes if not math.isnan(size)), default=0.0)
         longest = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
         ratio = size / longest if size > 0 and longest > 0 and math.isfinite(size / longest) else 1.0
         #: The scale of t at which the inputs change by their own size, a power of two so that steps add exactly.
@@ -275,11 +277,6 @@ def _noise(line: _Line, dtype: type[np.floating[Any]]) -> float:
         found = jumps if in_one_grain else np.abs(np.diff(values, NOISE_ORDER)) / unit
         noise = max(noise, float(found.max()))
     return noise
-
-
-def _rms(array: Array) -> float:
-    largest = float(np.abs(array).max(initial=0.0))
-    return largest * float(np.sqrt(np.mean((array / largest) ** 2))) if largest > 0 else 0.0
 
 
 def _widest(dtype: np.dtype[Any]) -> type[Any]:

@@ -1,4 +1,4 @@
-"""What two right results may differ by: error-carrying arrays, error rules, rounding measured on the functions.
+"""What two right results may differ by: the constants, arrays that carry their errors, error rules, measured rounding.
 
-May import report and the rooms above it.
+May import report and the rooms before it.
 """

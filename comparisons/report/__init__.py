@@ -1,4 +1,4 @@
-"""How a report looks: text, HTML, JUnit, annotations, plots. Renderings decide nothing.
+"""How a report looks: text, HTML, JUnit, annotations, plots. A rendering decides nothing.
 
-May import results and the rooms above it.
+May import results and the rooms before it.
 """

@@ -1,4 +1,4 @@
-"""What a comparison says: checks, causes, evidence, the report, a failing case; to and from JSON.
+"""What a comparison found: checks, causes, evidence, the report, a failing case; to and from JSON.
 
 May import guards.
 """

@@ -17,7 +17,7 @@ from gradtwin.backends.precision import find_dtype
 from gradtwin.errors import InputFileError, OutputFileError
 from gradtwin.files import read_arrays, write_arrays, write_whole
 
-from .json_text import spelled
+from .json_numbers import spelled
 
 SCHEMA = "gradtwin.case/1"
 

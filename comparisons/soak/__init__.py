@@ -2,6 +2,8 @@
 
 The work is cut into chunks (`plan.py`), each of which a worker process draws and judges (`chunk.py`, `worker.py`,
 `processes.py`); what came of each is kept (`run.py`) and summed up (`tally.py`).
+
+May import gallery and the rooms before it.
 """
 
 from .report import SoakDetails

@@ -12,7 +12,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-from gradtwin.backends.interface import Backend, Call, Operation
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Call, Operation
 from gradtwin.backends.operations import find_operation
 from gradtwin.backends.precision import find_dtype
 from gradtwin.backends.signature import Shape

@@ -14,12 +14,12 @@ from typing import Any
 
 from gradtwin.arguments import check_seed
 from gradtwin.backends.operations import OPERATIONS, find_operation
-from gradtwin.comparisons.catalogue.suite import Progress
 from gradtwin.comparisons.results.data import Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.errors import ArgumentValueError, GradTwinError, OutputFileError
 from gradtwin.files import write_whole
 from gradtwin.kept import Kept, damaged
+from gradtwin.progress import Progress
 
 from .cluster import hands_of_cluster
 from .plan import EXAMPLES, tasks

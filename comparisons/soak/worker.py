@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gradtwin.backends.interface import Backend
+from gradtwin.backends.backend import Backend
 from gradtwin.backends.numpy_backend import NumpyBackend
 from gradtwin.backends.registry import get_backend
 from gradtwin.comparisons.results.environment import describe_environment

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradtwin.backends.interface import Array, Backend, Call
+from gradtwin.backends.backend import Backend
+from gradtwin.backends.interface import Array, Call
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.errors import GradTwinError
 

@@ -44,6 +44,9 @@ Rule = Callable[[Call], Any]
 #: What to do with a function when an argument depends on the differentiated inputs.
 RULES: dict[Any, Rule] = {}
 
+#: What gives a name in NumPy's own source its stand-in; `namespaces.py`, which is made of calls, puts it here.
+STAND_IN: list[Callable[[Any], Any]] = []
+
 
 def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], evaluate: Any = None) -> Any:
     """Run a NumPy function, ufunc, method or operator on any mixture of tracing arrays and plain values."""
@@ -149,15 +152,13 @@ def python_source(function: Any) -> types.FunctionType | None:
 
 @functools.cache
 def _retarget(function: types.FunctionType) -> types.FunctionType:
-    from .namespaces import traced
-
     copy = types.FunctionType(function.__code__, {}, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
     names = copy.__globals__
     names["__builtins__"] = function.__globals__["__builtins__"]
     for name in _names_in(function.__code__):
         if name in function.__globals__:
-            names[name] = traced(function.__globals__[name])
+            names[name] = STAND_IN[0](function.__globals__[name])
     return copy
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import structure
 from .conversion import has_tracing, is_active, is_tracing, plain
-from .dispatch import RULES, call
+from .dispatch import RULES, STAND_IN, call
 from .recorder import RUNNING
 from .scipy_rules import DISTRIBUTIONS, MATH, Distribution
 
@@ -298,3 +298,6 @@ def _call_math(function: Any, *args: Any) -> Any:
 def is_stand_in(value: Any) -> bool:
     """Return whether an object is one of this module's stand-ins; the class of a tracing array says nothing of it."""
     return not is_tracing(value) and original(value) is not value
+
+
+STAND_IN.append(traced)

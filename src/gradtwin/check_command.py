@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cleaning import clean
 from .errors import ArgumentValueError, GradTwinError, InputFileError
+from .outputs import add_command, add_outputs, check_outputs, finish, finish_saving, show_progress
 
 if TYPE_CHECKING:
     from gradtwin.comparisons.results.data import Report
@@ -55,10 +56,8 @@ EXAMPLES = """examples:
   gradtwin check layers.py:affine --vjp affine_vjp --signature '(n,i),(i,o),(o)->(n,o)'
   gradtwin check layers.py:tanh --derivative tanh_prime --inputs x.npz --timeout 10"""
 
-AddCommand = Callable[[Any, str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 
-
-def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]) -> None:
+def add_parser(commands: Any) -> None:
     """Add the command and its options."""
     parser = add_command(commands, "check", run, "check a hand-derived gradient, or every pair in a file")
     parser.usage, parser.formatter_class = USAGE, argparse.RawDescriptionHelpFormatter
@@ -115,8 +114,6 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
     from gradtwin.comparisons.subjects.loading import Target
 
-    from . import cli
-
     if options.gallery:
         return _check_gallery(options)
     if options.target is None:
@@ -130,20 +127,18 @@ def run(options: argparse.Namespace) -> int:
         )
     target = Target.parse(options.target)
     _check_usage(target, options)
-    cli._check_outputs(options)
+    check_outputs(options)
     if sys.__stderr__ is not None:
         faulthandler.enable(sys.__stderr__, all_threads=False)  # a crash of compiled code then names the user's line
     if options.watch:
         return _watch(target, options)
-    return cli._finish_saving(_check(target, options), options)
+    return finish_saving(_check(target, options), options)
 
 
 def _check_gallery(options: argparse.Namespace) -> int:
     """Check the gallery, whose code, inputs and seeds are its own."""
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.gallery import check_gallery
-
-    from . import cli
 
     if options.target is not None:
         raise ArgumentValueError(
@@ -155,11 +150,11 @@ def _check_gallery(options: argparse.Namespace) -> int:
                 f"--{name.replace('_', '-')}: it is for code of your own, and --gallery has its own code, inputs and "
                 f"seeds; leave one out."
             )
-    cli._check_outputs(options)
-    with cli._progress(options) as progress:
+    check_outputs(options)
+    with show_progress(options) as progress:
         import_tensorflow()
         report = check_gallery(progress)
-    return cli._finish(report, options)
+    return finish(report, options)
 
 
 def _check_usage(target: Target, options: argparse.Namespace) -> None:
@@ -202,8 +197,6 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.subjects.loading import load
 
-    from . import cli
-
     target.file()  # a wrong path is told before TensorFlow is waited for
     if options.reference:
         import_tensorflow()
@@ -212,7 +205,7 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
             return _check_function(module, target, options)
         from gradtwin.comparisons.checks.file import check_file
 
-        with cli._progress(options) as progress:
+        with show_progress(options) as progress:
             import_tensorflow()
             return check_file(
                 module,
@@ -289,8 +282,6 @@ def _command_line(options: argparse.Namespace) -> str:
 
 def _watch(target: Target, options: argparse.Namespace) -> int:
     """Check at every save until Ctrl-C; what is wrong with a save is printed, and the next one waited for."""
-    from . import cli
-
     files = [target.file(), *([Path(options.inputs)] if options.inputs else [])]
     on_terminal = sys.stdout.isatty()
     try:
@@ -298,7 +289,7 @@ def _watch(target: Target, options: argparse.Namespace) -> int:
             seen = [_saved_at(file) for file in files]
             print(f"{time.strftime('%H:%M:%S')}  {clean(options.target)}", flush=True)
             try:
-                cli._finish_saving(_check(target, options), options)
+                finish_saving(_check(target, options), options)
             except GradTwinError as error:
                 print(f"gradtwin: {error}", file=sys.stderr, flush=True)
             waiting = f"watching {clean(', '.join(map(str, files)))}; Ctrl-C ends"

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
 from . import check_command, replay_command, soak_command
 from .cleaning import clean, disarm
 from .errors import ArgumentValueError, BackendMissingError, GradTwinError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from gradtwin.comparisons.catalogue.suite import Progress
-    from gradtwin.comparisons.results.data import Report
-
-STATUSES = "Exit status: 0 match, 1 mismatch, 2 bad usage or input, 3 backend missing, 4 inconclusive, 130 interrupted."
-EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
+from .outputs import (
+    STATUSES,
+    add_command,
+    add_outputs,
+    check_outputs,
+    discard_output,
+    finish,
+    finish_saving,
+    make_console,
+    show_progress,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"gradtwin: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         return 0
 
 
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    compare = _command(commands, "compare", _compare, "compare every operation on both backends")
+    compare = add_command(commands, "compare", _compare, "compare every operation on both backends")
     compare.add_argument(
         "operations", nargs="*", metavar="OP", help="operations (default: all, then the scenario regression)"
     )
@@ -88,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--examples", type=int, help="problems drawn for each operation and dtype")
     compare.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     compare.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
-    _outputs(compare)
+    add_outputs(compare)
 
-    train = _command(commands, "train", _train, "train one scenario on both backends in lock step")
+    train = add_command(commands, "train", _train, "train one scenario on both backends in lock step")
     train.add_argument("scenario", metavar="SCENARIO", help="its name; see: gradtwin list")
     train.add_argument(
         "--data", metavar="FILE.npz|mnist", help="x_train, y_train, x_test, y_test and, if wanted, start weights"
@@ -107,15 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--mode", default="graph", help="eager, graph or xla (default: graph)")
     train.add_argument("--seed", type=int, help="(default: as published)")
     train.add_argument("--plot", metavar="FILE", help="write the curves as a picture, .png or .svg")
-    _outputs(train)
+    add_outputs(train)
 
-    check_command.add_parser(commands, _command, _outputs)
+    check_command.add_parser(commands)
 
-    selftest = _command(commands, "selftest", _selftest, "plant known faults and show that each is caught")
+    selftest = add_command(commands, "selftest", _selftest, "plant known faults and show that each is caught")
     selftest.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-    _outputs(selftest)
+    add_outputs(selftest)
 
-    bench = _command(commands, "bench", _bench, "time both backends, fairly")
+    bench = add_command(commands, "bench", _bench, "time both backends, fairly")
     bench.add_argument(
         "cases", nargs="*", metavar="CASE", help="operations, training steps, check, figures (default: the first two)"
     )
@@ -129,34 +129,17 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--dtype", default="float64", help="float64 or float32 (default: float64)")
     bench.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg: time against size, roofline")
     bench.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-    _outputs(bench)
+    add_outputs(bench)
 
-    soak_command.add_parser(commands, _command, _outputs)
-    replay_command.add_parser(commands, _command, _outputs)
+    soak_command.add_parser(commands)
+    replay_command.add_parser(commands)
 
-    listing = _command(commands, "list", _list, "operations, scenarios, backends and published faults")
+    listing = add_command(commands, "list", _list, "operations, scenarios, backends and published faults")
     listing.add_argument(
         "what", nargs="?", choices=["operations", "scenarios", "backends", "faults"], help="(default: all)"
     )
-    _command(commands, "env", _env, "versions, processor and threads")
+    add_command(commands, "env", _env, "versions, processor and threads")
     return parser
-
-
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
-    description = f"{help[0].upper()}{help[1:]}."
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description, epilog=STATUSES)
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _outputs(parser: argparse.ArgumentParser) -> None:
-    output = parser.add_argument_group("output")
-    output.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    output.add_argument("--html", metavar="FILE", help="write the report as one self-contained page")
-    output.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
-    output.add_argument("--github", action="store_true", help="print what does not match as GitHub annotations too")
-    output.add_argument("--quiet", action="store_true", help="print the verdict alone")
-    output.add_argument("--no-progress", action="store_true", help="no progress bar")
 
 
 def _names(text: str) -> list[str]:
@@ -176,8 +159,8 @@ def _numbers(name: str, text: str | None) -> list[int] | None:
 def _compare(options: argparse.Namespace) -> int:
     from gradtwin.comparisons.catalogue.suite import compare
 
-    _check_outputs(options)
-    with _progress(options) as progress:
+    check_outputs(options)
+    with show_progress(options) as progress:
         report = compare(
             *options.operations,
             dtypes=options.dtype,
@@ -187,15 +170,15 @@ def _compare(options: argparse.Namespace) -> int:
             seed=options.seed,
             progress=progress,
         )
-    return _finish_saving(report, options)
+    return finish_saving(report, options)
 
 
 def _train(options: argparse.Namespace) -> int:
     from gradtwin.comparisons.catalogue.training import train
     from gradtwin.comparisons.report.plots import plot_training
 
-    _check_outputs(options, options.plot)
-    with _progress(options) as progress:
+    check_outputs(options, options.plot)
+    with show_progress(options) as progress:
         report = train(
             options.scenario,
             steps=options.steps,
@@ -214,16 +197,16 @@ def _train(options: argparse.Namespace) -> int:
         from .files import write_whole
 
         write_whole(options.plot, plot_training(report, options.plot[-3:]))
-    return _finish(report, options, plot_training(report, "png") if options.html else None)
+    return finish(report, options, plot_training(report, "png") if options.html else None)
 
 
 def _selftest(options: argparse.Namespace) -> int:
     from gradtwin.comparisons.catalogue.selftest import selftest
 
-    _check_outputs(options)
-    with _progress(options) as progress:
+    check_outputs(options)
+    with show_progress(options) as progress:
         report = selftest(seed=options.seed, progress=progress)
-    return _finish(report, options)
+    return finish(report, options)
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -235,15 +218,13 @@ def _bench(options: argparse.Namespace) -> int:
     from .files import write_whole
     from .kept import default_folder
 
-    _check_outputs(options, options.plot)
+    check_outputs(options, options.plot)
     if options.compare:
         across = options.across_machines
-        return _finish(
-            compare_results(*options.compare, fail_above=options.fail_above, across_machines=across), options
-        )
+        return finish(compare_results(*options.compare, fail_above=options.fail_above, across_machines=across), options)
     if options.fail_above is not None or options.across_machines:
         raise ArgumentValueError("--fail-above, --across-machines: they belong to --compare OLD.json NEW.json.")
-    with _progress(options) as progress:
+    with show_progress(options) as progress:
         try:
             report = bench(
                 options.cases,
@@ -262,13 +243,13 @@ def _bench(options: argparse.Namespace) -> int:
     assert isinstance(report.details, BenchDetails)
     if options.plot:
         write_whole(options.plot, plot_report(report.details, options.plot[-3:]))
-    return _finish(report, options, plot_report(report.details, "png") if options.html else None)
+    return finish(report, options, plot_report(report.details, "png") if options.html else None)
 
 
 def _list(options: argparse.Namespace) -> int:
-    from gradtwin.listing import listing
+    from .listing import listing
 
-    _console().print(listing(options.what))
+    make_console().print(listing(options.what))
     return 0
 
 
@@ -278,93 +259,3 @@ def _env(_: argparse.Namespace) -> int:
     for name, value in describe_environment().items():
         print(f"{name:12} {value if value is not None else 'not installed'}")
     return 0
-
-
-def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None:
-    from .files import check_folder, check_writable
-
-    if getattr(options, "save", None):
-        check_folder(options.save)
-    paths = [path for path in (options.json, options.html, options.junit, plot) if path]
-    for path in paths:
-        check_writable(path)
-        if paths.count(path) > 1:
-            raise ArgumentValueError(f"{path}: it is named for two outputs; expected a file for each.")
-    if plot and not plot.endswith((".png", ".svg")):
-        raise ArgumentValueError(f"--plot: got {plot!r}; expected a file that ends in .png or .svg.")
-
-
-def _finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:
-    """Print the report, write it where it was asked for, and return the exit status."""
-    from .files import write_whole
-
-    if options.json:
-        from gradtwin.comparisons.results.json_text import to_json
-
-        write_whole(options.json, to_json(report))
-    if options.html:
-        from gradtwin.comparisons.report.html import to_page
-
-        write_whole(options.html, to_page(report, image))
-    if options.junit:
-        from gradtwin.comparisons.report.junit import to_junit
-
-        write_whole(options.junit, to_junit(report))
-    try:
-        if options.quiet:
-            print(report.verdict)
-        else:
-            from gradtwin.comparisons.report.text import print_to_text
-
-            print(print_to_text(report, _console()), end="")
-        if options.github:
-            from gradtwin.comparisons.report.github import to_annotations
-
-            for line in to_annotations(report):
-                print(line)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_output()
-    return EXIT_STATUS[report.verdict]
-
-
-def _discard_output() -> None:
-    """Print nothing more: the reader of standard output, such as `head`, has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _finish_saving(report: Report, options: argparse.Namespace) -> int:
-    """Save what mismatches, if asked to, then finish as every command does."""
-    saved = report.save(options.save) if options.save else []
-    status = _finish(report, options)
-    if saved and not options.quiet:
-        folder = clean(options.save)
-        print(f"\nsaved {len(saved)} in {folder}; again with: gradtwin replay {folder}")
-    return status
-
-
-def _console() -> Console:
-    from gradtwin.comparisons.report.text import PLAIN_WIDTH, CleanConsole
-
-    return CleanConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-
-
-@contextmanager
-def _progress(options: argparse.Namespace) -> Iterator[Progress | None]:
-    """Show a progress bar on a terminal; none in a pipe."""
-    if options.no_progress or options.quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description:32}", markup=False),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting TensorFlow", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=clean(what))

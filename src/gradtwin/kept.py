@@ -9,11 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import gradtwin.backends
-import gradtwin.benchmarks
-import gradtwin.comparisons
-
 from .errors import InputFileError, OutputFileError
+from .own_code import FOLDERS
 
 #: What a line begins with: one that a killed run cut off is its beginning.
 BEGINNING = b'["'
@@ -125,6 +122,5 @@ def _digest(value: Any) -> str:
 
 def digest_code() -> str:
     """Return a digest of gradtwin's own code: results of other code are not this one's."""
-    packages = [gradtwin, gradtwin.backends, gradtwin.comparisons, gradtwin.benchmarks]
-    files = sorted({file for package in packages for file in Path(package.__path__[0]).rglob("*.py")})
+    files = sorted({file for folder in FOLDERS.values() for file in folder.rglob("*.py")})
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

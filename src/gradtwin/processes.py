@@ -14,8 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import gradtwin.errors
-
+from . import errors
 from .errors import GradTwinError
 
 #: Read by the linear-algebra libraries when they are loaded, so set before that.
@@ -64,7 +63,7 @@ class WorkerProcess:
         answer = json.loads(line)
         if "error" in answer:
             name, message = answer["error"]
-            raise getattr(gradtwin.errors, name)(message)
+            raise getattr(errors, name)(message)
         return answer["result"]
 
     def kill(self) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from .check_command import AddCommand
+from .outputs import add_command, add_outputs, check_outputs, finish, show_progress
 
 
-def add_parser(commands: Any, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]) -> None:
+def add_parser(commands: Any) -> None:
     """Add the command and its options."""
     parser = add_command(commands, "replay", run, "judge saved cases again, here")
     parser.epilog = (
@@ -25,12 +24,10 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
     from gradtwin.comparisons.replay import ReplayDetails, replay
 
-    from . import cli
-
-    cli._check_outputs(options)
-    with cli._progress(options) as progress:
+    check_outputs(options)
+    with show_progress(options) as progress:
         report = replay(options.folder, progress)
-    status = cli._finish(report, options)
+    status = finish(report, options)
     assert isinstance(report.details, ReplayDetails)
     for reason in report.details.refused:
         print(f"gradtwin: {reason}", file=sys.stderr)

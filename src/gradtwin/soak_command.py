@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from typing import Any
 
-from .check_command import AddCommand
+from .outputs import add_command, add_outputs, check_outputs, finish, show_progress
 
 
-def add_parser(
-    commands: object, add_command: AddCommand, add_outputs: Callable[[argparse.ArgumentParser], None]
-) -> None:
+def add_parser(commands: Any) -> None:
     """Add the command and its options."""
     parser = add_command(commands, "soak", run, "draw cases over the whole catalogue for as long as you like")
     parser.epilog = (
@@ -30,11 +28,10 @@ def run(options: argparse.Namespace) -> int:
     """Run the command and return its exit status."""
     from gradtwin.comparisons.soak import SoakDetails, soak
 
-    from . import cli
     from .kept import default_folder
 
-    cli._check_outputs(options)
-    with cli._progress(options) as progress:
+    check_outputs(options)
+    with show_progress(options) as progress:
         report = soak(
             *options.operations,
             minutes=options.minutes,
@@ -44,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
             folder=options.folder or default_folder("soak"),
             progress=progress,
         )
-    status = cli._finish(report, options)
+    status = finish(report, options)
     assert isinstance(report.details, SoakDetails)
     return 130 if report.details.interrupted else status

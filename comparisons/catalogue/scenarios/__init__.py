@@ -1,4 +1,7 @@
-"""The scenarios by name: published systems, re-created on both backends."""
+"""The scenarios by name: published systems, re-created on both backends.
+
+May import what the rest of `catalogue/` may.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+../../src/gradtwin/own_code.py
