@@ -90,17 +90,17 @@ def test_the_numpy_side_imports_numpy_alone():
 
 @pytest.mark.parametrize("word", ["custom_gradient", "RegisterGradient", "import numpy"])
 def test_tensorflow_rules_hold_no_gradient_of_their_own(word):
-    for file in (ROOT / "backends" / "tensorflow_rules").glob("*.py"):
-        assert word not in file.read_text(), file
+    files = list((ROOT / "backends" / "tensorflow_rules").glob("*.py"))
+    assert any("import tensorflow" in file.read_text() for file in files)
+    assert [file.name for file in files if word in file.read_text()] == []
 
 
 @pytest.mark.parametrize("name", ["numpy", "tensorflow"])
 def test_updates_are_in_place(name):
     w = np.ones((2, 3))
-    same = w
+    memory = w.reshape(-1)
     get_backend(name).update("sgd", w, np.full((2, 3), 4.0), np.asarray(0.25))
-    assert same is w
-    assert (w == 0).all()
+    assert memory.tolist() == [0] * 6
 
 
 @pytest.mark.parametrize("mode", ["graph", "xla"])
@@ -160,3 +160,11 @@ def test_one_sized_stacks_are_broadcast_before_the_product():
     rng = np.random.default_rng(1)
     a, b = (rng.integers(-3, 4, shape).astype(np.float32) for shape in [(2, 1, 59, 60), (60, 20)])
     assert (get_backend("tensorflow").value("matmul", a, b) == a @ b).all()
+
+
+def test_an_empty_batch_has_its_shape_and_nan_is_passed_on():
+    """With oneDNN, on some processors, TensorFlow gets both wrong."""
+    backend = get_backend("tensorflow")
+    x, kernel = np.zeros((0, 4, 3, 1), np.float32), np.zeros((2, 2, 1, 2), np.float32)
+    assert backend.value("conv2d", x, kernel, np.zeros(2, np.float32)).shape == (0, 3, 2, 2)
+    assert np.isnan(backend.value("softmax", np.array([[0, np.nan]], np.float32))).all()
