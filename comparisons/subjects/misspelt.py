@@ -36,7 +36,7 @@ def find_misspelt_forward(wanted: Iterable[str], functions: Iterable[str]) -> st
     plain = {name.replace("_", "").lower(): name for name in functions}
     for stem in wanted:
         if len(stem) >= SHORTEST_STEM:
-            for close in get_close_matches(stem, plain, n=3, cutoff=ALIKE_STEM):
+            for close in get_close_matches(stem, plain, cutoff=ALIKE_STEM):
                 if re.findall(r"\d+", close) == re.findall(r"\d+", stem) and len(close) >= SHORTEST_STEM:
                     return plain[close]
     return None
