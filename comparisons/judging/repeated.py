@@ -17,7 +17,9 @@ from .evaluator import Mine, Notes
 
 
 def _strided_read_only(x: Array) -> Array:
-    return LAYOUTS["read-only"](LAYOUTS["strided"](x))
+    strided = LAYOUTS["strided"](x.copy())
+    strided.setflags(write=False)
+    return strided
 
 
 def find_effects(written: Written, mine: Mine, notes: Notes) -> list[Cause]:
