@@ -60,7 +60,7 @@ def python(*words: object, cwd: str | Path | None = None) -> subprocess.Complete
 @functools.cache
 def _server() -> subprocess.Popen[str]:
     server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    atexit.register(server.kill)
+    atexit.register(server.communicate)  # the end of its input ends it
     return server
 
 
@@ -85,6 +85,7 @@ def _serve() -> None:
             os.kill(child, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         print(json.dumps(status if ended else None), flush=True)
+    os._exit(0)
 
 
 def _become(request: dict[str, Any]) -> NoReturn:

@@ -89,17 +89,17 @@ def test_the_numpy_side_imports_numpy_alone():
 
 @pytest.mark.parametrize("word", ["custom_gradient", "RegisterGradient", "import numpy"])
 def test_tensorflow_rules_hold_no_gradient_of_their_own(word):
-    for file in (ROOT / "backends" / "tensorflow_rules").glob("*.py"):
-        assert word not in file.read_text(), file
+    files = list((ROOT / "backends" / "tensorflow_rules").glob("*.py"))
+    assert any("import tensorflow" in file.read_text() for file in files)
+    assert [file.name for file in files if word in file.read_text()] == []
 
 
 @pytest.mark.parametrize("name", ["numpy", "tensorflow"])
 def test_updates_are_in_place(name):
     w = np.ones((2, 3))
-    same = w
+    memory = w.reshape(-1)
     get_backend(name).update("sgd", w, np.full((2, 3), 4.0), np.asarray(0.25))
-    assert same is w
-    assert (w == 0).all()
+    assert memory.tolist() == [0] * 6
 
 
 @pytest.mark.parametrize("mode", ["graph", "xla"])

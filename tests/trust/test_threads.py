@@ -173,4 +173,6 @@ def test_a_check_inside_a_users_function_does_not_wait_for_itself():
         assert gt.check_gradient(scaled, vjp=scaled_vjp, inputs=(X,)).ok
         return np.tanh(x)
 
-    assert gt.check_gradient(forward, derivative=lambda x: 1 - np.tanh(x) ** 2, inputs=(X,)).verdict
+    for factor, verdict in ((1, "match"), (2, "mismatch")):
+        report = gt.check_gradient(forward, derivative=lambda x, c=factor: c * (1 - np.tanh(x) ** 2), inputs=(X,))
+        assert report.verdict == verdict

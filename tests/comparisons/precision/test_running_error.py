@@ -16,6 +16,8 @@ from gradtwin.comparisons.precision.running_error import bound_operation, bound_
 from gradtwin.errors import UnsupportedError
 
 CASES = 160  # for each operation and dtype: more than 10⁴ in all
+#: Operations that move numbers and don't compute: nothing is rounded.
+MOVES_ALONE = ("prepend-one", "relu", "flatten")
 WIDE = {"float32": np.float64, "float64": np.longdouble}
 RNG = np.random.default_rng(11)
 
@@ -60,8 +62,10 @@ def test_results_lie_within_the_bound_of_a_wider_evaluation(operation, dtype):
 
     run()
     assert len(seen) >= CASES // 2
-    moved_alone = max(seen) == 0  # no arithmetic, no rounding
-    assert max(seen) > 0.1 or moved_alone, "a bound that nothing comes near is not this arithmetic's"
+    if operation.name in MOVES_ALONE:
+        assert max(seen) == 0
+    else:
+        assert max(seen) > 0.1, "a bound that nothing comes near is not this arithmetic's"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -37,7 +37,8 @@ def test_it_counts_and_names():
 @pytest.mark.parametrize("name", ["\0", "\x1b[31m", "\ud800", "\uffff", "]]>", "&amp;", "a\nb", "☃🎉"])
 def test_any_name_is_written(name):
     cause = Cause("raises", True, name, name)
-    read(Check(name, name, "contract", "float64", "eager", "mismatch", causes=(cause,)))
+    suite = read(Check(name, name, "contract", "float64", "eager", "mismatch", causes=(cause,)))
+    assert len(list(suite.iter("failure"))) == 1
 
 
 COUNTS = 'name="" failures="0" errors="0" skipped="0"'

@@ -20,6 +20,8 @@ load_scipy()
 UFUNCS = sorted({f for f in RULES if isinstance(f, np.ufunc) and f.signature is None}, key=lambda f: f.__name__)
 #: A ufunc's domain, where it is not (0.1, 0.9).
 MOVED = {np.arccosh: 1.0}
+#: Nothing flows back through these: they are constant wherever they have a derivative.
+WITHOUT_SLOPE = {np.ceil, np.floor, np.floor_divide, np.heaviside, np.rint, np.sign, np.spacing, np.trunc}
 
 
 @pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
@@ -46,7 +48,10 @@ def test_dtype_is_numpys(ufunc: np.ufunc, dtypes: tuple[str, str]) -> None:
         assert trace.escapes == ()
         assert trace.value().dtype == ufunc(*inputs).dtype
     (bar,) = trace.gradient(np.ones(2, dtype=trace.result.dtype))
-    assert bar is None or bar.dtype == inputs[0].dtype
+    if ufunc in WITHOUT_SLOPE:
+        assert bar is None
+    else:
+        assert bar.dtype == inputs[0].dtype
 
 
 SCALARS = [2, 2.0, True, np.float32(2), np.float64(2), np.array(2.0), np.array(2.0, np.float32), np.int64(2)]
