@@ -15,6 +15,9 @@ def import_tensorflow() -> Any:
     if "tensorflow" in sys.modules and sys.modules["tensorflow"] is not None:
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # On some processors oneDNN's kernels of TensorFlow 2.21 give empty convolutions another shape, pass over NaN in a
+    # softmax, and end the process at an empty product.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as chatter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from .cases import BY_HAND, LEARNING_RATE, Work
 from .steps import STEPS, draw_step
 from .timing import Task
 
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # what is timed is TensorFlow as it comes
 tf = import_tensorflow()
 
 Tensor = Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from gradtwin.backends import get_backend
 from gradtwin.backends.interface import Backend
 
 pytest_plugins = ["pytester"]
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as gradtwin does, before a test imports TensorFlow itself
 
 settings.register_profile(
     "gradtwin",

@@ -159,3 +159,11 @@ def test_one_sized_stacks_are_broadcast_before_the_product():
     rng = np.random.default_rng(1)
     a, b = (rng.integers(-3, 4, shape).astype(np.float32) for shape in [(2, 1, 59, 60), (60, 20)])
     assert (get_backend("tensorflow").value("matmul", a, b) == a @ b).all()
+
+
+def test_an_empty_batch_has_its_shape_and_nan_is_passed_on():
+    """With oneDNN, on some processors, TensorFlow gets both wrong."""
+    backend = get_backend("tensorflow")
+    x, kernel = np.zeros((0, 4, 3, 1), np.float32), np.zeros((2, 2, 1, 2), np.float32)
+    assert backend.value("conv2d", x, kernel, np.zeros(2, np.float32)).shape == (0, 3, 2, 2)
+    assert np.isnan(backend.value("softmax", np.array([[0, np.nan]], np.float32))).all()
