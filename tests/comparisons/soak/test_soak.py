@@ -1,5 +1,6 @@
 """Soaking with real processes: killed, interrupted, with faults planted in the rules, on a Dask cluster."""
 
+import contextlib
 import json
 import os
 import signal
@@ -55,9 +56,22 @@ def plant(code, folder, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
 
 
-def start(folder, *arguments):
-    command = [sys.executable, "-m", "gradtwin", "soak", "--folder", str(folder), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+@pytest.fixture
+def start():
+    """Start a soak; whatever is left of it and of its workers when the test is over, or has failed, is ended."""
+    started = []
+
+    def start(folder, *arguments):
+        command = [sys.executable, "-m", "gradtwin", "soak", "--folder", str(folder), *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started.append(subprocess.Popen(command, text=True, start_new_session=True, **pipes))
+        return started[-1]
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def done_in(folder):
@@ -202,7 +216,7 @@ def test_an_exception_of_the_harness_is_a_finding(tmp_path):
 # Whole soaks.
 
 
-def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch):
+def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch, start):
     plant(PLANTED_FAULT, tmp_path / "planted", monkeypatch)
     folder = tmp_path / "soak"
     arguments = ("relu", "--minutes", 60, "--workers", 2, "--seed", 3)
@@ -248,7 +262,7 @@ def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch):
             time.sleep(0.1)
 
 
-def test_what_ends_the_process_is_found(tmp_path, monkeypatch):
+def test_what_ends_the_process_is_found(tmp_path, monkeypatch, start):
     plant(PLANTED_DEATH, tmp_path / "planted", monkeypatch)
     folder = tmp_path / "soak"
     process = start(folder, "relu", "--minutes", 60)
@@ -263,7 +277,7 @@ def test_what_ends_the_process_is_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")  # of a cluster one of whose workers is killed
-def test_a_cluster_whose_worker_is_killed_loses_no_finding(tmp_path, monkeypatch):
+def test_a_cluster_whose_worker_is_killed_loses_no_finding(tmp_path, monkeypatch, start):
     plant(PLANTED_FAULT, tmp_path / "planted", monkeypatch)
     folder = tmp_path / "soak"
     with (
