@@ -178,12 +178,34 @@ class Report:
         return self.verdict == "match"
 
     def raise_if_failed(self) -> None:
-        """Raise GradientMismatch, with the report as its text, unless the verdict is `match`."""
+        """Raise GradientMismatch unless the verdict is `match`.
+
+        Raises
+        ------
+        GradientMismatch
+            With the report as its text.
+
+        Examples
+        --------
+        >>> check = Check("value", "matmul", "value", "float64", "eager", "match")
+        >>> Report("compare", (check,), 0, "", {}).raise_if_failed()
+        """
         if not self.ok:
             raise GradientMismatch(str(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report under the keys of its JSON schema."""
+        """Return the report under the keys of its JSON schema.
+
+        Returns
+        -------
+        dict
+            Plain Python values; `comparisons/report/report.schema.json` is the schema.
+
+        Examples
+        --------
+        >>> Report("check", (), 0, "", {}).to_dict()["schema"]
+        'gradtwin.report/1'
+        """
         return {
             "schema": SCHEMA,
             "command": self.command,
@@ -199,18 +221,68 @@ class Report:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Report:
-        """Return the report that `to_dict` made these fields from, without members and details."""
+        """Return the report that `to_dict` made these fields from, without members and details.
+
+        Parameters
+        ----------
+        fields : dict
+            The fields, with numbers as floats or as JSON has them.
+
+        Returns
+        -------
+        Report
+            The report.
+
+        Examples
+        --------
+        >>> Report.from_dict(Report("check", (), 7, "", {}).to_dict()).seed
+        7
+        """
         own = ("command", "seed", "reproduce", "environment", "example")
         checks = tuple(map(Check.from_dict, fields["checks"]))
         extra = {name: value for name, value in fields.items() if name not in (*own, "schema", "verdict", "checks")}
         return Report(**{name: fields[name] for name in own}, checks=checks, extra=extra)
 
     def print_to(self, console: Console) -> None:
-        """Print the report on a rich console: tables on a terminal, plain text elsewhere."""
+        """Print the report: tables on a terminal, plain text elsewhere.
+
+        Parameters
+        ----------
+        console : rich.console.Console
+            The console to print on.
+
+        Examples
+        --------
+        >>> from rich.console import Console
+        >>> check = Check("value", "matmul", "value", "float64", "eager", "match")
+        >>> Report("compare", (check,), 0, "", {}).print_to(Console(width=80))  # doctest: +ELLIPSIS
+        MATCH ...
+        """
         renderings().print_report(self, console)
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Save each case that mismatches in the folder, for `gradtwin replay`, and return the files."""
+        """Save each case that mismatches, for `gradtwin replay`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder; it is made if it doesn't exist.
+
+        Returns
+        -------
+        list of Path
+            The JSON files, one for each case.
+
+        Raises
+        ------
+        OutputFileError
+            If a file can't be written.
+
+        Examples
+        --------
+        >>> Report("check", (), 0, "", {}).save("found")
+        []
+        """
         from pathlib import Path
 
         return [case.save(Path(folder)) for case in self.cases]

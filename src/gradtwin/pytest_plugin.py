@@ -49,7 +49,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Assertions:
-    """What the fixture `gradtwin` is: the assertions with the test's own seed, and the profile's number of points."""
+    """The assertions with the test's seed, and with the profile's number of points.
+
+    Parameters
+    ----------
+    seed : int
+        The seed of the test.
+    profile : str
+        "quick", "default" or "thorough".
+
+    Examples
+    --------
+    >>> Assertions(7, "quick").profile
+    'quick'
+    """
 
     def __init__(self, seed: int, profile: str) -> None:
         self.seed = seed
@@ -63,28 +76,108 @@ class Assertions:
         return np.random.default_rng(self.seed)
 
     def assert_gradient(self, forward: Any, **arguments: Any) -> None:
-        """As `gt.assert_gradient`."""
+        """Assert as `gt.assert_gradient` does, with the test's seed and the profile's number of points.
+
+        Parameters
+        ----------
+        forward : callable
+            ``forward(*inputs)`` returns an array or a number.
+        **arguments
+            The other arguments of `gt.assert_gradient`. They may override the test's seed and the profile's number of
+            points.
+
+        Raises
+        ------
+        GradientMismatch
+            If the verdict is `mismatch` or `inconclusive`; the text is the report.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Assertions(7, "quick").assert_gradient(np.square, derivative=lambda x: 2 * x, signature="(...)->(...)")
+        """
         __tracebackhide__ = True
         from .assertions import assert_gradient
 
         assert_gradient(forward, **{"seed": self.seed, "examples": EXAMPLES[self.profile], **arguments})
 
     def assert_layer(self, layer: Any, x: Any, **arguments: Any) -> None:
-        """As `gt.assert_layer`."""
+        """Assert as `gt.assert_layer` does, with the test's seed.
+
+        Parameters
+        ----------
+        layer : object or callable
+            An object with forward and backward methods, its class, or a function that makes one.
+        x : ndarray or tuple of ndarray
+            The inputs of forward, of any shape and a floating dtype.
+        **arguments
+            The other arguments of `gt.assert_layer`. They may override the test's seed.
+
+        Raises
+        ------
+        GradientMismatch
+            If the verdict is `mismatch` or `inconclusive`; the text is the report.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> class Double:
+        ...     def forward(self, x):
+        ...         return 2 * x
+        ...     def backward(self, y_bar):
+        ...         return 2 * y_bar
+        >>> Assertions(7, "quick").assert_layer(Double(), np.array([[1.0, 2.0]]))
+        """
         __tracebackhide__ = True
         from .assertions import assert_layer
 
         assert_layer(layer, x, **{"seed": self.seed, **arguments})
 
     def assert_update(self, step: Any, optimizer: Any, **arguments: Any) -> None:
-        """As `gt.assert_update`."""
+        """Assert as `gt.assert_update` does, with the test's seed.
+
+        Parameters
+        ----------
+        step : callable or object
+            A function of the weights and their gradient, or an object with a method `update`, `step` or `apply`.
+        optimizer : str or keras.optimizers.Optimizer
+            An optimizer of Keras, or its name.
+        **arguments
+            The other arguments of `gt.assert_update`. They may override the test's seed.
+
+        Raises
+        ------
+        GradientMismatch
+            If the verdict is `mismatch` or `inconclusive`; the text is the report.
+
+        Examples
+        --------
+        >>> Assertions(7, "quick").assert_update(lambda w, g: w - 0.1 * g, "sgd", config={"learning_rate": 0.1})
+        """
         __tracebackhide__ = True
         from .assertions import assert_update
 
         assert_update(step, optimizer, **{"seed": self.seed, **arguments})
 
     def assert_match(self, *operations: str, **arguments: Any) -> None:
-        """As `gt.assert_match`."""
+        """Assert as `gt.assert_match` does, with the test's seed and profile.
+
+        Parameters
+        ----------
+        *operations : str
+            Names of operations. By default all of the catalogue.
+        **arguments
+            The other arguments of `gt.assert_match`. They may override the test's seed and profile.
+
+        Raises
+        ------
+        GradientMismatch
+            If the verdict is `mismatch` or `inconclusive`; the text is the report.
+
+        Examples
+        --------
+        >>> Assertions(7, "quick").assert_match("sse", modes=["eager"], dtypes=["float64"])
+        """
         __tracebackhide__ = True
         from .assertions import assert_match
 
@@ -93,7 +186,21 @@ class Assertions:
 
 @pytest.fixture
 def gradtwin(request: pytest.FixtureRequest) -> Assertions:
-    """Gradtwin's assertions with a seed that is the test's own: by its name and --gradtwin-seed."""
+    """Give a test gradtwin's assertions and a random generator, with a seed for each test.
+
+    Returns
+    -------
+    Assertions
+        The seed comes from the test's name and from `--gradtwin-seed`, the number of points from `--gradtwin-profile`.
+
+    Examples
+    --------
+    A test that checks a gradient at random inputs::
+
+        def test_affine(gradtwin):
+            x, w = gradtwin.rng.standard_normal((4, 3)), gradtwin.rng.standard_normal((3, 2))
+            gradtwin.assert_gradient(affine, vjp=affine_vjp, inputs=(x, w))
+    """
     seed = crc32(f"{request.config.getoption('--gradtwin-seed')} {request.node.nodeid}".encode())
     return Assertions(seed, request.config.getoption("--gradtwin-profile"))
 
