@@ -36,7 +36,7 @@ def print_pairs(report: Report, alone: str | None, console: Console) -> None:
     `alone` is the command that checks a pair with inputs of its own, where one needs them.
     """
     console.print(Group(*_render(report, alone)))
-    console.print(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"), soft_wrap=True)
+    console.print(Text(f"\nseed {report.seed}; repeat with: {report.reproduce}", style="dim"), soft_wrap=True)
 
 
 def _render(report: Report, alone: str | None) -> Iterator[RenderableType]:

@@ -32,7 +32,7 @@ def print_report(report: Report, console: Console) -> None:
         return
     console.print(_render(report))
     joint = ":\n" if "\n" in report.reproduce else ": "
-    again = f"\nseed {report.seed}; again with{joint}{report.reproduce}"
+    again = f"\nseed {report.seed}; repeat with{joint}{report.reproduce}"
     console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, so that it can be pasted
 
 
