@@ -206,7 +206,7 @@ def output_shape(operation: Operation, shapes: Sequence[Shape]) -> Shape:
             bound[name] = (derive(extents, options),)
             if bound[name][0] < 0:
                 given = " and ".join(f"{n} has shape {s}" for n, s in zip(operation.inputs, shapes, strict=True))
-                raise ShapeError(f"{operation.title}: {given}: the window is larger than what it slides over.")
+                raise ShapeError(f"{operation.title}: {given}: the window is larger than the input.")
     return operation.shapes.output_shape(bound)
 
 

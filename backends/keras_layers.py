@@ -107,7 +107,7 @@ def _chain(model: Any) -> list[Any]:
     calls = [kind.call for kind in (keras.Sequential, type(_smallest_functional()))]
     if type(model).call not in calls:
         raise UnsupportedError(
-            f"model: {type(model).__name__} has a call of its own; expected a keras.Sequential or a functional model, "
+            f"model: {type(model).__name__} overrides call; expected a keras.Sequential or a functional model, "
             f"whose layers are known."
         )
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
@@ -117,8 +117,8 @@ def _chain(model: Any) -> list[Any]:
         for before, layer in zip(ends, layers, strict=False):
             if not single or layer.input is not before:
                 raise UnsupportedError(
-                    f"model: at the layer {layer.name!r} it is not a chain; expected each layer to take what the one "
-                    f"before it gives. Compare the chains that it is made of, one by one."
+                    f"model: it is not a chain at the layer {layer.name!r}; expected each layer to take the output of "
+                    f"the layer before it. Compare its chains one by one."
                 )
     return layers
 
@@ -176,7 +176,7 @@ class _Reader:
             raise _unsupported(layer, f"is a {type(layer).__name__}, which has no counterpart in the catalogue")
         if len(self.parts) == before:
             if not _is_kerass_own(layer):
-                raise _unsupported(layer, "does nothing by its settings, but has a class of its own")
+                raise _unsupported(layer, "does nothing with its settings, but is a subclass")
             self.passed_over.append(layer.name)
 
     def _check_dtype(self, layer: Any) -> None:

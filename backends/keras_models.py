@@ -51,7 +51,7 @@ def to_keras(network: Network, weights: Mapping[str, Array], *, input_shape: Seq
     missing weights and input shape; ShapeError for weights of another shape.
     """
     if network.samples != "rows":
-        raise UnsupportedError("network: its samples stand in columns; expected rows, as Keras has them.")
+        raise UnsupportedError("network: its samples are in columns; expected rows, as in Keras.")
     arrays = _read_weights(network, weights)
     dtype = next((array.dtype.name for array in arrays.values()), "float32")
     shape = _input_shape(network, input_shape)

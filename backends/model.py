@@ -72,7 +72,7 @@ class Model:
         if not isinstance(network, Network):
             raise ArgumentTypeError(f"network: got {type(network).__name__}; expected a gt.Network.")
         if not network.shapes:
-            raise ArgumentValueError("network: it has no parameters; expected at least one layer that has, to train.")
+            raise ArgumentValueError("network: it has no parameters; expected at least one layer with parameters.")
         if dtype == "bfloat16":
             raise ArgumentValueError("dtype: bfloat16 is not NumPy's own; expected float16, float32 or float64.")
         self.network = network

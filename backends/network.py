@@ -159,7 +159,7 @@ class Network:
             except ShapeError as error:
                 given = ", ".join(f"{name} {tuple(s)}" for name, s in layer.parameters.items())
                 raise ShapeError(
-                    f"layer {depth} ({layer.operation}) can't take what comes to it: its input has shape {shape}"
+                    f"layer {depth} ({layer.operation}) doesn't fit its input: the input has shape {shape}"
                     f"{f', its parameters {given}' if given else ''}. {error}"
                 ) from None
             check_memory(layer.bound, shapes, shape, np.asarray(x).itemsize)
@@ -189,7 +189,7 @@ class Network:
             output_shape(self.bound_loss, [shape, np.shape(target)])
         except ShapeError as error:
             raise ShapeError(
-                f"the loss can't take what comes to it: the network's output has shape {shape}, the target "
+                f"the loss doesn't fit the network's output: the output has shape {shape}, the target "
                 f"{np.shape(target)}. {error}"
             ) from None
 

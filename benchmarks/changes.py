@@ -74,7 +74,7 @@ class ChangeDetails(Details):
         words = ", ".join(f"{outcomes.count(word)} {word}" for word in ("slower", "faster", NOT_DISTINGUISHABLE))
         lines = [f"{len(outcomes)} rows compared: {words}."]
         if any(self.only):
-            lines.append(f"{self.only[0]} rows are in the old result alone, {self.only[1]} in the new one alone.")
+            lines.append(f"{self.only[0]} rows are only in the old result, and {self.only[1]} only in the new one.")
         if self.machines:
             lines.append(f"Two machines: {self.machines[0]}, then {self.machines[1]}. The ratios are between these.")
         if report.verdict == "mismatch":
@@ -109,7 +109,7 @@ def compare_results(
     if machines[0] != machines[1] and not across_machines:
         raise ArgumentValueError(
             f"{old} was measured on {machines[0]}, {new} on {machines[1]}; expected one machine. "
-            f"--across-machines compares them all the same."
+            f"Add --across-machines to compare them."
         )
     known = {_identify(row): (row, _samples(row, before)) for row in before["results"]}
     changes = []
@@ -139,15 +139,17 @@ def _read(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise InputFileError(f"{path}: it can't be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:
-        raise InputFileError(f"{path}: it is not whole JSON ({error}). Run gradtwin bench --json again.") from error
+        raise InputFileError(f"{path}: it is not complete JSON ({error}). Run gradtwin bench --json again.") from error
     if not (isinstance(data, dict) and data.get("schema") == SCHEMA and data.get("command") == "bench"):
-        raise InputFileError(f"{path}: it is no result of gradtwin bench; expected a file that its --json has written.")
+        raise InputFileError(
+            f"{path}: it is not a result of gradtwin bench; expected a file that its --json has written."
+        )
     try:
         rounds = data["environment"]["protocol"]["rounds"]
         for row in data["results"]:
             _check_row(row, rounds)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputFileError(f"{path}: its results lack what a comparison needs ({error!r}).") from error
+        raise InputFileError(f"{path}: its results can't be compared ({error!r}).") from error
     return data
 
 
@@ -162,7 +164,7 @@ def _check_row(row: dict[str, Any], rounds: int) -> None:
         raise ValueError(f"rounds is {rounds!r}, and there are {len(row['samples'])} samples")
     for seconds in (row["median_s"], *row["samples"]):
         if not SHORTEST <= seconds <= LONGEST:
-            raise ValueError(f"{seconds!r} is no time that was measured")
+            raise ValueError(f"{seconds!r} is not a measured time")
 
 
 def _samples(row: dict[str, Any], data: dict[str, Any]) -> Samples:

@@ -178,7 +178,7 @@ def _check_threads(threads: Sequence[int]) -> list[int]:
     most = len(usable_cpus())
     for count in threads:
         if not 1 <= count <= most:
-            raise ArgumentValueError(f"threads: got {count}; expected 1 to {most}, the processors there are to run on.")
+            raise ArgumentValueError(f"threads: got {count}; expected 1 to {most}, the number of available processors.")
     if not threads:
         raise ArgumentValueError(f"threads: none given; expected at least one number from 1 to {most}.")
     return list(dict.fromkeys(threads))

@@ -45,7 +45,7 @@ def _describe(report: Report) -> str:
     rounds, values, seconds = (found["protocol"][key] for key in ("rounds", "values", "seconds"))
     load = f", load {found['load'][0]:.1f} to {found['load_after'][0]:.1f}" if found["load"] else ""
     threads = " and ".join(map(str, found["threads"]))
-    reused = f" {found['reused']} answers are an interrupted run's." if found["reused"] else ""
+    reused = f" {found['reused']} answers come from an interrupted run." if found["reused"] else ""
     return (
         f"{found['cpu']}, {threads} of {len(found['affinity'])} processors{load}. "
         f"NumPy {found['numpy']} ({found['blas']}), TensorFlow {found['tensorflow']}. "

@@ -43,7 +43,7 @@ class Replayed:
         if self.verdict == "mismatch":
             return "still fails" if self.saved == "crash" else "same verdict"
         if not self.differs:
-            return "another verdict, in the same environment"
+            return "another verdict in the same environment"
         shown = "; ".join(f"{what} {then} → {now}" if now else f"{what} {then}" for what, then, now in self.differs)
         return f"another verdict; different here: {shown}"
 

@@ -114,7 +114,7 @@ def own_job(job: str, to: str, *, timed: bool = True, **arguments: Any) -> Measu
 def memory(claim: Claim, run: Run) -> Found:
     """Measure a check's peak memory, where the system tells it."""
     if not Path("/proc/self/statm").exists():
-        return Found(claim, None, reason="this system doesn't tell how much memory a process has")
+        return Found(claim, None, reason="this system doesn't report the memory of a process")
     return own_job("check_memory", "one array", timed=False, n=2048)(claim, run)
 
 

@@ -116,7 +116,7 @@ def train(
         raise ArgumentValueError(f"steps: got {steps}; expected at least 1.")
     if dtype == "bfloat16":
         raise ArgumentValueError(
-            "dtype: bfloat16 is not NumPy's own, which widens its products; expected another to train in."
+            "dtype: got bfloat16, whose products NumPy widens; expected float16, float32 or float64."
         )
     request = Request(seed, read_data(data), activation, init_mean)
     _check_options(published, request)

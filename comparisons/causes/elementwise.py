@@ -238,7 +238,7 @@ def stale_value(view: View) -> Iterator[Repair]:
     for position, array in view.floating_inputs():
         due = view.name(position)
         for name in _replacements(view, position, array):
-            text = f"{{gradient}} is the right one for {name} in the place of {due}: keep {due} as forward got it."
+            text = f"{{gradient}} is right for {name} instead of {due}: keep {due} as forward got it."
             stale = Finding("stale-value", f"{name} for {due}", text)
             yield Repair((stale,), partial(_right_for, position=position, name=name))
             text = (

@@ -28,7 +28,10 @@ def not_a_number(view: View) -> Finding | None:
     if words is None:
         return _not_the_same_number(view)
     what = "infinite" if (view.infinite & bad).any() else "NaN"
-    text = f"{{gradient}} is {what} {words or 'in places'}, where it is finite in truth: look for 0/0, ∞/∞ or overflow."
+    text = (
+        f"{{gradient}} is {what} {words or 'in places'}, and the true gradient is finite there: look for 0/0, ∞/∞ "
+        f"or overflow."
+    )
     return Finding("nan", words, text)
 
 

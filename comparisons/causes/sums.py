@@ -75,8 +75,8 @@ def not_accumulated(view: View) -> Iterator[Repair]:
             yield Repair((finding,), partial(_last_of_index, position=position))
     for axes, _ in groupings(view, LOOP_STEPS):
         text = (
-            f"{{gradient}} holds the last contribution only, going through {_axes(axes)} of y: "
-            f"accumulate with `+=` where it says `=`."
+            f"{{gradient}} keeps only the last contribution along {_axes(axes)} of y: "
+            f"accumulate with `+=` instead of `=`."
         )
         finding = Finding("not-accumulated", f"{_axes(axes)} of y", text)
         yield Repair((finding,), partial(_last_of, axes=axes), costly=True)

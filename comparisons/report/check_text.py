@@ -15,6 +15,9 @@ from .tables import STYLE, make_table, show_index
 #: Lines of causes and notes; the JSON report has all of them.
 MOST_LINES = 6
 
+#: The gradient that the user's is compared with, by the report's oracle.
+JUDGES = {"traced": "autodiff of forward", "reference": "autodiff of the reference"}
+
 
 def is_of_users(report: Report) -> bool:
     """Return whether a report is of one thing of the user's own, such as a function or a layer."""
@@ -50,26 +53,36 @@ def render_check(report: Report) -> Iterator[RenderableType]:
 def sentence_of(report: Report) -> str:
     """Return the verdict and its reason in a sentence."""
     failed = [check for check in report.checks if check.verdict == "mismatch"]
-    oracle = {"traced": "autodiff of the forward itself", "reference": "autodiff of the reference"}
-    judge = oracle.get(report.extra["oracle"], "differences of the forward")
     is_update = any(check.stage == "update" for check in report.checks)
-    judge = "the reference optimizer" if is_update else judge
+    judge = JUDGES.get(report.extra["oracle"], "differences of forward")
     name = report.checks[0].operation if report.checks else "nothing"
     if failed:
-        first = failed[0]
-        reason = f": {first.causes[0].text} (cause: {first.causes[0].cause})" if _is_explained(first) else "."
         more = {1: "", 2: " 1 more check fails."}.get(len(failed), f" {len(failed) - 1} more checks fail.")
-        subject = f"the {first.name}" if first.stage == "gradient" else f"the check of {first.name}"
-        if first.stage in ("contract", "side-effect"):
-            return f"{name}: the check of {first.name} fails{reason}{more}"
-        return f"{name}: {subject} fails against {judge}{reason}{more}"
+        return f"{name}: {_failure(failed[0], report.extra['oracle'], judge)}{more}"
     examples = max((check.examples for check in report.checks), default=1)
     points = f" at {examples} points" if examples > 1 else ""
     if report.ok and is_update:
         return f"{name}: the weights after every step agree with the reference optimizer's, to rounding."
     if report.ok:
         return f"{name}: every gradient agrees with {judge}{points}, to rounding."
-    return f"{name}: nothing disagrees with {judge}{points}, but not everything could have."
+    judge = "the reference optimizer" if is_update else judge
+    return f"{name}: nothing disagrees with {judge}{points}, but a wrong gradient might have passed too."
+
+
+def _failure(check: Check, oracle: str, judge: str) -> str:
+    """Return what failed, and the cause if it is confirmed, in a sentence."""
+    subject = f"the {check.name}" if check.stage in ("gradient", "value", "update") else f"the check of {check.name}"
+    other = "the reference's" if oracle == "reference" else "the traced forward's"
+    fails = {
+        "gradient": f"differs from {judge}",
+        "value": f"differs from {other}",
+        "update": "differ from the reference optimizer's",
+    }.get(check.stage, "fails")
+    if not _is_explained(check):
+        return f"{subject} {fails}."
+    text = check.causes[0].text
+    about = f"it{text.removeprefix(subject)}" if text.startswith(f"{subject} ") else text
+    return f"{subject} {fails}: {about} (cause: {check.causes[0].cause})"
 
 
 def sentence_of_check(report: Report, check: Check) -> str:

@@ -172,7 +172,7 @@ def _undecided(checks: tuple[Check, ...]) -> Iterator[Text]:
     if passed_over:
         total = sum(check.size for check in checks)
         yield Text(
-            f"{passed_over} of {total} elements were undecided, and count for nothing in the verdict.",
+            f"{passed_over} of {total} elements were undecided; the verdict ignores them.",
             style="dim",
         )
 

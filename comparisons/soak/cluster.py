@@ -40,7 +40,7 @@ def hands_of_cluster(address: str) -> Iterator[Hands]:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ArgumentValueError(
-            f"scheduler: none answers at {address!r} ({error}). Start one with `dask scheduler`, and give its address."
+            f"scheduler: no answer from {address!r} ({error}). Start one with `dask scheduler`, and give its address."
         ) from error
     with client:
         _check_workers(client, address)

@@ -65,7 +65,7 @@ class Chunk:
 def why_impossible(cell: Cell) -> str | None:
     """Return why a cell can't be covered, None if it can."""
     if cell.dtype == "bfloat16" and cell.layout == "byte-swapped":
-        return "bfloat16 has the machine's own byte order alone in NumPy"
+        return "NumPy has bfloat16 only in the machine's byte order"
     return None
 
 

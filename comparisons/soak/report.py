@@ -73,7 +73,7 @@ class SoakDetails(Details):
     def print_to(self, report: Report, console: Console) -> None:
         """Print the parts on a rich console, and how to go on."""
         super().print_to(report, console)
-        console.print(Text(f"\nseed {report.seed}; goes on with: {report.reproduce}", style="dim"), soft_wrap=True)
+        console.print(Text(f"\nseed {report.seed}; continue with: {report.reproduce}", style="dim"), soft_wrap=True)
 
     def parts(self, report: Report) -> list[Text | Table]:
         """Return the lines and tables of the report."""
@@ -161,7 +161,7 @@ def _undecided(checks: Sequence[Check]) -> Iterator[Text]:
         shown = ", ".join(f"{count} in {dtype}" for dtype, count in undecided.most_common())
         yield Text(
             f"inconclusive: {undecided.total()} of {len(checks)} checks ({shown}): in most of their examples "
-            f"rounding may be as large as what is compared",
+            f"rounding may be as large as the compared numbers",
             style=STYLE["inconclusive"],
         )
 

@@ -150,6 +150,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutputFileError(
-                f"{folder}: another soak is at work there. Wait for it, or choose another --folder."
+                f"{folder}: another soak is running there. Wait for it, or choose another --folder."
             ) from error
         yield

@@ -155,7 +155,7 @@ class GradientFinder:
                 def read(run: Run, k: int = k, place: Place = place) -> Any:
                     return (run.before[p.name][k] - place.read(run.owner)) / rate
 
-                return Rule(f"what backward took off it, over the learning rate {rate:g}", read)
+                return Rule(f"its change by backward, divided by the learning rate {rate:g}", read)
         return None
 
     def _named(self, p: Parameter, taken: set[Place]) -> Rule | None:
@@ -298,8 +298,8 @@ def _left_rule(place: Place, how: str = "") -> Rule:
 
 
 def _returned_rule(place: Place) -> Rule:
-    where = f"at {place}" if place.steps else "alone"
-    return Rule(f"what backward returned {where}", lambda run: place.read(run.returned))
+    where = f"the result of backward at {place}" if place.steps else "the only result of backward"
+    return Rule(where, lambda run: place.read(run.returned))
 
 
 def _is_gradient(value: Any) -> bool:

@@ -237,7 +237,7 @@ def _why_not(pair: NamedPair, attempts: _Attempts) -> str:
     if attempts.returned:
         return f"it returned {attempts.returned} at drawn inputs; give its inputs by --inputs, and its style"
     counts = f"{len(required(pair.forward))} inputs and {pair.gradient_name} {len(required(pair.gradient))}"
-    return f"it takes {counts}, which is no style known; give it by --vjp or another"
+    return f"it takes {counts}, which fits no known style; give it by --vjp or another"
 
 
 def _describe(result: Any) -> str:

@@ -126,7 +126,8 @@ def find_attribute(model: Any, given: Any, names: Sequence[str]) -> Any:
         found = getattr(model, given, None)
         if found is None:
             raise ArgumentValueError(
-                f"loss, backprop: {type(model).__name__} has no {given!r}; expected a name of its own."
+                f"loss, backprop: {type(model).__name__} has no {given!r}; expected the name of one of its methods "
+                f"or attributes."
             )
         return found
     return next((found for name in names if (found := getattr(model, name, None)) is not None), None)

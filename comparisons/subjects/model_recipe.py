@@ -214,8 +214,9 @@ def settle_loss(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace
     if np.isfinite(_try_loss(copy.deepcopy(owner), settings, places, x, seed)):
         return ""
     return (
-        "the loss gives no number for the model's input, nor for its prediction; expected loss= to be a function of "
-        "(prediction, target) if it is not the target that is wrong"
+        "the loss returns no number, for the model's input or for its prediction. Pass loss=, a function of "
+        "(prediction, "
+        "target), or correct the target"
     )
 
 
@@ -283,7 +284,8 @@ def layer_places(model: Any, given: Sequence[Any] | None, original: Any) -> list
         missing = [layer for layer in given if id(layer) not in by_id]
         if missing:
             raise ArgumentValueError(
-                f"layers: {type(missing[0]).__name__} is not held by the model; expected objects of its attributes."
+                f"layers: {type(missing[0]).__name__} is not in the model; expected layers that an attribute of the "
+                f"model holds."
             )
         return [by_id[id(layer)] for layer in given]
     return next((places for name in LAYER_LISTS if (places := _places_in(model, name))), [])

@@ -188,7 +188,7 @@ def _other_things(names: dict[str, Any], module: ModuleType) -> Iterator[Skipped
     for name, value in names.items():
         kind = value if isinstance(value, type) else type(value)
         if isinstance(value, dict | list | tuple) and _holds_functions(value):
-            yield Skipped(name, "a table of functions: give those in it names of their own")
+            yield Skipped(name, "a table of functions: define each of them under a name")
         elif getattr(kind, "__module__", None) == module.__name__:
             has_both = all(any(hasattr(kind, m) for m in ms) for ms in (FORWARD_NAMES[:-1], BACKWARD_NAMES))
             static = any(isinstance(attribute, staticmethod) for attribute in vars(kind).values())

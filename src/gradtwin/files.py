@@ -136,7 +136,7 @@ def _read_array(path: str | Path, archive: zipfile.ZipFile, member: zipfile.ZipI
         claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
     if not dtype.hasobject and claimed != held:
         raise InputFileError(
-            f"{path}: {member.filename} says that it is an array {shape} of {dtype}, "
+            f"{path}: {member.filename} claims to be an array {shape} of {dtype}, "
             f"{readable(claimed)}, and holds {readable(held)}. Save it again with np.savez."
         )
     with archive.open(member) as file:

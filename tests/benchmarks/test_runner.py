@@ -119,7 +119,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert bench(["sgd"], quick=True, keep=tmp_path, seed=1, sizes=[2]).environment["reused"] == 0  # another run
     report = bench(["sgd"], quick=True, keep=tmp_path)
     assert report.environment["reused"] == len(lines) - 1
-    assert "answers are an interrupted run's" in str(report)
+    assert "answers come from an interrupted run" in str(report)
     assert not list(tmp_path.iterdir())
 
 

@@ -256,7 +256,7 @@ def test_a_comparison_saves_what_mismatches(tmp_path):
     assert {read_case(file).fields["mode"] for file in files} == {"eager", "graph"}
     found = replay(tmp_path)
     assert (found.verdict, len(found.details.replayed)) == ("match", 2), "the catalogue's own rule is right"
-    assert "another verdict, in the same environment" in str(found)
+    assert "another verdict in the same environment" in str(found)
 
 
 def test_what_cannot_be_saved_is_told_when_it_is_needed(tmp_path):

@@ -488,7 +488,7 @@ class LosesBias(ReturnsKeyed):
 def test_what_gradient_returns_is_judged_before_what_the_layers_keep():
     report = check_model(ReturnsKeyed(), X, TARGET)
     assert report.ok, str(report)
-    assert "the gradient of b1 is what backward returned at ['b1']" in report.extra["notes"]
+    assert "the gradient of b1 is the result of backward at ['b1']" in report.extra["notes"]
     report = check_model(LosesBias(), X, TARGET)
     assert [check.name for check in report.checks if check.verdict == "mismatch"] == ["gradient of parameter b1"]
     assert any("how the model puts them together" in note for note in report.extra["notes"])
