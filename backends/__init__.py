@@ -1,4 +1,4 @@
-"""What is compared: the operations, and each backend's rules for them."""
+"""The operations to compare, and each backend's rules for them."""
 
 if __name__ != "gradtwin.backends":
     raise ImportError(f"import this package as 'gradtwin.backends', not as {__name__!r}")

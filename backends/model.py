@@ -86,7 +86,7 @@ class Model:
 
     @property
     def weights(self) -> dict[str, Array]:
-        """Copies of the weights by name, in the order of the layers, which is that of Keras' `set_weights`."""
+        """Copies of the weights by name, in the order of the layers and of Keras's `set_weights`."""
         return self._trainer.weights()
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
@@ -293,7 +293,7 @@ class Model:
         array = _check_floating(name, given)
         if array.ndim == 0:
             raise ShapeError(f"{name}: got a single number; expected an array with samples in {self.network.samples}.")
-        with np.errstate(over="ignore"):  # an overflow is refused as what it becomes
+        with np.errstate(over="ignore"):  # an overflow is refused as the infinity that it becomes
             converted = np.asarray(array, dtype=self.dtype)
         _check_finite(name, converted)
         return converted
@@ -311,7 +311,7 @@ def _check_rate(learning_rate: float) -> float:
 
 
 def _check_weights(network: Network, weights: Mapping[str, Array], dtype: np.dtype[Any]) -> dict[str, Array]:
-    """Return the weights in the network's order and in a dtype, or raise an error naming what is wrong with them."""
+    """Return the weights in the network's order and in a dtype, or raise an error that names the fault."""
     shapes = network.shapes
     missing, extra = ([n for n in one if n not in other] for one, other in ((shapes, weights), (weights, shapes)))
     if missing or extra:

@@ -125,7 +125,7 @@ class Network:
 
     @property
     def sample_axis(self) -> int:
-        """The axis of the data along which the samples stand."""
+        """The axis of the data along which the samples lie."""
         return 0 if self.samples == "rows" else -1
 
     def output_shape(self, x: Array) -> Shape:

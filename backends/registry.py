@@ -8,7 +8,7 @@ from gradtwin.errors import unknown_name
 
 from .interface import Backend
 
-#: name → (module, class, modes); modules are imported when first asked for.
+#: name → (module, class, modes); modules are imported on first use.
 BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "numpy": ("gradtwin.backends.numpy_backend", "NumpyBackend", ("eager",)),
     "tensorflow": ("gradtwin.backends.tensorflow_backend", "TensorFlowBackend", ("eager", "graph", "xla")),

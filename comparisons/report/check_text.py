@@ -1,4 +1,4 @@
-"""The report of a checked gradient, on one screen: a sentence, a table, the cause, the example."""
+"""The report of a checked gradient on one screen: a sentence, a table, the causes and the example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JUDGES = {"traced": "autodiff of forward", "reference": "autodiff of the referen
 
 
 def is_of_users(report: Report) -> bool:
-    """Return whether a report is of one thing of the user's own, such as a function or a layer."""
+    """Return whether a report is on one function, layer, model or step of a user."""
     return "oracle" in report.extra and report.details is None
 
 
@@ -34,7 +34,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
     if not shown and report.verdict != "mismatch":  # a contract that fails has no element to show
         shown = compared
     if shown:
-        yield _table(shown, "differences" if report.extra["oracle"] == "finite-differences" else "autodiff")
+        yield _table(shown, name_oracle(report))
     causes = [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
     failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
     if failed and _is_explained(failed):
@@ -48,6 +48,11 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(f"\nexample:\n{report.example}")
     for note in report.extra["notes"][:MOST_LINES]:
         yield Text(f"note: {note}", style="dim")
+
+
+def name_oracle(report: Report) -> str:
+    """Return the name of the side that a user's gradient is compared with."""
+    return "differences" if report.extra.get("oracle") == "finite-differences" else "autodiff"
 
 
 def sentence_of(report: Report) -> str:
@@ -70,7 +75,7 @@ def sentence_of(report: Report) -> str:
 
 
 def _failure(check: Check, oracle: str, judge: str) -> str:
-    """Return what failed, and the cause if it is confirmed, in a sentence."""
+    """Return the failure, and its cause if it is confirmed, in a sentence."""
     subject = f"the {check.name}" if check.stage in ("gradient", "value", "update") else f"the check of {check.name}"
     other = "the reference's" if oracle == "reference" else "the traced forward's"
     fails = {
@@ -86,7 +91,7 @@ def _failure(check: Check, oracle: str, judge: str) -> str:
 
 
 def sentence_of_check(report: Report, check: Check) -> str:
-    """Return what failed in a sentence, without its causes."""
+    """Return the failure in a sentence, without its causes."""
     if is_of_users(report):
         return sentence_of(replace(report, checks=(replace(check, causes=()),)))
     where = f"{check.operation} ({check.dtype}, {check.mode}): {check.name}"
@@ -96,13 +101,13 @@ def sentence_of_check(report: Report, check: Check) -> str:
 
 
 def show_cause(cause: Cause) -> str:
-    """Return a cause as a line; that it is unknown is no guess."""
+    """Return a cause as a line; an unknown cause is not a guess."""
     is_guess = not cause.confirmed and cause.cause != "unknown"
     return f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}"
 
 
 def reason_of(check: Check) -> str:
-    """Return why a check does not match: its causes in a sentence each, or what is known without them."""
+    """Return why a check does not match: a sentence for each cause, or a general reason."""
     if check.verdict == "mismatch":
         return " ".join(map(show_cause, check.causes))
     return " ".join(cause.text for cause in check.causes) or (

@@ -10,13 +10,13 @@ from typing import NamedTuple
 from gradtwin.comparisons.results.data import Cause, Check, Report, Worst
 from gradtwin.comparisons.results.evidence import Ballot, Evidence
 
-from .check_text import sentence_of_check
+from .check_text import name_oracle, sentence_of_check
 from .level_map import Bar, draw_map, make_bars, map_size
 
 #: Digits that tell any two numbers of a format apart; 17 for those of float64.
 DIGITS = {"bfloat16": 4, "float16": 5, "float32": 9}
 
-#: The two sides where it is the catalogue's operations that are compared.
+#: The two sides in comparisons of the catalogue's operations.
 CATALOGUE = ("NumPy", "TensorFlow")
 
 METHODS = {"complex-step": "complex step", "differences": "extrapolated differences"}
@@ -91,9 +91,9 @@ def view_mismatch(report: Report, check: Check, number: int) -> Mismatch:
 
 
 def _sides(report: Report, check: Check) -> tuple[str, str]:
-    """Return what the two sides are called; it is on the user's own functions that votes are taken."""
+    """Return the names of the two sides; only checks of users' functions take votes."""
     is_users = "oracle" in report.extra or (check.evidence and check.evidence.vote)
-    return ("yours", "autodiff") if is_users else CATALOGUE
+    return ("yours", name_oracle(report)) if is_users else CATALOGUE
 
 
 def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]:
@@ -114,7 +114,7 @@ def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]
 def _vote(vote: Ballot, worst: Worst) -> Fact:
     """Return the vote, with its place where that is not the worst element's."""
     at = "" if vote.index == worst.index else f"at {list(vote.index)}, "
-    by = f"{at}by {METHODS[vote.method]}, on the forward alone"
+    by = f"{at}by {METHODS[vote.method]} of forward alone"
     if vote.one_sided is not None:
         low, high = vote.one_sided
         return Fact("third vote", f"{low:.9g} | {high:.9g}", f"a kink: from the left and from the right, {by}")

@@ -172,7 +172,7 @@ def _names(text: str) -> list[str]:
 
 
 def _numbers(name: str, text: str | None) -> list[int] | None:
-    """Return the whole numbers of an option, None where it is not given."""
+    """Return the whole numbers of an option, or None if it is not given."""
     if text is None:
         return None
     try:
@@ -305,7 +305,7 @@ def _check_outputs(options: argparse.Namespace, plot: str | None = None) -> None
 
 
 def _finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:
-    """Print the report, write it where it was asked for, and return the exit status."""
+    """Print the report, write the files that the options name, and return the exit status."""
     from .files import write_whole
 
     if options.json:
@@ -337,12 +337,12 @@ def _finish(report: Report, options: argparse.Namespace, image: bytes | None = N
 
 
 def _discard_output() -> None:
-    """Print nothing more: the reader of standard output, such as `head`, has gone."""
+    """Print nothing more: the reader of standard output, such as `head`, has ended."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _finish_saving(report: Report, options: argparse.Namespace) -> int:
-    """Save what mismatches, if asked to, then finish as every command does."""
+    """Save the mismatches if the options say so, then finish as every command does."""
     saved = report.save(options.save) if options.save else []
     status = _finish(report, options)
     if saved and not options.quiet:

@@ -1,10 +1,10 @@
-"""Errors of gradtwin's own: each names the argument, what was given, what was expected and what to do."""
+"""gradtwin's exceptions: each message names the argument, what came, what was expected and what to do."""
 
 from __future__ import annotations
 
 
 class GradTwinError(Exception):
-    """Whatever gradtwin raises on purpose."""
+    """The base class of gradtwin's exceptions."""
 
 
 class ArgumentValueError(GradTwinError, ValueError):
@@ -20,11 +20,11 @@ class ShapeError(ArgumentValueError):
 
 
 class InputFileError(GradTwinError, ValueError):
-    """A file that can't be read, or whose content is not what was asked for."""
+    """A file that can't be read, or has the wrong content."""
 
 
 class OutputFileError(GradTwinError, OSError):
-    """A file that can't be written; whatever stood there before is untouched."""
+    """A file that can't be written; a file that was there before is unchanged."""
 
 
 class BackendMissingError(GradTwinError, ImportError):
@@ -36,7 +36,7 @@ class UnsupportedError(GradTwinError, TypeError):
 
 
 class GradientMismatch(GradTwinError, AssertionError):
-    """A gradient, value or update that does not agree."""
+    """A gradient, a value or an update that does not agree."""
 
 
 def unknown_name(argument: str, given: object, known: list[str] | tuple[str, ...]) -> ArgumentValueError:

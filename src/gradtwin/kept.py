@@ -1,4 +1,4 @@
-"""What a long run has found so far, kept on disk, so that one that was interrupted goes on where it was."""
+"""The results of a long run, kept on disk, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .errors import OutputFileError
 
 
 class Kept:
-    """The answers of one run's workers, a line of JSON each; another run, machine, version or code has its own file.
+    """The answers of one run's workers, a line of JSON each; another run, machine, version or code has another file.
 
-    `reused` counts the answers that were there already. Without a folder nothing is kept.
+    `reused` counts the answers of earlier runs. Without a folder nothing is kept.
     """
 
     def __init__(self, folder: Path | None, run: dict[str, Any], *, fresh: bool = False) -> None:
@@ -74,7 +74,7 @@ class Kept:
         if not path.exists():
             return
         text = path.read_text(errors="replace")
-        if text and not text.endswith("\n"):  # what comes next must not be added to a line that was cut off
+        if text and not text.endswith("\n"):  # the next answer must not be added to a line that was cut off
             with path.open("a") as file:
                 print(file=file)
         for line in text.splitlines():

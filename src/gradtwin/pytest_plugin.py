@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `gradtwin`, failures as gradtwin words them, and one report of a whole session.
+"""The pytest plugin: the fixture `gradtwin`, gradtwin's report for a failing test, and one report of a session.
 
 Loading it imports neither NumPy nor TensorFlow; the first check does.
 """
@@ -27,13 +27,15 @@ _REPORTS = pytest.StashKey[list["Report"]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("gradtwin", "gradtwin: hand-derived gradients against autodiff")
-    group.addoption("--gradtwin-profile", choices=EXAMPLES, default="default", help="how many points checks draw")
-    group.addoption("--gradtwin-seed", type=int, default=0, help="what the seeds of all tests derive from (default: 0)")
+    group.addoption("--gradtwin-profile", choices=EXAMPLES, default="default", help="number of points that checks draw")
+    group.addoption(
+        "--gradtwin-seed", type=int, default=0, help="number that the seeds of all tests derive from (default: 0)"
+    )
     group.addoption("--gradtwin-report", metavar="FILE", help="write all assertions' reports to FILE.html or FILE.json")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a report that can't be written before any test runs; gather where the session's end is seen."""
+    """Refuse a report that can't be written, before any test runs; gather reports in the controlling process."""
     path = config.getoption("--gradtwin-report")
     if not path or hasattr(config, "workerinput"):  # workers of pytest-xdist send theirs to the controller
         return
@@ -217,7 +219,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, pytest.TestReport]:
-    """Show a mismatch as gradtwin words it, what Hypothesis adds, and the test's line; hand on what was reported."""
+    """Show gradtwin's report of a mismatch, Hypothesis's notes and the test's line; pass on the reports."""
     outcome: pytest.TestReport = yield
     if call.when == "call":
         # Built-in types, which pytest-xdist carries from its workers.
@@ -239,7 +241,7 @@ def _find_line(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
 
 class _Session:
-    """Gathers the reports of all tests, of all workers, and writes them at the end."""
+    """Gathers the reports of all tests and workers, and writes them at the end."""
 
     def __init__(self, config: pytest.Config, path: str) -> None:
         self._config = config
@@ -247,7 +249,7 @@ class _Session:
         self._reports: list[tuple[str, dict[str, Any]]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what a test reported."""
+        """Keep the reports of a test."""
         self._reports += [(report.nodeid, fields) for fields in getattr(report, "gradtwin", [])]
 
     @pytest.hookimpl(trylast=True)
@@ -262,5 +264,5 @@ class _Session:
         write_report(merge_reports(self._reports, seed, words, describe_environment()), self._path)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say where the file is."""
+        """Print the path of the file."""
         terminalreporter.write_line(f"gradtwin: {len(self._reports)} reports in {self._path}")
