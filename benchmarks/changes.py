@@ -21,9 +21,9 @@ from .table import NOT_DISTINGUISHABLE, name_column, show_interval, show_seconds
 #: Seconds that can have been measured.
 SHORTEST, LONGEST = 1e-12, 1e9
 
-#: What makes two results those of one machine.
+#: The conditions that are equal in two results of one machine.
 MACHINE = ("cpu", "cpus", "platform")
-#: What makes two rows those of one thing.
+#: The fields that are equal in two rows of one case.
 IDENTITY = ("operation", "shape", "dtype", "backend", "mode", "threads")
 
 
@@ -97,10 +97,11 @@ def compare_results(
 ) -> Report:
     """Compare two JSON files of `gradtwin bench`: a row is slower or faster if its ratio's interval leaves out 1.
 
-    With `fail_above`, a row whose whole interval lies above it is a mismatch. Rows that only one file has are counted.
+    With `fail_above`, a row whose whole interval lies above it is a mismatch. Rows that are only in one file are
+    counted.
 
-    Raises InputFileError for what is no such file, ArgumentValueError for results of two machines unless
-    `across_machines`, and for a `fail_above` below 1.
+    Raises InputFileError for another kind of file, and ArgumentValueError for a `fail_above` below 1 and, unless
+    `across_machines`, for results of two machines.
     """
     if fail_above is not None and not (np.isfinite(fail_above) and fail_above >= 1):
         raise ArgumentValueError(f"fail_above: got {fail_above}; expected a ratio from 1, such as 1.2.")
@@ -154,7 +155,7 @@ def _read(path: str | Path) -> dict[str, Any]:
 
 
 def _check_row(row: dict[str, Any], rounds: int) -> None:
-    """Raise KeyError, TypeError or ValueError unless a row names what was timed and has times of so many processes."""
+    """Raise KeyError, TypeError or ValueError unless a row names its case and has the times of so many processes."""
     for key in ("operation", "dtype", "backend", "mode"):
         if not isinstance(row[key], str):
             raise ValueError(f"{key} is {row[key]!r}")

@@ -182,7 +182,7 @@ def _batches(network: Network, data: ScenarioData, size: int | None, steps: int)
 
 @dataclass
 class _Curves:
-    """What one backend's free run leaves: a loss for each step, and for each epoch."""
+    """The curves of one backend's free run: a loss for each step, and for each epoch."""
 
     train: list[float] = field(default_factory=list)
     test: list[float] = field(default_factory=list)
@@ -198,7 +198,7 @@ KEPT = 256
 
 
 class _Run:
-    """The two free runs, the comparison at the NumPy run's weights, and what came of them."""
+    """The two free runs, the comparison at the NumPy run's weights, and their results."""
 
     def __init__(
         self,
@@ -304,7 +304,7 @@ class _Run:
             y = left.value(operation, *inputs[-1])
         loss, optimizer = self.network.bound_loss, self.network.bound_optimizer
         if not np.isfinite(left.value(loss, y, target)):
-            return  # the run stops at this step, and says where; patterns of infinities are no evidence
+            return  # the run stops at this step and names it; patterns of infinities prove nothing
         judged = {"loss": run_judged(Call(loss, (y, target), np.ones((), dtype=y.dtype)), left)}
         y_bar = judged["loss"].answer[1]
         for depth in reversed(range(len(layers))):
@@ -320,7 +320,7 @@ class _Run:
             self._keep(number, where, checks)
 
     def _keep(self, number: int, where: str, checks: list[Check]) -> None:
-        """Keep the checks with those of earlier steps; a mismatch says at which step it was first."""
+        """Keep the checks with those of earlier steps; a mismatch names its first step."""
         for check in checks:
             found = self._found.setdefault(f"{where}: {check.name}", [])
             if check.verdict == "mismatch" and not any(before.verdict == "mismatch" for before in found):

@@ -1,4 +1,4 @@
-"""The faults of `digits-dense`: a relu that is none, its derivative, derivatives at the output, a batch left out."""
+"""The faults of `digits-dense`: a wrong relu, its derivative, derivatives at the output, a missing batch."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def loss(p: Array, t: Array) -> Any:
 
 
 def whole_batches(p: Array, t: Array, batch: int = 4) -> Array:
-    """P̄ = 2 (P − T) / outputs, batch by batch; what is left over after the last whole one gets none."""
+    """P̄ = 2 (P − T) / outputs, batch by batch; the rest after the last whole batch gets none."""
     p_bar = np.zeros_like(p)
     for k in range(len(p) // batch):
         rows = slice(k * batch, (k + 1) * batch)

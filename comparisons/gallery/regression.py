@@ -23,7 +23,7 @@ def matmul_unbound(a: Array, b: Array) -> Array:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """Y = A B, or an error that says what came."""
+    """Y = A B, or an error that names the shapes."""
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit; expected (n,k) and (k,m).")
     return np.asarray(a @ b)

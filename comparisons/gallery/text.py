@@ -33,7 +33,7 @@ its own forward function. If the forward function is wrong, the reference is the
 
 
 def print_gallery(report: Report, findings: Sequence[Finding], console: Console) -> None:
-    """Print the verdict in a sentence, the faults in a table, and what was not as it should be."""
+    """Print the verdict in a sentence, the faults in a table, and the unexpected results."""
     console.print(Group(*_render(report, findings)))
     console.print(Text(f"\nrepeat with: {report.reproduce}", style="dim"), soft_wrap=True)
 
@@ -88,7 +88,7 @@ def _section(finding: Finding) -> str:
 
 
 def _said(finding: Finding) -> Iterator[str]:
-    """Yield what the report says in words; where no cause is confirmed, its guesses and notes too."""
+    """Yield the report in words; if no cause is confirmed, its guesses and notes too."""
     report = finding.said
     yield _without_folders(f"{report.verdict.upper()}  {sentence_of(report)}")
     if not any(cause.confirmed for cause in finding.causes):

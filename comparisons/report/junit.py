@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from gradtwin.comparisons.results.data import Check, Report
 
-#: What XML 1.0 can't hold, in whatever form: most control characters, halves of pairs, two that are no characters.
+#: Characters that XML 1.0 can't hold in any form: most control characters, lone surrogates and two non-characters.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -1,4 +1,4 @@
-"""What a page shows of one mismatch, ready for its template: words, numbers as text, the window's cells."""
+"""One mismatch, ready for the page's template: words, numbers as text, and the cells of the window."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtwin.comparisons.results.evidence import Ballot, Evidence
 from .check_text import name_oracle, sentence_of_check
 from .level_map import Bar, draw_map, make_bars, map_size
 
-#: Digits that tell any two numbers of a format apart; 17 for those of float64.
+#: Digits that distinguish any two numbers of a format; 17 for those of float64.
 DIGITS = {"bfloat16": 4, "float16": 5, "float32": 9}
 
 #: The two sides in comparisons of the catalogue's operations.
@@ -31,7 +31,7 @@ class Fact(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """An element of the window: its left value; where the sides disagree its right one too, else None."""
+    """An element of the window: its left value, and its right value if the sides disagree, else None."""
 
     left: str
     right: str | None
@@ -112,7 +112,7 @@ def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]
 
 
 def _vote(vote: Ballot, worst: Worst) -> Fact:
-    """Return the vote, with its place where that is not the worst element's."""
+    """Return the vote, with its place if it is not the worst element's."""
     at = "" if vote.index == worst.index else f"at {list(vote.index)}, "
     by = f"{at}by {METHODS[vote.method]} of forward alone"
     if vote.one_sided is not None:
@@ -137,7 +137,7 @@ def _window(evidence: Evidence, worst: Worst) -> Window:
 
 
 def _pair(left: float, right: float, wrong: bool) -> tuple[str, str | None]:
-    """Return both numbers with as many digits as tell them apart; the second alone where they disagree."""
+    """Return both numbers, with enough digits to distinguish them; the second is None if they agree."""
     for digits in range(4, 18):
         shown = f"{left:.{digits}g}", f"{right:.{digits}g}"
         if not wrong or shown[0] != shown[1]:

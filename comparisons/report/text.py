@@ -33,11 +33,11 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_render(report))
     joint = ":\n" if "\n" in report.reproduce else ": "
     again = f"\nseed {report.seed}; repeat with{joint}{report.reproduce}"
-    console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, so that it can be pasted
+    console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, for pasting
 
 
 def _render(report: Report) -> RenderableType:
-    """Return the report as what it is: of a user's gradient, of planted faults, of a training, of a comparison."""
+    """Return the parts of the report, by its kind: a user's gradient, planted faults, a training or a comparison."""
     if is_of_users(report):
         return Group(*render_check(report))
     parts: list[RenderableType] = [_headline(report)]

@@ -1,4 +1,4 @@
-"""What a comparison says: checks, causes, evidence, the report, a failing case; to and from JSON.
+"""The result of a comparison, to and from JSON: checks, causes, evidence, the report, a failing case.
 
 May import guards.
 """

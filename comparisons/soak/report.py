@@ -1,4 +1,4 @@
-"""What a soak came to, as a report: rates, coverage, the largest error over allowed, memory, findings."""
+"""The report of a soak: rates, coverage, the largest error over allowed, memory and findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class SoakDetails(Details):
-    """The tally of all runs in a folder, and how long and fast the last of them was."""
+    """The tally of all runs in a folder, and the time and the rate of the last one."""
 
     tally: Tally
     folder: str
@@ -115,7 +115,7 @@ class SoakDetails(Details):
         numbers = ("examples", "cells", "per core and s", "eager alone", "worst error / allowed")
         table = make_table("operation", *numbers, "where", right=numbers)
         for name, of in self.tally.operations.items():
-            if not of.examples:  # those that were not asked for; coverage counts what is missing
+            if not of.examples:  # operations that were not selected; coverage counts the missing ones
                 continue
             cells = [cell for cell in every_cell() if cell.operation == name]
             covered = sum(self.tally.cells[cell] > 0 for cell in cells)
