@@ -27,7 +27,7 @@ from .trial import (
 
 @dataclass(frozen=True)
 class Function:
-    """A function of one array, such as an activation's derivative; `two_valued` if it tells little of its argument."""
+    """A function of one array, such as an activation's derivative; `two_valued` if it shows little of its argument."""
 
     words: str
     of: Callable[[Array], Array]
@@ -70,7 +70,7 @@ FUNCTIONS = (
 )
 # fmt: on
 
-#: What may stand in the place of an input: what forward makes of it.
+#: Possible replacements of an input: functions of it that forward may compute.
 REPLACEMENTS = (
     Function("relu of {}", lambda s: np.maximum(s, 0)),
     Function("tanh of {}", np.tanh),
@@ -179,9 +179,9 @@ def one_side(view: View) -> Iterator[Repair]:
 
 
 def other_side(view: View) -> Iterator[Repair]:
-    """x_bar is 0 where something is positive, and only there, and in truth it is 0 elsewhere: a mask turned round.
+    """x_bar is 0 where something is positive, and only there, and it must be 0 elsewhere: an inverted mask.
 
-    A guess: what it ought to be beside the zeros can't be told from what is there.
+    This is a guess: the right elements beside the zeros can't be derived from the wrong ones.
     """
     for name in view.sources(view.right.shape) if view.left.shape == view.right.shape else ():
         trial = None if name == "y_bar" else _turned_mask(view, name)
@@ -192,7 +192,7 @@ def other_side(view: View) -> Iterator[Repair]:
 
 
 def _turned_mask(view: View, name: str) -> Trial | None:
-    """Compare where both sides are 0 with where a mask says so."""
+    """Compare the zeros of both sides with a mask."""
     source = view.sources().get(name)
     if source is None or not view.left.shape == view.right.shape == source.shape:
         return None
@@ -315,7 +315,7 @@ def _of_ones(view: View) -> Trial | None:
 
 
 def _diagonal_alone(view: View) -> Trial | None:
-    """Compare a Jacobian with its diagonal; what it lacks off the diagonal is what tells."""
+    """Compare a Jacobian with its diagonal; the missing off-diagonal elements are the evidence."""
     if view.left.shape != view.right.shape:
         return None
     on = np.eye(view.y.size, dtype=bool).reshape(view.right.shape)
@@ -372,7 +372,7 @@ def _vanishes(
 ) -> bool:
     """Return whether a gradient is 0 where a function of an input is, as it must be if it has that as a factor.
 
-    y = x h(x) has h in the ratio of y to x as well, where neither of them is a factor. True where it can't be told.
+    The ratio of y to x in y = x h(x) has h too, although neither is a factor of the other. True if it can't be decided.
     """
     positions = [p for p, array in view.floating_inputs() if view.name(p) == name and array.shape == view.right.shape]
     if function.root is None or not positions:
@@ -391,15 +391,15 @@ def _is_turned_over(view: View) -> bool:
             product = product / view.y_bar**2
     if not product.size or not np.isfinite(product).all():
         return False
-    doubt = view.u**RATIO_DIGITS * np.abs(product)  # half of the digits are enough to tell
+    doubt = view.u**RATIO_DIGITS * np.abs(product)  # half of the digits are enough to decide
     is_uniform = within(view.left, view.left.flat[0], view.allowed).all()
     return bool(within(product, product.flat[0], doubt).all() and not is_uniform)
 
 
 def _replacements(view: View, position: int, array: Array) -> dict[str, Array]:
-    """Return what could stand in the place of an input: other arrays of its shape, and what activations make of it.
+    """Return possible replacements of an input: other arrays of its shape, and activations of it.
 
-    Nothing that is constant, which is no value of something.
+    Constant arrays are left out.
     """
     own = view.name(position)
     found = {name: other for name, other in view.sources(array.shape).items() if name not in (own, "y_bar")}

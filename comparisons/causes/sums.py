@@ -124,7 +124,7 @@ def _last_of(view: View, axes: tuple[int, ...]) -> Trial | None:
 
 
 def _is_multiple(view: View, part: Array, where: Array) -> bool:
-    """Return whether left could be a multiple of another array where that is known, to what is allowed."""
+    """Return whether left is a multiple of another array where that is known, to within the allowed error."""
     left, other, allowed = view.left[where], part[where], view.allowed[where]
     size = np.abs(other)
     telling = np.isfinite(left) & np.isfinite(size) & (size > 0)

@@ -1,4 +1,4 @@
-"""What is compared at: problems, domains, memory layouts, points.
+"""The inputs of comparisons: problems, domains, memory layouts, points.
 
 May import precision and the rooms above it.
 """

@@ -31,7 +31,7 @@ from .names import INPUT_GRADIENT_NAMES
 
 @dataclass
 class Run:
-    """One run of forward and backward: the object afterwards, what backward returned, and what each parameter was."""
+    """One run of forward and backward: the object afterwards, the results of backward, and each parameter before."""
 
     owner: Any
     returned: Any
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass
 class Choices:
-    """What the caller said about parameters and gradients."""
+    """The caller's arguments on parameters and gradients."""
 
     params: Sequence[str] | None = None
     grads: Mapping[str, Any] | None = None
@@ -61,9 +61,9 @@ class Choices:
 
 
 class GradientFinder:
-    """Looks for the gradients after one run; `before` is what each array was before backward.
+    """Looks for the gradients after one run; `before` has each array before backward.
 
-    `root` is where the user's object lies in what was run.
+    `root` is the place of the user's object in the object that was run.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class GradientFinder:
         self._choices = choices
         self._depth = depth
         self._root = root
-        #: What backward returned under a parameter's name that is no parameter's here, and no gradient that is judged.
+        #: Results of backward under the name of a parameter that is not one here, and that are not judged.
         self.unclaimed: list[Place] = []
 
     def find(self, inputs: Sequence[Any]) -> list[Rule | None]:
-        """Return the rule of each input and each parameter, None where there is no gradient."""
+        """Return the rule of each input and each parameter, None if there is no gradient."""
         known = (*self._input_names, *(p.name for p in self._parameters))
         unknown = [name for name in self._choices.grads or {} if name not in known]
         if unknown:
@@ -107,7 +107,7 @@ class GradientFinder:
         return [*input_rules, *(rules[p.name] for p in self._parameters)]
 
     def _find_unclaimed(self, items: list[tuple[Place, Any]], rules: Mapping[str, Rule | None]) -> None:
-        """Note what may be a gradient and is not judged; of an array that the output doesn't depend on, zeros are."""
+        """Note possible gradients that are not judged. Zeros are right for an array that doesn't affect the output."""
         known = [rule.read(self._run) for rule in rules.values() if rule is not None]
         held = {at.last for _, places in find_arrays(self._run.owner, self._depth).values() for at in places}
         for place, value in items:
@@ -125,14 +125,14 @@ class GradientFinder:
         rule = self._rule_of(name, where)
         try:
             is_gradient = np.asarray(rule.read(self._run)).dtype.kind in "fiub"
-        except Exception as error:  # whatever a function, or what is not there to be read, raises
+        except Exception as error:  # a function, or a missing place, may raise anything
             raise _not_there(name, where, f"it raised {type(error).__name__}: {error}") from error
         if not is_gradient:
             raise _not_there(name, where, "no array of numbers is there after backward")
         return rule
 
     def _rule_of(self, name: str, where: Any) -> Rule:
-        """Return the rule for an attribute's name, a position or key of what is returned, or a function."""
+        """Return the rule for an attribute's name, a position or key in the results, or a function."""
         if callable(where):
             return Rule("given by grads", lambda run: where(self._root.read(run.owner), run.returned))
         if isinstance(where, int):
@@ -159,9 +159,9 @@ class GradientFinder:
         return None
 
     def _named(self, p: Parameter, taken: set[Place]) -> Rule | None:
-        """Return what is called like the parameter's gradient: first of what was returned, which is what training uses.
+        """Return the rule of a gradient with a fitting name: first among the results, because training uses these.
 
-        A key counts that is the name of this parameter alone.
+        A key counts if it is the name of this parameter alone.
         """
         others = {place.last for q in self._parameters if q is not p for place in q.places}
         own = [place.last for place in p.places if isinstance(place.last, str) and place.last not in others]
@@ -224,7 +224,7 @@ class GradientFinder:
     def _are_parameters_alone(
         self, inputs: Sequence[Any], items: list[tuple[Place, Any]], waiting: list[Parameter]
     ) -> bool:
-        """Return whether what was returned are the parameters' gradients without the input's."""
+        """Return whether the results are the parameters' gradients without the input's."""
         shapes = [np.shape(value) for _, value in items]
         wanted = [np.shape(p.places[0].read(self._run.owner)) for p in waiting]
         return bool(shapes) and shapes == wanted and shapes[0] != np.shape(inputs[0])
@@ -281,7 +281,7 @@ class GradientFinder:
 
 
 def _items(returned: Any, place: Place = ROOT) -> list[tuple[Place, Any]]:
-    """Return what backward returned as places in it and values, nested containers flattened."""
+    """Return the results of backward as places and values, with nested containers flattened."""
     if isinstance(returned, dict):
         inner = [(place.at("item", key), value) for key, value in returned.items()]
     elif isinstance(returned, tuple) or (isinstance(returned, list) and not _is_gradient(returned)):

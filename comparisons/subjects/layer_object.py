@@ -1,7 +1,7 @@
 """An object with forward and backward methods as two pure functions of its inputs and parameters.
 
-Every run is on a fresh copy of the object with the parameters set, so that no state is carried from run to run and the
-user's own object is never touched.
+Every run is on a fresh copy of the object with the parameters set. No state is carried from run to run, and the user's
+object is never changed.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Recipe(Protocol):
         """Return the function of the inputs alone that runs forward and returns y; `kept` gets all that it returned."""
 
     def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], y_bar: Any, /) -> Any:
-        """Run backward, after forward, and return what it returned."""
+        """Run backward, after forward, and return its results."""
 
 
 @dataclass
 class Notes:
-    """What was found out by rules, for the report."""
+    """Notes on the discovery, for the report."""
 
     lines: dict[str, None] = field(default_factory=dict)
 
@@ -248,7 +248,7 @@ class ObjectWritten(Written):
         self.parameters = name_parameters([groups[k] for k in used])
 
     def _use_built(self, inputs: tuple[Any, ...], y: Any) -> None:
-        """Take a lazily built object after its first run: what it then depends on are its parameters."""
+        """Take a lazily built object after its first run: its parameters are the arrays that it depends on then."""
         built = copy.deepcopy(self.prototype)
         with seeded(self.seed):
             self.recipe.forward(built)(*copies(inputs))
@@ -285,7 +285,7 @@ class ObjectWritten(Written):
         try:
             with np.errstate(all="ignore"), seeded(self.seed):
                 again = self.recipe.forward(owner)(*copies(inputs))
-        except Exception:  # the forward is not ours, and may not bear it
+        except Exception:  # the forward is the user's, and may raise
             return False
         return not np.array_equal(np.asarray(again), np.asarray(y), equal_nan=True)
 

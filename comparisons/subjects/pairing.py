@@ -1,4 +1,4 @@
-"""Pairs of a function and its hand-derived gradient, found by their names as people write them."""
+"""Pairs of a function and its hand-derived gradient, found by their names."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Skipped:
 
 
 def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
-    r"""Return the pairs in a module in the order of its text, and what else was defined there, with the reason.
+    r"""Return the pairs of a module in the order of its text, and the other functions, with the reason.
 
     >>> module = ModuleType("activations")
     >>> exec("def relu(x): ...\ndef drelu(x): ...\ndef plot(): ...", vars(module))
@@ -130,7 +130,7 @@ def _stripped(name: str) -> str:
 
 
 def _stems(name: str) -> Iterator[str]:
-    """Yield what a gradient's name may stand for: `dReLU` → `ReLU`; longer affixes first."""
+    """Yield the functions that a gradient's name may belong to: `dReLU` → `ReLU`; longer affixes first."""
     bare = name.strip("_")
     lower = bare.lower()
     for suffix in SUFFIXES:

@@ -17,7 +17,7 @@ from gradtwin.backends.interface import Array
 
 @dataclass(frozen=True)
 class Hyper:
-    """What a rule is and its numbers, under Keras's names."""
+    """A rule and its numbers, under Keras's names."""
 
     rule: str
     learning_rate: float
@@ -29,7 +29,7 @@ class Hyper:
     rho: float = 0.9
     initial_accumulator_value: float = 0.1
     weight_decay: float = 0.0
-    #: Whether neither the step nor the caller says where AdaGrad's accumulator starts.
+    #: Whether neither the step nor the caller sets the start of AdaGrad's accumulator.
     is_start_open: bool = False
 
 
@@ -108,7 +108,7 @@ SLIPS: tuple[Slip, ...] = (
 )
 # fmt: on
 
-#: What a rule in another published form is returned as.
+#: The result for a rule in another published form.
 PUBLISHED = Slip("", "", "", _ALL)
 
 
@@ -167,7 +167,7 @@ def follow(
     flags: frozenset[str] = frozenset(),
     factor: float = 1.0,
 ) -> Path:
-    """Return where a rule goes from `start`; `parts` says which parameter each element is of."""
+    """Return the path of a rule from `start`; `parts` has the parameter of each element."""
     path, w = Path(), start.copy()
     state: dict[str, Array] = _initial(hyper, w, flags)
     rate = hyper.learning_rate * factor
