@@ -1,4 +1,4 @@
-"""The operations to compare, and each backend's rules for them."""
+"""What is compared: the operations, and each backend's rules for them."""
 
 if __name__ != "gradtwin.backends":
     raise ImportError(f"import this package as 'gradtwin.backends', not as {__name__!r}")

@@ -1,1 +1,1 @@
-"""gradtwin's claims about its cost, each measured in one run and reported as reached or not."""
+"""What gradtwin promises of its own cost, each measured in one run and said to be reached or not."""

@@ -1,1 +1,1 @@
-"""Other gradient checkers on the same hand-derived gradients: their speed, and the faults that they catch."""
+"""Other gradient checkers on the same hand-derived gradients: how fast each is, and what it catches."""

@@ -1,4 +1,4 @@
-"""The results of the gradient checkers: time, number of calls, and caught faults."""
+"""What was found of the gradient checkers: how long each takes, how often it calls, what it catches."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Judged:
 
     @property
     def kind(self) -> str:
-        """The kind that the fault is counted under."""
+        """What the fault is counted under."""
         return kind_of(self.fault)
 
     @property
@@ -80,7 +80,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class PeerComparison:
-    """The tools that ran with their versions, the missing tools with the reason, and the results."""
+    """The tools that ran, with their versions, those that are missing, with the reason, and what was found."""
 
     versions: dict[str, str]
     missing: dict[str, str]
@@ -90,7 +90,7 @@ class PeerComparison:
     judged: tuple[Judged, ...]
 
     def checks(self) -> tuple[Check, ...]:
-        """Return gradtwin's verdicts on the timed gradients, which are right."""
+        """Return gradtwin's verdicts on what was timed, which is right."""
         return tuple(
             Check(f"dense + mean square at {t.extents}", "check_gradient", "gradient", "float64", "eager", t.verdict)
             for t in self.timings

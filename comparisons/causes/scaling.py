@@ -1,4 +1,4 @@
-"""Causes that one number repairs: a gradient of zeros, a wrong sign, and a constant factor with its name."""
+"""Causes that one number undoes: a gradient of zeros, a wrong sign, a constant factor and what it is called."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .trial import OUTPUT, Finding, Repair, Trial, View, times
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that is typically missing from a gradient, or in it once too often.
+    """A number that a gradient typically has too often or lacks.
 
-    The gradient is `value ** power` times too large; `slug` is the report's name for this, `inverse` its name for the
-    reciprocal, and `words` a sentence's name for `value`. A derived quantity is named only if the basic one isn't the
-    number: the larger its `reach`, the later. A `fixed` one is the same at all points of these shapes.
+    The gradient is `value ** power` times too large; `slug` is what the report calls that, `inverse` what it calls one
+    over it, `words` what a sentence calls `value`. What is made of a quantity is named only where the quantity itself
+    isn't the number: the larger its `reach`, the later. A `fixed` one is the same at all points of these shapes.
     """
 
     slug: str
@@ -54,11 +54,11 @@ class SummedAxis:
     words: str
     length: int
     broadcast: bool
-    #: Its length, or the lengths of its axes.
+    #: Its length, or those of the axes that it stands for.
     lengths: tuple[int, ...]
 
 
-#: Derived quantities: slug, slug of the reciprocal, words, value, reach.
+#: What is made of a quantity: slug, slug of one over it, words, value, reach.
 _FORMS = (
     ("{}", "1/{}", "{}", lambda q: q, 0),
     ("√{}", "1/√{}", "the root of {}", math.sqrt, 1),
@@ -177,7 +177,7 @@ def quantities(view: View) -> list[Quantity]:
 def _basic_quantities(view: View) -> Iterator[tuple[str, str, float]]:
     """Yield slug, words and value of the lengths and sizes of all arrays, and of inputs that are one number.
 
-    A derivative acts element by element, so it has no length in it.
+    A derivative acts element by element: no length is in it.
     """
     for name, shape in _shapes(view) if view.point.style != "derivative" else ():
         for axis, length in enumerate(shape) if len(shape) > 1 else ():
@@ -244,10 +244,10 @@ def _averaged(view: View, length: int) -> Trial | None:
 
 
 def _follows_length(view: View, axis: SummedAxis, too_large: bool) -> bool | None:
-    """Return whether the factor changes if the axis is one shorter, as the factor of a mean does.
+    """Return whether the gradient is wrong by another factor where the axis is one shorter, as that of a mean is.
 
-    False if the factor stays the same; it is then a number of the formula. None if it can't be decided, because the
-    functions are bound to this length, or both gradients are 0 there.
+    False if the factor stays, which is then a number of the formula's. None where it can't be told: the functions may
+    be bound to this length, or both gradients be 0 there.
     """
     cut = max(axis.lengths)
 
@@ -275,7 +275,7 @@ def _divided(view: View, trial: Trial | None, ratio: float) -> Trial | None:
 
 
 def fit(trial: Trial) -> tuple[float, float] | None:
-    """Return c with c · left = right, from the element that determines it best, and the error of c."""
+    """Return c with c · left = right, from the element that tells it best, and how far c may be off."""
     if not trial.left.shape == trial.right.shape == np.shape(trial.allowed):
         return None
     with np.errstate(all="ignore"):
@@ -323,9 +323,9 @@ def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> F
 
 
 def _origin(value: float, names: Sequence[Quantity], near: Sequence[Quantity]) -> str:
-    """Return the name of a number; with "may be" if it may also be another number or one of the formula; else nothing.
+    """Return what a number is: what it may be, where it may as well be another, or stand in the formula; else nothing.
 
-    A common number that is a length may also be the root of an axis's length, as in attention.
+    A common number that is a length may be the root of an axis's length too, as in attention.
     """
     by_slug = {quantity.slug: quantity.words for quantity in reversed(names)}
     slugs = list(dict.fromkeys(quantity.slug for quantity in names))
@@ -345,10 +345,10 @@ def _is_axis(quantity: Quantity) -> bool:
 
 
 def _axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:
-    """Yield axes of a length over which forward or gradient sums, where a mean and a sum can be confused.
+    """Yield axes of a length over which forward or gradient sums, so that a mean can stand for a sum or a sum for it.
 
-    A scalar loss sums over all axes of its inputs. Otherwise a gradient that is too small sums over an axis of y, and
-    one that is too large belongs to an input that forward sums over.
+    A scalar loss is summed over all that its inputs have. Else a gradient that is too small sums over an axis of y,
+    and one that is too large belongs to an input that forward sums over.
     """
     if view.y.size == 1:
         for name, shape in _shapes(view):

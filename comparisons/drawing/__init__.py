@@ -1,4 +1,4 @@
-"""The inputs of comparisons: problems, domains, memory layouts, points.
+"""What is compared at: problems, domains, memory layouts, points.
 
 May import precision and the rooms above it.
 """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """gradtwin's reports on a fault and on its correction."""
+    """What gradtwin says of a fault and of its correction."""
 
     fault: PublishedFault
     said: Report
@@ -34,7 +34,7 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """The name of the first check that fails."""
+        """What fails first."""
         return self._failed[0].name if self._failed else ""
 
     @property
@@ -88,7 +88,7 @@ class GalleryDetails(Details):
     findings: tuple[Finding, ...]
 
     def print_to(self, report: Report, console: Console) -> None:
-        """Print the table of faults, and the unexpected results."""
+        """Print the table of faults, and what was not as it should be."""
         from .text import print_gallery
 
         print_gallery(report, self.findings, console)
@@ -111,6 +111,6 @@ def check_gallery(progress: Progress | None = None, faults: Sequence[PublishedFa
 
 
 def _run(version: Version) -> Report:
-    """Run a check, without the output of the code."""
+    """Run a check; what the code prints is its own business."""
     with contextlib.redirect_stdout(io.StringIO()):
         return version.check()

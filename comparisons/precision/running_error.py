@@ -20,7 +20,7 @@ from .constants import BOUNDS_OWN_ERROR, ELEMENTARY_ROUNDINGS, LONGDOUBLE_ELEMEN
 
 @dataclass(frozen=True)
 class Bound:
-    """The bounds of a result: `value ± error`, elementwise; `scale` is the sum of the absolute products behind it."""
+    """What is allowed of a result: `value ± error`, elementwise; `scale` is the sum of absolute products behind it."""
 
     value: Reals
     error: Reals
@@ -28,7 +28,7 @@ class Bound:
 
 
 def bound_operation(operation: Operation, inputs: Sequence[Array], y_bar: Array | None = None) -> tuple[Bound, ...]:
-    """Return the bounds of an operation's value and gradients, or of the arrays that an update changes, by its rule."""
+    """Return the bounds of an operation's value and gradients, or of all that an update changes, by the NumPy rule."""
     rule = partial(RULES[operation.name], **operation.keywords)
     if operation.kind == "update":
         return bound_update(rule, inputs, operation.changed)
@@ -51,7 +51,7 @@ def bound_rule(rule: Rule, inputs: Sequence[Array], y_bar: Array | None = None) 
 
 
 def bound_update(rule: Rule, inputs: Sequence[Array], changed: Sequence[int] = (0,)) -> tuple[Bound, ...]:
-    """Return the bounds of the inputs that an optimizer's rule changes in place."""
+    """Return the bounds of what an optimizer's rule leaves in the inputs that it changes in place."""
     form = _format_for(inputs)
     with np.errstate(all="ignore"):
         given = [BoundedArray.of(x, form) for x in inputs]

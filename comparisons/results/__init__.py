@@ -1,4 +1,4 @@
-"""The result of a comparison, to and from JSON: checks, causes, evidence, the report, a failing case.
+"""What a comparison says: checks, causes, evidence, the report, a failing case; to and from JSON.
 
 May import guards.
 """

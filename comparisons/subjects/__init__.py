@@ -1,4 +1,4 @@
-"""The user's code, with one way of running each kind: functions, an object, a model, an optimizer's step.
+"""What users hand in, each behind one way of running it: functions, an object, a model, an optimizer's step.
 
 May import tracing and the rooms above it.
 """
