@@ -40,7 +40,7 @@ class Worst:
     reference : float or None
         The value in wider precision, if it is known.
     error : float
-        |left − right|.
+        Their absolute difference.
     allowed : float
         The largest difference that rounding explains.
     """
