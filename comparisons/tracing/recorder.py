@@ -111,7 +111,7 @@ class Recorder:
         shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
         return (
             *self._notes,
-            f"branch: values were compared in {shown}; the branch taken there is what was traced",
+            f"branch: values were compared in {shown}; only the branch taken there was traced",
         )
 
 

@@ -1,4 +1,4 @@
-"""gradtwin's exceptions: each message names the argument, what came, what was expected and what to do."""
+"""gradtwin's exceptions: each message names the argument, what was given, what was expected and what to do."""
 
 from __future__ import annotations
 
