@@ -1,11 +1,11 @@
-"""The contract between an operation and a backend; nothing else to read first.
+"""The contract between an operation and a backend; read this module first.
 
 An *operation* is one row of the catalogue (`operations.py`): a name, the shapes it takes and its equation. A
 *backend* computes an operation's value and gradients. The NumPy backend does so by a hand-derived *rule*, the
 TensorFlow backend by a forward function under GradientTape.
 
-Notation, everywhere: `y = f(x)`; `y_bar` is the upstream gradient ∂L/∂y; `x_bar = y_bar · ∂y/∂x` is what the pullback
-of `x` returns.
+Notation, everywhere: `y = f(x)`; `y_bar` is the upstream gradient ∂L/∂y; the pullback of `x` returns
+`x_bar = y_bar · ∂y/∂x`.
 """
 
 from __future__ import annotations
@@ -37,20 +37,45 @@ Extent = Callable[[Mapping[str, int], Mapping[str, Any]], int]
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """One row of the catalogue, with its options at their defaults, or bound to others.
+    """One row of the catalogue, with its options at their defaults or bound to other values.
 
-    `kind` is `map` (an array from arrays), `loss` (a scalar from arrays) or `update` (an optimizer's step, which
-    has no gradient and changes its first input, the weights, in place, and those named in `state`, whose values before
-    the first step are given there). `stacked` allows leading axes that broadcast. `mean` marks an average over the
-    elements, which is undefined for none. `exact` marks what is made of sums and products alone, which small integers
-    pass without rounding.
-
-    `options` gives the values to try of each keyword argument of the rules, the default first; `settings` are those
-    bound. `derived` gives the dimensions of the output that occur in no input. `extents` limits how large drawn
-    dimensions are, and how small; `domains` names, in `domains.py`, the domain of inputs that may not be any numbers.
-    `convention` states the gradient where there is no derivative; `nonfinite` how the libraries differ at infinities
-    and NaN, where they do. `elementary` marks a value for which a library may have one kernel, of an elementary
-    function's accuracy.
+    Parameters
+    ----------
+    name : str
+        The name, such as "matmul".
+    kind : {"map", "loss", "update"}
+        An array from arrays, a number from arrays, or an optimizer's step. A step has no gradient; it changes its first
+        input, the weights, and the inputs in `state` in place.
+    inputs : tuple of str
+        The names of the inputs.
+    signature : str
+        Their shapes and the output's, as a gufunc has them.
+    equation : str
+        The equation, for tables.
+    stacked : bool, default False
+        Whether leading axes are allowed, and broadcast.
+    mean : bool, default False
+        Whether it averages over the elements, which is undefined without any.
+    exact : bool, default False
+        Whether it consists of sums and products alone. Small integers then have no rounding.
+    state : mapping, default {}
+        For a step: the values of the state's inputs before the first step.
+    options : mapping, default {}
+        For each keyword argument of the rules, the values to try, with the default first.
+    settings : tuple, default ()
+        The options that are bound.
+    derived : mapping, default {}
+        For each dimension of the output that no input has, a function that computes it.
+    extents : mapping, default {}
+        The smallest and the largest drawn length of a dimension.
+    domains : mapping, default {}
+        For inputs that can't be any numbers, the name of their domain in `domains.py`.
+    convention : str, default ""
+        The gradient where there is no derivative.
+    nonfinite : str, default ""
+        How the libraries differ at infinities and NaN.
+    elementary : bool, default False
+        Whether a library may have one kernel for the value, with an elementary function's accuracy.
     """
 
     name: str
@@ -95,20 +120,20 @@ class Operation:
         return f"{self.name}({shown})" if shown else self.name
 
     def bind(self, **settings: Any) -> Operation:
-        """Return the operation with these options; raise ArgumentValueError for one that it hasn't, or can't have."""
+        """Return the operation with these options; raise ArgumentValueError for an unknown or impossible one."""
         for name, value in settings.items():
             _check_option(self, name, value)
         return _bind(self, tuple(sorted({**self.keywords, **settings}.items())))
 
     def variants(self) -> list[Operation]:
-        """Return the operation at its defaults, then with each other value of each option to try, one at a time."""
+        """Return the operation at its defaults, and then with each other value of each option, one at a time."""
         others = [{name: value} for name, values in self.options.items() for value in values[1:]]
         return [self, *[self.bind(**settings) for settings in others]]
 
     def validate(self, inputs: Sequence[Array], y_bar: Array | None = None) -> None:
         """Raise ShapeError, ArgumentTypeError or ArgumentValueError unless the operation takes these arrays.
 
-        Number, dtype and shape are looked at, never the values; what was valid once is remembered.
+        Only number, dtypes and shapes are checked. Valid combinations are remembered.
         """
         for name, array in zip((*self.inputs, "y_bar"), (*inputs, y_bar), strict=False):
             if not isinstance(array, np.ndarray) and array is not None:
@@ -177,7 +202,7 @@ def _validate(operation: Operation, specs: tuple[_Spec, ...], upstream: _Spec | 
 
 
 def check_memory(operation: Operation, shapes: Sequence[Shape], output: Shape, itemsize: int) -> None:
-    """Raise ArgumentValueError unless the value fits in memory, and all windows where windows slide over x."""
+    """Raise ArgumentValueError unless the value, and all windows over x, fit in memory."""
     elements = math.prod(output)
     if "p" in operation.derived:
         size = operation.keywords.get("size", operation.options.get("size", (1,))[0])
@@ -203,12 +228,12 @@ def output_shape(operation: Operation, shapes: Sequence[Shape]) -> Shape:
             bound[name] = (derive(extents, options),)
             if bound[name][0] < 0:
                 given = " and ".join(f"{n} has shape {s}" for n, s in zip(operation.inputs, shapes, strict=True))
-                raise ShapeError(f"{operation.title}: {given}: the window is larger than what it slides over.")
+                raise ShapeError(f"{operation.title}: {given}: the window is larger than the input.")
     return operation.shapes.output_shape(bound)
 
 
 def is_floating(dtype: np.dtype[Any]) -> bool:
-    """Return whether a dtype is a real floating one that both libraries have; bfloat16 counts, longdouble does not."""
+    """Return whether both libraries have this real floating dtype; bfloat16 counts, longdouble does not."""
     return dtype.newbyteorder("=").name in ("float16", "bfloat16", "float32", "float64")
 
 

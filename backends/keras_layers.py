@@ -40,10 +40,10 @@ _IDLE = tuple(
 
 @dataclass(frozen=True)
 class Part:
-    """One operation of a Keras layer: the catalogue's, and the Keras layer's own computation of it.
+    """One operation of a Keras layer: the catalogue's operation, and the layer's computation of it.
 
-    `variables` are the layer's, in the order of the operation's inputs after the first; `rule` computes from a tensor
-    and values of theirs. A fused activation is a part of its own, and `fused` says so of the part before it.
+    `variables` are the layer's, in the order of the operation's inputs after the first. `rule` computes the operation
+    from a tensor and their values. A fused activation is a separate part, and `fused` marks the part before it.
     """
 
     depth: int
@@ -55,7 +55,7 @@ class Part:
 
     @property
     def title(self) -> str:
-        """Where the part stands, for people: the layer's place in the model, its operation and Keras's name for it."""
+        """The part in words: the layer's place in the model, its operation, and Keras's name for it."""
         return f"layer {self.depth} ({self.layer.operation}, {self.source.name!r})"
 
     @property
@@ -80,8 +80,8 @@ class Reading:
 def read_model(model: Any, dtype: str | None = None) -> Reading:
     """Return the operations of a Keras model that is a chain of layers; with `dtype`, of a copy of it in that dtype.
 
-    Raises ArgumentTypeError for what is no Keras model, ArgumentValueError for one that is not built, and
-    UnsupportedError, which names the layer, for what the catalogue has no operation for.
+    Raises ArgumentTypeError unless it is a Keras model, ArgumentValueError if it is not built, and UnsupportedError,
+    which names the layer, if the catalogue has no operation for a layer.
     """
     layers = _chain(model)
     if dtype is not None:
@@ -95,7 +95,7 @@ def read_model(model: Any, dtype: str | None = None) -> Reading:
 
 
 def _chain(model: Any) -> list[Any]:
-    """Return a model's layers in order without its inputs, if each takes what the one before gives."""
+    """Return a model's layers in order without its inputs, if each takes the output of the one before."""
     if not isinstance(model, keras.Model):
         raise ArgumentTypeError(
             f"model: got {type(model).__name__}; expected a keras.Sequential or a functional model."
@@ -107,7 +107,7 @@ def _chain(model: Any) -> list[Any]:
     calls = [kind.call for kind in (keras.Sequential, type(_smallest_functional()))]
     if type(model).call not in calls:
         raise UnsupportedError(
-            f"model: {type(model).__name__} has a call of its own; expected a keras.Sequential or a functional model, "
+            f"model: {type(model).__name__} overrides call; expected a keras.Sequential or a functional model, "
             f"whose layers are known."
         )
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
@@ -117,8 +117,8 @@ def _chain(model: Any) -> list[Any]:
         for before, layer in zip(ends, layers, strict=False):
             if not single or layer.input is not before:
                 raise UnsupportedError(
-                    f"model: at the layer {layer.name!r} it is not a chain; expected each layer to take what the one "
-                    f"before it gives. Compare the chains that it is made of, one by one."
+                    f"model: it is not a chain at the layer {layer.name!r}; expected each layer to take the output of "
+                    f"the layer before it. Compare its chains one by one."
                 )
     return layers
 
@@ -176,7 +176,7 @@ class _Reader:
             raise _unsupported(layer, f"is a {type(layer).__name__}, which has no counterpart in the catalogue")
         if len(self.parts) == before:
             if not _is_kerass_own(layer):
-                raise _unsupported(layer, "does nothing by its settings, but has a class of its own")
+                raise _unsupported(layer, "does nothing with its settings, but is a subclass")
             self.passed_over.append(layer.name)
 
     def _check_dtype(self, layer: Any) -> None:
@@ -287,7 +287,7 @@ def _leaky(depth: int, layer: Any, slope: float, rule: Callable[..., Tensor]) ->
 
 
 def _run_layer(layer: Any, variables: Sequence[Any], fused: bool, x: Tensor, *parameters: Tensor, **_: Any) -> Tensor:
-    """Return what the Keras layer itself makes of x with these values of its variables, without a fused activation."""
+    """Return the Keras layer's output for x and these values of its variables, without a fused activation."""
     with ExitStack() as stack:
         if fused:
             stack.enter_context(_without_activation(layer))

@@ -41,7 +41,7 @@ class KerasLoss:
         if self.operation.name == "log-loss" and not ((p >= epsilon) & (p <= 1 - epsilon)).all():
             return f"Keras clips probabilities to [{epsilon}, 1 - {epsilon}], which the catalogue does not"
         if self.operation.name == "softmax-cross-entropy" and not (t.sum(axis=-1) == 1).all():
-            return "Keras's gradient takes it that each row of targets sums to 1, which here is not so, to the last bit"
+            return "Keras's gradient assumes that each row of targets sums to exactly 1, and here a row doesn't"
         return ""
 
     def gradient(self, p: Array, t: Array) -> Array:

@@ -19,13 +19,13 @@ def from_keras(model: Any, *, loss: str | None = None) -> tuple[Network, dict[st
     """Return a Keras model as a network, and its weights, named `layer.kernel` and `layer.bias`, in Keras's order.
 
     `model` is a keras.Sequential or a functional model that is a chain of Dense, Conv2D, pooling, Flatten and
-    activation layers. A fused activation becomes a layer of its own, Dense without bias the operation `matmul`. Dropout
-    is left out, as in inference. The loss is the catalogue's `loss`, or else that which the model is compiled with, or
-    `mse` where it is not compiled; the optimizer is `sgd`. A float64 leaky relu gets the slope that Keras computes
-    with, which it holds in float32.
+    activation layers. A fused activation becomes a separate layer, and Dense without bias becomes `matmul`. Dropout is
+    left out, as in inference. The loss is the catalogue's `loss`; by default it is the compiled loss, or `mse` if the
+    model is not compiled. The optimizer is `sgd`. A float64 leaky relu gets the slope that Keras computes with, a
+    float32 number.
 
-    Raises UnsupportedError, which names the layer, for what the catalogue has no operation for; ArgumentValueError
-    for a model that is not built.
+    Raises UnsupportedError, which names the layer, if the catalogue has no operation for a layer, and
+    ArgumentValueError if the model is not built.
     """
     parts = read_model(model).parts
     options: Mapping[str, Any] = {}
@@ -44,14 +44,14 @@ def from_keras(model: Any, *, loss: str | None = None) -> tuple[Network, dict[st
 def to_keras(network: Network, weights: Mapping[str, Array], *, input_shape: Sequence[int] | None = None) -> Any:
     """Return a network with these weights as a keras.Sequential of their dtype, not compiled.
 
-    `input_shape` is that of one sample; it may be left out where the first layer is dense. Layers whose parameters are
-    named `name.kernel`, `name.bias` keep the name. `model.get_weights()` has the order of `network.shapes`.
+    `input_shape` is the shape of one sample. It may be left out if the first layer is dense. A layer whose parameters
+    are named `name.kernel` and `name.bias` keeps the name. `model.get_weights()` has the order of `network.shapes`.
 
-    Raises UnsupportedError, which names the layer, for operations that are no Keras layer; ArgumentValueError for
-    missing weights and input shape; ShapeError for weights of another shape.
+    Raises UnsupportedError, which names the layer, if Keras has no such layer; ArgumentValueError if weights or the
+    input shape are missing; and ShapeError for weights of another shape.
     """
     if network.samples != "rows":
-        raise UnsupportedError("network: its samples stand in columns; expected rows, as Keras has them.")
+        raise UnsupportedError("network: its samples are in columns; expected rows, as in Keras.")
     arrays = _read_weights(network, weights)
     dtype = next((array.dtype.name for array in arrays.values()), "float32")
     shape = _input_shape(network, input_shape)
@@ -76,7 +76,7 @@ def _read_weights(network: Network, weights: Mapping[str, Array]) -> dict[str, A
 
 
 def _input_shape(network: Network, given: Sequence[int] | None) -> tuple[int, ...]:
-    """Return the shape of one sample: the one given, or what the first layer takes."""
+    """Return the shape of one sample: the given one, or the first layer's."""
     if given is not None:
         return tuple(given)
     first = network.layers[0] if network.layers else None

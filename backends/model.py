@@ -20,13 +20,39 @@ from .registry import get_backend
 
 
 class Model:
-    """A network that is trained on one backend, in one dtype, from weights drawn by `seed` unless they are given.
+    """A network with weights on one backend: fit, predict, save and load.
 
-    Equal seeds draw equal weights on every backend. Data of another floating dtype are converted to the model's.
+    Data of another floating dtype are converted to the model's.
 
-    Raises ArgumentTypeError and ArgumentValueError for arguments that make no sense, ShapeError for weights that
-    aren't the network's, BackendMissingError without the backend's library.
+    Parameters
+    ----------
+    network : Network
+        The layers, the loss and the optimizer.
+    backend : str, default "numpy"
+        "numpy" or "tensorflow".
+    mode : str, default "eager"
+        A mode of the backend; TensorFlow has "eager", "graph" and "xla".
+    weights : mapping, optional
+        The start weights by name, of floating dtypes. By default drawn; equal seeds draw equal weights on every
+        backend.
+    seed : int, default 0
+        The seed of drawn weights.
+    dtype : str, default "float64"
+        "float16", "float32" or "float64".
+    learning_rate : float, default 0.01
+        The optimizer's learning rate.
 
+    Raises
+    ------
+    ArgumentTypeError, ArgumentValueError
+        If an argument makes no sense.
+    ShapeError
+        If the weights are not the network's.
+    BackendMissingError
+        If the backend's library is not installed.
+
+    Examples
+    --------
     >>> from gradtwin.backends.network import Layer, Network
     >>> model = Model(Network([Layer("dense", {"w": (2, 1), "b": (1,)})], "mse"), learning_rate=0.1)
     >>> len(model.fit(np.ones((5, 2)), np.ones((5, 1)), epochs=3, batch=2))
@@ -47,7 +73,7 @@ class Model:
         if not isinstance(network, Network):
             raise ArgumentTypeError(f"network: got {type(network).__name__}; expected a gt.Network.")
         if not network.shapes:
-            raise ArgumentValueError("network: it has no parameters; expected at least one layer that has, to train.")
+            raise ArgumentValueError("network: it has no parameters; expected at least one layer with parameters.")
         if dtype == "bfloat16":
             raise ArgumentValueError("dtype: bfloat16 is not NumPy's own; expected float16, float32 or float64.")
         self.network = network
@@ -61,29 +87,78 @@ class Model:
 
     @property
     def weights(self) -> dict[str, Array]:
-        """Copies of the weights by name, in the order of the layers, which is that of Keras' `set_weights`."""
+        """Copies of the weights by name, in the order of the layers and of Keras's `set_weights`."""
         return self._trainer.weights()
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
         """Replace the weights by copies of these; the optimizer's state starts anew.
 
-        Raises ArgumentValueError for names that are missing or too many and for NaN, ShapeError for another shape.
+        Parameters
+        ----------
+        weights : mapping
+            One array for each parameter, by name, with its shape and a floating dtype.
+
+        Raises
+        ------
+        ArgumentTypeError
+            If a weight is not an array of floating numbers.
+        ArgumentValueError
+            If names are missing or unknown, or a weight has NaN or infinities.
+        ShapeError
+            If a weight has another shape.
+
+        Examples
+        --------
+        >>> from gradtwin.backends.network import Layer, Network
+        >>> model = Model(Network([Layer("dense", {"w": (2, 1), "b": (1,)})], "mse"))
+        >>> model.set_weights({"w": np.ones((2, 1)), "b": np.zeros(1)})
+        >>> model.predict(np.ones((1, 2))).tolist()
+        [[2.0]]
         """
         accepted = _check_weights(self.network, weights, self.dtype)
         backend = get_backend(*self._backend)  # a new one, which keeps nothing that was traced with other weights
         self._trainer = backend.trainer(self.network, accepted, self.learning_rate)
 
     def save(self, path: str | Path) -> None:
-        """Write the weights to an `.npz` file, whole or not at all, in the order that Keras' `set_weights` takes.
+        """Write the weights to an `.npz` file, whole or not at all, in the order of Keras's `set_weights`.
 
-        Raises OutputFileError where it can't be written.
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Raises
+        ------
+        OutputFileError
+            If the file can't be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from gradtwin.backends.network import Layer, Network
+        >>> model = Model(Network([Layer("dense", {"w": (2, 1), "b": (1,)})], "mse"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/weights.npz")
+        ...     model.load_weights(f"{folder}/weights.npz")
         """
         write_arrays(path, self.weights)
 
     def load_weights(self, path: str | Path) -> None:
         """Replace the weights by those of an `.npz` file, in any order; the optimizer's state starts anew.
 
-        Raises InputFileError for a file that can't be read, and for arrays that aren't the network's weights.
+        Parameters
+        ----------
+        path : str or Path
+            A file that `save` wrote, or another one with an array for each parameter, by name.
+
+        Raises
+        ------
+        InputFileError
+            If the file can't be read, or its arrays are not the network's weights.
+
+        Examples
+        --------
+        See `save`.
         """
         arrays = read_arrays(path)
         try:
@@ -92,15 +167,41 @@ class Model:
             raise InputFileError(f"{path}: {error}") from error
 
     def fit(self, x: Array, y: Array, *, epochs: int = 1, batch: int | None = None, seed: int = 0) -> list[float]:
-        """Train, and return the loss of each step, taken before its update.
+        """Train, and return the loss of each step, before its update.
 
-        With `batch`, each epoch shuffles the samples, by `seed`, and takes so many in each step, in the last one what
-        is left; without, each epoch is one step with all of them. Where a loss is not finite it is the last one
-        returned: training stops there.
+        Training stops after the first loss that is not finite.
 
-        Raises ArgumentTypeError and ArgumentValueError for data without samples, not of finite floating numbers, or
-        of different numbers of samples, and for a batch larger than the data; ShapeError, which names the layer, for
-        data that don't fit the network.
+        Parameters
+        ----------
+        x, y : ndarray
+            Inputs and targets, of floating dtypes: (n, ...) each, or (..., n) if the network's samples are columns.
+        epochs : int, default 1
+            The number of passes over the data.
+        batch : int, optional
+            The number of samples in a step. Each epoch then shuffles the samples, and its last step has what is left.
+            By default each epoch is one step with all samples.
+        seed : int, default 0
+            The seed of the shuffling.
+
+        Returns
+        -------
+        list of float
+            One loss for each step.
+
+        Raises
+        ------
+        ArgumentTypeError, ArgumentValueError
+            If the data have no samples, are not finite floating numbers, or `batch`, `epochs` or `seed` is impossible.
+        ShapeError
+            If the data don't fit the network; the message names the layer.
+
+        Examples
+        --------
+        >>> from gradtwin.backends.network import Layer, Network
+        >>> model = Model(Network([Layer("dense", {"w": (1, 1), "b": (1,)})], "mse"), learning_rate=0.1)
+        >>> losses = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=20)
+        >>> losses[-1] < losses[0]
+        True
         """
         x, y = self._read_pair(x, y)
         check_batch(batch, self._count(x))
@@ -118,14 +219,62 @@ class Model:
         return losses
 
     def predict(self, x: Array) -> Array:
-        """Return the network's output. Raises as `fit` does for x."""
+        """Return the network's output.
+
+        Parameters
+        ----------
+        x : ndarray
+            A batch of inputs, of a floating dtype.
+
+        Returns
+        -------
+        ndarray
+            The output, in the model's dtype.
+
+        Raises
+        ------
+        ArgumentTypeError, ArgumentValueError
+            If x is not an array of finite floating numbers.
+        ShapeError
+            If x doesn't fit the network; the message names the layer.
+
+        Examples
+        --------
+        >>> from gradtwin.backends.network import Layer, Network
+        >>> Model(Network([Layer("dense", {"w": (2, 3), "b": (3,)})], "mse")).predict(np.ones((5, 2))).shape
+        (5, 3)
+        """
         x = self._read("x", x)
         self.network.output_shape(x)
         with np.errstate(all="ignore"):
             return self._trainer.predict(x)
 
     def loss(self, x: Array, y: Array) -> float:
-        """Return the loss at the present weights. Raises as `fit` does."""
+        """Return the loss at the present weights.
+
+        Parameters
+        ----------
+        x, y : ndarray
+            Inputs and targets, as `fit` takes them.
+
+        Returns
+        -------
+        float
+            The loss.
+
+        Raises
+        ------
+        ArgumentTypeError, ArgumentValueError, ShapeError
+            As `fit` does.
+
+        Examples
+        --------
+        >>> from gradtwin.backends.network import Layer, Network
+        >>> model = Model(Network([Layer("dense", {"w": (2, 1), "b": (1,)})], "sse"))
+        >>> model.set_weights({"w": np.ones((2, 1)), "b": np.zeros(1)})
+        >>> model.loss(np.ones((1, 2)), np.ones((1, 1)))
+        1.0
+        """
         x, y = self._read_pair(x, y)
         check_batch(None, self._count(x))
         with np.errstate(all="ignore"):
@@ -145,7 +294,7 @@ class Model:
         array = _check_floating(name, given)
         if array.ndim == 0:
             raise ShapeError(f"{name}: got a single number; expected an array with samples in {self.network.samples}.")
-        with np.errstate(over="ignore"):  # an overflow is refused as what it becomes
+        with np.errstate(over="ignore"):  # an overflow is refused as the infinity that it becomes
             converted = np.asarray(array, dtype=self.dtype)
         _check_finite(name, converted)
         return converted
@@ -163,7 +312,7 @@ def _check_rate(learning_rate: float) -> float:
 
 
 def _check_weights(network: Network, weights: Mapping[str, Array], dtype: np.dtype[Any]) -> dict[str, Array]:
-    """Return the weights in the network's order and in a dtype, or raise an error naming what is wrong with them."""
+    """Return the weights in the network's order and in a dtype, or raise an error that names the fault."""
     shapes = network.shapes
     missing, extra = ([n for n in one if n not in other] for one, other in ((shapes, weights), (weights, shapes)))
     if missing or extra:

@@ -20,7 +20,22 @@ from .signature import Shape
 
 @dataclass(frozen=True)
 class Layer:
-    """One operation of a network; `parameters` are the names and shapes of its inputs after the first."""
+    """One operation of a network, with the names and the shapes of its parameters.
+
+    Parameters
+    ----------
+    operation : str
+        An operation of the catalogue of the kind "map".
+    parameters : mapping, default {}
+        Names and shapes of the operation's inputs after the first, in their order.
+    options : mapping, default {}
+        Options of the operation, such as ``{"padding": "same"}``.
+
+    Examples
+    --------
+    >>> Layer("dense", {"w": (2, 8), "b": (8,)}).bound.equation
+    'Y = X W + b'
+    """
 
     operation: str
     parameters: Mapping[str, Shape] = field(default_factory=dict)
@@ -36,10 +51,28 @@ class Layer:
 class Network:
     """A chain of layers, a loss of its output and a target, and an optimizer.
 
-    `samples` says where the samples stand in the data: in `rows` (n, …) or in `columns` (…, n).
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The layers, in the order of forward.
+    loss : str
+        An operation of the catalogue of the kind "loss".
+    optimizer : str, default "sgd"
+        An operation of the catalogue of the kind "update".
+    samples : {"rows", "columns"}, default "rows"
+        Where the samples are in the data: (n, ...) or (..., n).
+    loss_options, optimizer_options : mapping, default {}
+        Options of the two.
 
-    Raises ArgumentValueError for unknown operations and options, and for a parameter that two layers share.
+    Raises
+    ------
+    ArgumentTypeError
+        If a layer is not a Layer.
+    ArgumentValueError
+        If an operation or an option is not known, or two layers share the name of a parameter.
 
+    Examples
+    --------
     >>> Network([Layer("dense", {"w1": (2, 8), "b1": (8,)}), Layer("tanh")], "mse", "adam").shapes
     {'w1': (2, 8), 'b1': (8,)}
     """
@@ -92,11 +125,32 @@ class Network:
 
     @property
     def sample_axis(self) -> int:
-        """The axis of the data along which the samples stand."""
+        """The axis of the data along which the samples lie."""
         return 0 if self.samples == "rows" else -1
 
     def output_shape(self, x: Array) -> Shape:
-        """Return the shape of the output; raise ShapeError unless the data fit the layers, one after the other."""
+        """Return the shape of the network's output.
+
+        Parameters
+        ----------
+        x : ndarray
+            A batch of inputs, of any dtype.
+
+        Returns
+        -------
+        tuple of int
+            The shape.
+
+        Raises
+        ------
+        ShapeError
+            If the data don't fit the layers; the message names the layer.
+
+        Examples
+        --------
+        >>> Network([Layer("dense", {"w": (2, 3), "b": (3,)})], "mse").output_shape(np.ones((5, 2)))
+        (5, 3)
+        """
         shape = np.shape(x)
         for depth, layer in enumerate(self.layers):
             shapes = [shape, *[tuple(s) for s in layer.parameters.values()]]
@@ -105,35 +159,89 @@ class Network:
             except ShapeError as error:
                 given = ", ".join(f"{name} {tuple(s)}" for name, s in layer.parameters.items())
                 raise ShapeError(
-                    f"layer {depth} ({layer.operation}) can't take what comes to it: its input has shape {shape}"
+                    f"layer {depth} ({layer.operation}) doesn't fit its input: the input has shape {shape}"
                     f"{f', its parameters {given}' if given else ''}. {error}"
                 ) from None
             check_memory(layer.bound, shapes, shape, np.asarray(x).itemsize)
         return shape
 
     def validate(self, x: Array, target: Array) -> None:
-        """Raise ShapeError unless the data fit the layers, one after the other, and the loss."""
+        """Raise ShapeError unless the data fit the layers and the loss.
+
+        Parameters
+        ----------
+        x : ndarray
+            A batch of inputs, of any dtype.
+        target : ndarray
+            The target of the loss.
+
+        Raises
+        ------
+        ShapeError
+            If they don't fit; the message names the layer, or the loss.
+
+        Examples
+        --------
+        >>> Network([Layer("dense", {"w": (2, 3), "b": (3,)})], "mse").validate(np.ones((5, 2)), np.ones((5, 3)))
+        """
         shape = self.output_shape(x)
         try:
             output_shape(self.bound_loss, [shape, np.shape(target)])
         except ShapeError as error:
             raise ShapeError(
-                f"the loss can't take what comes to it: the network's output has shape {shape}, the target "
+                f"the loss doesn't fit the network's output: the output has shape {shape}, the target "
                 f"{np.shape(target)}. {error}"
             ) from None
 
     def draw_weights(self, seed: int = 0) -> dict[str, Array]:
         """Return start weights in float64: Glorot's uniform ones for matrices and kernels, 0 for the others.
 
-        Source: Glorot & Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
-        Raises ArgumentValueError for weights that can't fit in memory.
+        Parameters
+        ----------
+        seed : int, default 0
+            Equal seeds draw equal weights.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The weights by name, in the order of the layers.
+
+        Raises
+        ------
+        ArgumentValueError
+            If the weights don't fit in memory.
+
+        Notes
+        -----
+        Glorot & Bengio, *Understanding the difficulty of training deep feedforward neural networks* (2010).
+
+        Examples
+        --------
+        >>> weights = Network([Layer("dense", {"w": (2, 3), "b": (3,)})], "mse").draw_weights(seed=1)
+        >>> weights["w"].shape, weights["b"].tolist()
+        ((2, 3), [0.0, 0.0, 0.0])
         """
         self.check_memory(np.dtype(np.float64))
         rng = np.random.default_rng(seed)
         return {name: _glorot(rng, shape) for name, shape in self.shapes.items()}
 
     def check_memory(self, dtype: np.dtype[Any]) -> None:
-        """Raise ArgumentValueError unless weights, their gradients and the optimizer's state fit in memory."""
+        """Raise ArgumentValueError unless weights, their gradients and the optimizer's state fit in memory.
+
+        Parameters
+        ----------
+        dtype : numpy.dtype
+            The dtype to train in.
+
+        Raises
+        ------
+        ArgumentValueError
+            If they don't fit; the message names the largest parameters.
+
+        Examples
+        --------
+        >>> Network([Layer("dense", {"w": (2, 3), "b": (3,)})], "mse").check_memory(np.dtype("float32"))
+        """
         copies = 2 + len(self.bound_optimizer.state)
         count = sum(math.prod(shape) for shape in self.shapes.values())
         largest = sorted(self.shapes.items(), key=lambda item: -math.prod(item[1]))[:3]
@@ -141,7 +249,23 @@ class Network:
         check_fits(f"network: training {shown}", copies * count * dtype.itemsize, "Make its layers smaller.")
 
     def start_state(self, w: Array) -> tuple[Array, ...]:
-        """Return the optimizer's state for a weight before the first step."""
+        """Return the optimizer's state for a weight before the first step.
+
+        Parameters
+        ----------
+        w : ndarray
+            The weight, of any shape and a floating dtype.
+
+        Returns
+        -------
+        tuple of ndarray
+            The state, in the order of the operation's inputs, with the weight's shape (or 0-d) and dtype.
+
+        Examples
+        --------
+        >>> Network([Layer("dense", {"w": (2, 1), "b": (1,)})], "mse", "momentum").start_state(np.ones(2))
+        (array([0., 0.]),)
+        """
         operation = self.bound_optimizer
         scalars = {name for name, core in zip(operation.inputs, operation.shapes.inputs, strict=True) if core == ()}
         return tuple(
@@ -152,9 +276,27 @@ class Network:
     def batches(
         self, x: Array, target: Array, size: int | None, rng: np.random.Generator | None = None
     ) -> Iterator[tuple[Array, Array]]:
-        """Yield the data in batches of so many samples, the last with what is left; all at once if no size is given.
+        """Yield the data in batches; the last one has what is left.
 
-        With a generator the samples are shuffled first.
+        Parameters
+        ----------
+        x, target : ndarray
+            The data, with as many samples each.
+        size : int or None
+            The number of samples in a batch; None for all at once.
+        rng : numpy.random.Generator, optional
+            Shuffles the samples first.
+
+        Yields
+        ------
+        tuple of ndarray
+            The inputs and the targets of a batch.
+
+        Examples
+        --------
+        >>> network = Network([Layer("dense", {"w": (2, 1), "b": (1,)})], "mse")
+        >>> [len(x) for x, _ in network.batches(np.ones((5, 2)), np.ones((5, 1)), 2)]
+        [2, 2, 1]
         """
         count = x.shape[self.sample_axis]
         if size is None or (size == count and rng is None):

@@ -15,7 +15,7 @@ from .operations import find_operation
 
 
 class NumpyBackend:
-    """Runs each operation by its hand-derived rule; `rules` replaces rules by name, to judge one's own."""
+    """Runs each operation by its hand-derived rule; `rules` replaces rules by name, to judge other ones."""
 
     name = "numpy"
 
@@ -42,7 +42,7 @@ class NumpyBackend:
         self._find_rule(operation, inputs)(*inputs)
 
     def answer(self, calls: Sequence[Call]) -> list[tuple[Array | None, ...]]:
-        """Return for each call the value and the gradients, or what the update makes of copies of what it changes."""
+        """Return for each call the value and the gradients; for an update, copies of the arrays that it changed."""
         answers: list[tuple[Array | None, ...]] = []
         for call in calls:
             if call.y_bar is not None:

@@ -11,7 +11,7 @@ from gradtwin.errors import BackendMissingError
 
 
 def import_tensorflow() -> Any:
-    """Return the module tensorflow, or raise BackendMissingError; what it prints is shown only if it fails."""
+    """Return the module tensorflow, or raise BackendMissingError; its output is shown only if it fails."""
     if "tensorflow" in sys.modules and sys.modules["tensorflow"] is not None:
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -8,7 +8,7 @@ from gradtwin.errors import unknown_name
 
 from .backend import Backend
 
-#: name → (module, class, modes); modules are imported when first asked for.
+#: name → (module, class, modes); modules are imported on first use.
 BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "numpy": ("gradtwin.backends.numpy_backend", "NumpyBackend", ("eager",)),
     "tensorflow": ("gradtwin.backends.tensorflow_backend", "TensorFlowBackend", ("eager", "graph", "xla")),
@@ -18,7 +18,36 @@ BACKENDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 def get_backend(name: str, mode: str = "eager") -> Backend:
     """Return a backend by name, in one of its modes.
 
-    Raises ArgumentValueError for an unknown name or mode, BackendMissingError where its library is not installed.
+    Parameters
+    ----------
+    name : str
+        "numpy" or "tensorflow".
+    mode : str, default "eager"
+        "eager", or for TensorFlow also "graph" or "xla".
+
+    Returns
+    -------
+    Backend
+        The backend.
+
+    Raises
+    ------
+    ArgumentValueError
+        If the name or the mode is not known.
+    BackendMissingError
+        If the backend's library is not installed.
+
+    Notes
+    -----
+    The NumPy backend's gradients are the hand-derived rules of `backends/numpy_rules/`. Those of the TensorFlow
+    backend are GradientTape's, of the forwards in `backends/tensorflow_rules/`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, (x_bar,) = get_backend("numpy").value_and_gradients("relu", np.array([-1.0, 2.0]), y_bar=np.ones(2))
+    >>> y.tolist(), x_bar.tolist()
+    ([0.0, 2.0], [0.0, 1.0])
     """
     if name not in BACKENDS:
         raise unknown_name("backend", name, list(BACKENDS))

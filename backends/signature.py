@@ -1,7 +1,7 @@
 """Shapes as data: one gufunc string documents, validates and generates the shapes of an operation.
 
-Beyond NumPy's generalised ufunc signatures (`(n?,k),(k,m?)->(n?,m?)`) one thing is added: `(...)` stands for a
-whole shape of any number of dimensions, the same wherever it occurs, as in `(...),(...)->()`.
+It has NumPy's generalised ufunc signatures (`(n?,k),(k,m?)->(n?,m?)`), and `(...)` for a whole shape of any number of
+dimensions, the same wherever it occurs, as in `(...),(...)->()`.
 """
 
 from __future__ import annotations

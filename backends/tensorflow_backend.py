@@ -64,12 +64,12 @@ class TensorFlowBackend:
             x[...] = new
 
     def answer(self, calls: Sequence[Call]) -> list[tuple[Array | None, ...]]:
-        """Return for each call the value and the gradients, or what the update makes of what it changes.
+        """Return for each call the value and the gradients; for an update, the arrays that it changes, updated.
 
-        In the modes graph and xla all of them are one graph of one vector: for small arrays, handing over each of many
-        costs more than what is done with it.
+        In the modes graph and xla all calls are one graph of one vector: passing many small arrays costs more than the
+        arithmetic.
 
-        Raises ArgumentTypeError for calls of different dtypes, which one vector would silently make one.
+        Raises ArgumentTypeError for calls of different dtypes, which one vector would silently unify.
         """
         if not calls:
             return []
@@ -132,9 +132,9 @@ class TensorFlowBackend:
         return TensorFlowTrainer(self, network, weights, learning_rate)
 
     def run(self, purpose: Hashable, body: Callable[..., Any], *tensors: Tensor) -> Any:
-        """Return `body(*tensors)`, run as this mode runs it: as it is, as a traced graph, or compiled by XLA.
+        """Return `body(*tensors)`, run eagerly, as a traced graph, or compiled by XLA.
 
-        What is traced is kept for the purpose and the tensors' shapes and dtypes.
+        A traced graph is kept for its purpose and the tensors' shapes and dtypes.
         """
         if self.mode == "eager":
             return body(*tensors)
@@ -229,7 +229,7 @@ def _unpack(vector: Any, shapes: Shapes, reshape: Callable[[Any, Shape], Any]) -
 
 
 def to_tensor(array: Array) -> Tensor:
-    """Return a tensor of the array's values; TensorFlow would take byte-swapped memory as it stands."""
+    """Return a tensor of the array's values; TensorFlow would misread byte-swapped memory."""
     if isinstance(array, np.ndarray):
         array = np.asarray(array, dtype=array.dtype.newbyteorder("="))
     return tf.convert_to_tensor(array)

@@ -1,4 +1,4 @@
-"""What is timed: every operation of the catalogue, forward and gradient, and a full training step."""
+"""The work to time: every operation of the catalogue, forward and gradient, and a full training step."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CHECK = "check"
 #: The variant of a training step that is written without gradtwin; a backend's modes are the others.
 BY_HAND = "by hand"
 
-#: What an optimizer's rule gets where it takes one.
+#: The learning rate of an optimizer's rule.
 LEARNING_RATE = REGRESSION.learning_rate
 
 #: Elements that a sample takes in the widest layer of the networks whose steps are timed.
 WIDEST = 1000
 
-#: What is timed in a minute, where no case is named.
+#: The cases of a run of a minute, if none is named.
 QUICK_CASES = ("matmul", "dense", "sigmoid", "conv2d", "softmax-cross-entropy", "adam", REGRESSION.name)
 
 Extents = tuple[int, int, int]

@@ -22,9 +22,9 @@ from .table import NOT_DISTINGUISHABLE, name_column, show_interval, show_seconds
 #: Seconds that can have been measured.
 SHORTEST, LONGEST = 1e-12, 1e9
 
-#: What makes two results those of one machine.
+#: The conditions that are equal in two results of one machine.
 MACHINE = ("cpu", "cpus", "platform")
-#: What makes two rows those of one thing.
+#: The fields that are equal in two rows of one case.
 IDENTITY = ("operation", "shape", "dtype", "backend", "mode", "threads")
 
 
@@ -75,7 +75,7 @@ class ChangeDetails(Details):
         words = ", ".join(f"{outcomes.count(word)} {word}" for word in ("slower", "faster", NOT_DISTINGUISHABLE))
         lines = [f"{len(outcomes)} rows compared: {words}."]
         if any(self.only):
-            lines.append(f"{self.only[0]} rows are in the old result alone, {self.only[1]} in the new one alone.")
+            lines.append(f"{self.only[0]} rows are only in the old result, and {self.only[1]} only in the new one.")
         if self.machines:
             lines.append(f"Two machines: {self.machines[0]}, then {self.machines[1]}. The ratios are between these.")
         if report.verdict == "mismatch":
@@ -98,10 +98,11 @@ def compare_results(
 ) -> Report:
     """Compare two JSON files of `gradtwin bench`: a row is slower or faster if its ratio's interval leaves out 1.
 
-    With `fail_above`, a row whose whole interval lies above it is a mismatch. Rows that only one file has are counted.
+    With `fail_above`, a row whose whole interval lies above it is a mismatch. Rows that are only in one file are
+    counted.
 
-    Raises InputFileError for what is no such file, ArgumentValueError for results of two machines unless
-    `across_machines`, and for a `fail_above` below 1.
+    Raises InputFileError for another kind of file, and ArgumentValueError for a `fail_above` below 1 and, unless
+    `across_machines`, for results of two machines.
     """
     if fail_above is not None and not (np.isfinite(fail_above) and fail_above >= 1):
         raise ArgumentValueError(f"fail_above: got {fail_above}; expected a ratio from 1, such as 1.2.")
@@ -110,7 +111,7 @@ def compare_results(
     if machines[0] != machines[1] and not across_machines:
         raise ArgumentValueError(
             f"{old} was measured on {machines[0]}, {new} on {machines[1]}; expected one machine. "
-            f"--across-machines compares them all the same."
+            f"Add --across-machines to compare them."
         )
     known = {_identify(row): (row, _samples(row, before)) for row in before["results"]}
     changes = []
@@ -140,20 +141,22 @@ def _read(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise InputFileError(f"{path}: it can't be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:
-        raise InputFileError(f"{path}: it is not whole JSON ({error}). Run gradtwin bench --json again.") from error
+        raise InputFileError(f"{path}: it is not complete JSON ({error}). Run gradtwin bench --json again.") from error
     if not (isinstance(data, dict) and data.get("schema") == SCHEMA and data.get("command") == "bench"):
-        raise InputFileError(f"{path}: it is no result of gradtwin bench; expected a file that its --json has written.")
+        raise InputFileError(
+            f"{path}: it is not a result of gradtwin bench; expected a file that its --json has written."
+        )
     try:
         rounds = data["environment"]["protocol"]["rounds"]
         for row in data["results"]:
             _check_row(row, rounds)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputFileError(f"{path}: its results lack what a comparison needs ({error!r}).") from error
+        raise InputFileError(f"{path}: its results can't be compared ({error!r}).") from error
     return data
 
 
 def _check_row(row: dict[str, Any], rounds: int) -> None:
-    """Raise KeyError, TypeError or ValueError unless a row names what was timed and has times of so many processes."""
+    """Raise KeyError, TypeError or ValueError unless a row names its case and has the times of so many processes."""
     for key in ("operation", "dtype", "backend", "mode"):
         if not isinstance(row[key], str):
             raise ValueError(f"{key} is {row[key]!r}")
@@ -163,7 +166,7 @@ def _check_row(row: dict[str, Any], rounds: int) -> None:
         raise ValueError(f"rounds is {rounds!r}, and there are {len(row['samples'])} samples")
     for seconds in (row["median_s"], *row["samples"]):
         if not SHORTEST <= seconds <= LONGEST:
-            raise ValueError(f"{seconds!r} is no time that was measured")
+            raise ValueError(f"{seconds!r} is not a measured time")
 
 
 def _samples(row: dict[str, Any], data: dict[str, Any]) -> Samples:

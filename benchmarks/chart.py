@@ -1,4 +1,4 @@
-"""A benchmark as a picture: time against size for each case, and the roofline of all."""
+"""A benchmark as a picture: time against size for each case, and one roofline."""
 
 from __future__ import annotations
 

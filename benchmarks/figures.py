@@ -1,4 +1,4 @@
-"""What gradtwin itself may cost: its training step over the same step written by hand."""
+"""The cost of gradtwin itself: its training step over the same step written by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .results import Figure, Timing
 
 @dataclass(frozen=True)
 class Target:
-    """A backend's step in a mode, at a size, may take `limit` times what the step by hand takes."""
+    """A backend's step in a mode, at a size, may take `limit` times as long as the step by hand."""
 
     backend: str
     mode: str

@@ -1,4 +1,4 @@
-"""The correctness gate: what does not match is not timed. The allowed errors are gradtwin's derived ones."""
+"""The correctness gate: only matching work is timed. The allowed errors are gradtwin's derived ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Stepped = tuple[float, dict[str, Array]]
 
 
 def check_work(work: Work, variant: str) -> list[Check]:
-    """Compare NumPy with TensorFlow in a mode, or steps by hand with both backends', on a work's inputs."""
+    """Compare NumPy with TensorFlow in a mode, or steps by hand with both backends' steps, on a work's inputs."""
     if variant == BY_HAND:
         return _check_step_by_hand(work)
     return compare_backends(work, get_backend("numpy"), get_backend("tensorflow", variant))

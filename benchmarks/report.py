@@ -1,4 +1,4 @@
-"""What a benchmark adds to its report: timings, figures, peers, claims; as JSON and as tables."""
+"""A benchmark's part of its report, as JSON and as tables: timings, figures, peers and claims."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from .table import figure_table, render_timings
 
 @dataclass(frozen=True)
 class BenchDetails(Details):
-    """What was timed and what was not. The checks of its report are the correctness gate's, and so is the verdict."""
+    """The work that was timed, and the work that was not.
+
+    The report has the checks and the verdict of the correctness gate.
+    """
 
     timings: tuple[Timing, ...]
     figures: tuple[Figure, ...]

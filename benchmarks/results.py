@@ -1,4 +1,4 @@
-"""What was timed: seconds with their ratios, and figures to reach."""
+"""Timings: seconds with their ratios, and figures to reach."""
 
 from __future__ import annotations
 

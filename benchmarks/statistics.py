@@ -42,7 +42,7 @@ class Ratio:
 
 
 def quartiles(samples: Samples) -> tuple[float, float, float]:
-    """Return first quartile, median and third quartile of all values."""
+    """Return the first quartile, the median and the third quartile of all values."""
     q1, median, q3 = np.quantile(np.concatenate([np.asarray(row) for row in samples]), (0.25, 0.5, 0.75))
     return float(q1), float(median), float(q3)
 

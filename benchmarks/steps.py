@@ -59,7 +59,7 @@ def _prepare(case: str, seed: int) -> tuple[Network, ScenarioData]:
 
 
 def run_rules(network: Network, x: Array, target: Array, *weights: Array) -> tuple[Array, Callable[..., list[Array]]]:
-    """Return the loss by the catalogue's rules alone, and what gives the gradient of each weight, by ∂L/∂L = 1."""
+    """Return the loss by the catalogue's rules alone, and functions for the gradient of each weight, by ∂L/∂L = 1."""
     named = dict(zip(network.shapes, weights, strict=True))
     y, tape = x, []
     for layer in network.layers:

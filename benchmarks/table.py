@@ -23,7 +23,7 @@ LEGEND = (
 
 
 def render_timings(report: Report, timed: Sequence[Timing], refused: Sequence[str]) -> Iterator[Text | Table]:
-    """Yield what was timed as tables, under a line of the report's conditions."""
+    """Yield the timings as tables, under a line with the report's conditions."""
     yield Text(_describe(report))
     for line in refused:
         yield Text(f"refused: {line}", style="red")
@@ -45,7 +45,7 @@ def _describe(report: Report) -> str:
     rounds, values, seconds = (found["protocol"][key] for key in ("rounds", "values", "seconds"))
     load = f", load {found['load'][0]:.1f} to {found['load_after'][0]:.1f}" if found["load"] else ""
     threads = " and ".join(map(str, found["threads"]))
-    reused = f" {found['reused']} answers are an interrupted run's." if found["reused"] else ""
+    reused = f" {found['reused']} answers come from an interrupted run." if found["reused"] else ""
     return (
         f"{found['cpu']}, {threads} of {len(found['affinity'])} processors{load}. "
         f"NumPy {found['numpy']} ({found['blas']}), TensorFlow {found['tensorflow']}. "
@@ -86,7 +86,7 @@ def count_threads(threads: int) -> str:
 
 
 def figure_table(figures: Sequence[Figure], claims: Sequence[Found]) -> Table:
-    """Return the figures to reach, and what was measured of them."""
+    """Return the figures to reach, and their measurements."""
     table = titled_table("figures to reach", "what", "at", "ratio", "limit", "outcome")
     for figure in figures:
         at = " × ".join(map(str, figure.timing.work.extents))
@@ -121,7 +121,7 @@ def _show_timing(timing: Timing, rates: dict[Extents, float]) -> str:
 
 
 def show_ratio(ratio: Ratio) -> str:
-    """Return a ratio with its interval, or that there is none to speak of."""
+    """Return a ratio with its interval, or "not distinguishable"."""
     return show_interval(ratio) if ratio.decided else NOT_DISTINGUISHABLE
 
 

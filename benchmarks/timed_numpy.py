@@ -18,7 +18,7 @@ from .timing import Task
 
 
 def make_task(work: Work, variant: str) -> Task:
-    """Return the work as the NumPy backend does it, or a step `by hand`."""
+    """Return the work as the NumPy backend does it, or as a step `by hand`."""
     if variant == BY_HAND:
         x, target, w = work.draw()
         return Task(partial(step_by_hand, x, target, w), _settled)

@@ -30,7 +30,7 @@ def set_threads(threads: int) -> None:
 
 
 def make_task(work: Work, variant: str) -> Task:
-    """Return the work as the TensorFlow backend does it in a mode, traced anew, or a step `by hand`."""
+    """Return the work as the TensorFlow backend does it in a mode, traced again, or as a step `by hand`."""
     return Task(_find_call(work, variant), tf.test.experimental.sync_devices)
 
 

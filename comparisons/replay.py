@@ -1,4 +1,4 @@
-"""Saved cases judged again: does each still fail, and if not, what is different here?"""
+"""Judges saved cases again, and reports the differences between the machines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TELLING = ("python", "gradtwin", "numpy", "tensorflow", "keras", "platform", "cp
 
 @dataclass(frozen=True)
 class Replayed:
-    """A case, its verdict now, and what is different from where it was saved: (what, then, now)."""
+    """A case, its verdict now, and the differences since it was saved: (what, then, now)."""
 
     name: str
     saved: str
@@ -41,18 +41,18 @@ class Replayed:
 
     @property
     def said(self) -> str:
-        """What came of it, in words; differences are told where the verdict is another one."""
+        """The outcome in words; with another verdict, the differences too."""
         if self.verdict == "mismatch":
             return "still fails" if self.saved == "crash" else "same verdict"
         if not self.differs:
-            return "another verdict, in the same environment"
+            return "another verdict in the same environment"
         shown = "; ".join(f"{what} {then} → {now}" if now else f"{what} {then}" for what, then, now in self.differs)
         return f"another verdict; different here: {shown}"
 
 
 @dataclass(frozen=True)
 class ReplayDetails(Details):
-    """What came of each case, and those that could not be judged, with why."""
+    """The outcome of each case, and the reasons for those that could not be judged."""
 
     replayed: tuple[Replayed, ...]
     refused: tuple[str, ...]
@@ -122,7 +122,7 @@ def _judge(case: Case, folder: Path) -> tuple[list[Check], list[str]]:
 
 
 def _judge_operation(case: Case, folder: Path) -> list[Check]:
-    """Judge an operation's case; what once ended a process is judged in one of its own, and may end it again."""
+    """Judge an operation's case; one that ended a process is judged in a separate one, which it may end again."""
     try:
         if case.fields.get("verdict") != "crash":
             return operation_case.judge_case(case)

@@ -81,7 +81,7 @@ def test_quiet_prints_the_verdict_alone():
         (("bench", "matmul", "--sizes", "10000000"), ["GiB", "smaller sizes"]),
         (("bench", "--plot", "a.txt"), ["--plot", ".png or .svg"]),
         (("train", "regression", "--plot", "a.jpg"), ["--plot", ".png or .svg"]),
-        (("train", "regression", "--json", "a", "--html", "a"), ["a", "named for two outputs"]),
+        (("train", "regression", "--json", "a", "--html", "a"), ["a", "one file for two outputs"]),
         (("train", "regression", "--seed", "-1"), ["seed: got -1", "whole number"]),
         (("compare", "sgd", "--seed", "99999999999"), ["seed: got 99999999999", "whole number"]),
         (("bench", "--fail-above", "1.1"), ["--fail-above", "--compare"]),

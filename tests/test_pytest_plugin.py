@@ -62,7 +62,7 @@ def test_a_failure_is_shown_as_gradtwin_words_it(project):
         "gradtwin.assert_gradient(forward, vjp=halved, inputs=draw(gradtwin.rng))  # this line",
         "MISMATCH  forward: the gradient of",
         "(cause: factor)",
-        "again with:",
+        "repeat with:",
     ):
         assert expected in text
     assert "raise_if_failed" not in text  # nothing of gradtwin's own inside

@@ -50,7 +50,7 @@ def softplus(x: Array) -> tuple[Array, tuple[Pullback, ...]]:
 def softmax(x: Array) -> tuple[Array, tuple[Pullback, ...]]:
     """Y = eˣ / Σ eˣ along each row;  X̄ = Y (Ȳ − Σ Ȳ Y).
 
-    Rows are shifted by their largest element first, so that nothing overflows.
+    Rows are first shifted by their largest element, to avoid overflow.
     Source: Goodfellow, Bengio & Courville, *Deep Learning*, §4.1 and §6.2.2.3.
     """
     e = np.exp(x - x.max(axis=-1, keepdims=True))

@@ -40,7 +40,7 @@ def max_pool(x: Array, size: int = 2, stride: int = 2) -> tuple[Array, tuple[Pul
 
     def x_pullback(y_bar: Array) -> Array:
         places = np.zeros_like(x, shape=(size * size, *x.shape))
-        for place in range(size * size):  # of the window: what each brings to x, then their sum
+        for place in range(size * size):  # of the window: the contribution of each to x, then their sum
             i, j = divmod(place, size)
             reached = (slice(None), slice(i, i + stride * rows, stride), slice(j, j + stride * columns, stride))
             places[(place, *reached)] = np.where(first == place, y_bar, 0)
@@ -55,9 +55,9 @@ def conv2d(
 ) -> tuple[Array, tuple[Pullback, ...]]:
     """Y = X ⋆ W + b, cross-correlation;  X̄ = spread(Ȳ) ⋆ flip(W)ᵀ,  W̄ = windows(X)ᵀ Ȳ,  b̄ = Σ Ȳ over all but channels.
 
-    x (n,h,w,c), w (i,j,c,o), b (o) give y (n,p,q,o). Padding `valid` has windows inside the image alone; `same` pads
-    with zeros, the odd one at the end, so that p = ⌈h / stride⌉. `spread` puts stride − 1 zeros between elements and
-    so many around that every element of x is met by every element of w.
+    x (n,h,w,c), w (i,j,c,o), b (o) give y (n,p,q,o). Padding `valid` has windows inside the image only; `same` pads
+    with zeros to p = ⌈h / stride⌉, with the odd one at the end. `spread` puts stride − 1 zeros between elements, and
+    enough around them for every element of w to meet every element of x.
     Source: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning* (2016), §4.
     """
     n, height, width, _ = x.shape
@@ -98,9 +98,9 @@ def _columns(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
 
 
 def _spread(y_bar: Array, image: tuple[int, ...], kernel: tuple[int, ...], stride: int) -> Array:
-    """Put stride − 1 zeros after each element, and zeros around, so that windows of it stand over the image.
+    """Put stride − 1 zeros after each element, and zeros around, to the size at which its windows cover the image.
 
-    Window (h,w) of the result then holds, flipped, what the kernel's elements brought of element (h,w) to y_bar.
+    Window (h,w) of the result is, flipped, the part of y_bar that element (h,w) contributed to through the kernel.
     """
     n, rows, columns, c = y_bar.shape
     if stride > 1:

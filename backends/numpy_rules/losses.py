@@ -46,7 +46,7 @@ def rmse(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
     r = p - t
     flat = r.reshape(-1)
     loss = np.sqrt(flat @ flat / r.size)
-    nonzero = loss != 0  # a NaN is none
+    nonzero = loss != 0  # NaN has none
     denominator = r.size * np.where(nonzero, loss, 1)
     return loss, (
         lambda l_bar: r * np.where(nonzero, l_bar / denominator, 0),
@@ -83,7 +83,7 @@ def huber(p: Array, t: Array, delta: float = 1.0) -> tuple[Array, tuple[Pullback
     """
     r = p - t
     size = np.abs(r)
-    near = np.minimum(size, delta)  # so that nothing far is squared
+    near = np.minimum(size, delta)  # so that large residuals are not squared
     terms = np.where(size <= delta, near * near / 2, delta * size - delta * delta / 2)
     slope = np.minimum(np.maximum(r, -delta), delta)
     return terms.sum() / r.size, (
@@ -100,7 +100,7 @@ def log_loss(p: Array, t: Array) -> tuple[Array, tuple[Pullback, ...]]:
     log_p, log_q = np.log(p), np.log(1 - p)
 
     def p_pullback(l_bar: Array) -> Array:
-        share = l_bar / p.size  # not left for last: a difference that is exact by chance is no chain of products'
+        share = l_bar / p.size  # not last: a difference that is exact by chance is not a chain of products
         p_bar: Array = share * (1 - t) / (1 - p) - share * t / p
         return p_bar
 

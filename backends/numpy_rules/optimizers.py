@@ -1,7 +1,7 @@
-"""Optimizers' steps: the weights, the first input, and the optimizer's state change in place; nothing else does.
+"""Optimizers' steps: they change the weights, the first input, and the optimizer's state in place, and nothing else.
 
-Each is Keras's definition: where ε stands, how the bias is corrected, and weight decay apart from the gradient
-(Loshchilov & Hutter, *Decoupled weight decay regularization*, 2019), taken before the step.
+Each is Keras's definition of the place of ε, of the bias correction, and of weight decay apart from the gradient
+(Loshchilov & Hutter, *Decoupled weight decay regularization*, 2019), which is applied before the step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A promise, and what was measured of it."""
+"""A claim, and its measurement."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Found:
-    """What was measured of a claim: its number with an interval, or why it could not be measured.
+    """The measurement of a claim: its number with an interval, or the reason that there is none.
 
-    `broken` says what else of the claim does not hold, whatever the number.
+    `broken` names another part of the claim that does not hold.
     """
 
     claim: Claim
@@ -51,7 +51,7 @@ class Found:
         return "reached" if inside else "not reached" if outside else "not distinguishable"
 
     def show(self) -> str:
-        """Return the number with its interval, or the reason that there is none, and what is broken."""
+        """Return the number with its interval, or the reason that there is none, and the broken part."""
         if self.number is None:
             return self.reason
         number = self.number

@@ -66,7 +66,7 @@ class Run:
 
     @property
     def timed(self) -> dict[str, Any]:
-        """What a timed job is asked for."""
+        """The arguments of a timed job."""
         return {"values": self.values, "seconds": self.seconds}
 
 
@@ -111,9 +111,9 @@ def own_job(job: str, to: str, *, timed: bool = True, **arguments: Any) -> Measu
 
 
 def memory(claim: Claim, run: Run) -> Found:
-    """Measure a check's peak memory, where the system tells it."""
+    """Measure a check's peak memory, if the system reports it."""
     if not Path("/proc/self/statm").exists():
-        return Found(claim, None, reason="this system doesn't tell how much memory a process has")
+        return Found(claim, None, reason="this system doesn't report the memory of a process")
     return own_job("check_memory", "one array", timed=False, n=2048)(claim, run)
 
 
@@ -123,7 +123,7 @@ def drawn(claim: Claim, run: Run) -> Found:
 
 
 def help_seconds(claim: Claim, run: Run) -> Found:
-    """Time `gradtwin --help` in fresh processes, and look at what it has loaded."""
+    """Time `gradtwin --help` in fresh processes, and look at the modules that it loaded."""
     samples = [[_time_help() for _ in range(run.values)] for _ in range(run.rounds)]
     loaded = modules_of_help()
     found = [name for name in NOT_FOR_HELP if name in loaded]

@@ -53,7 +53,7 @@ def check_memory(_: str, n: int, threads: int, seed: int) -> Answer:
     from gradtwin.benchmarks.peers.with_gradtwin import prepare, set_threads
 
     set_threads(threads)
-    prepare(dense_mean_square((2, 2, 2), seed)).check()  # what is loaded at first use
+    prepare(dense_mean_square((2, 2, 2), seed)).check()  # loads modules on first use
     check = prepare(dense_mean_square((n, n, n), seed)).check
     before = resident_memory()
     check()

@@ -20,7 +20,7 @@ from .tools import GRADTWIN, TOOLS
 
 WORKER = "gradtwin.benchmarks.peers.worker"
 
-#: A check that takes longer is timed once in a process: what a warm-up changes is nothing beside it.
+#: A check that takes longer is timed once in a process: a warm-up would change it little.
 LONG = 0.25
 
 

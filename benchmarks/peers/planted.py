@@ -22,7 +22,7 @@ JUDGED = ("dense", "tanh", "sigmoid", "softmax", "mse", "half-mse", "softmax-cro
 #: The residual of the second setting, with which a loss near its minimum is judged.
 SMALL_RESIDUAL = 1e-3
 
-#: What the self-test's names of faults are counted under; all others are wrong formulas.
+#: The kinds of the self-test's faults, by name; all others are wrong formulas.
 FORMULA = "wrong formula"
 KINDS = {
     "one entry off by 1e-3": "one entry off by 1e-3",
@@ -101,14 +101,14 @@ def faulty_question(fault: Fault, setting: str, seed: int) -> Question:
 
 
 def kind_of(fault: str) -> str:
-    """Return what a fault is counted under."""
+    """Return the kind that a fault is counted under."""
     what = fault.partition("_bar: ")[2]
     return KINDS["damages y_bar"] if what.startswith("damages ") else KINDS.get(what, FORMULA)
 
 
 def _ask_of(rule: Rule, inputs: tuple[Array, ...]) -> Question:
     def forward(*xs: Any) -> Any:
-        return np.asarray(rule(*xs)[0])  # of a loss too, so that y_bar is an array and can be overwritten
+        return np.asarray(rule(*xs)[0])  # also of a loss, because a number can't be overwritten
 
     def vjp(y_bar: Array, *xs: Array) -> tuple[Array, ...]:
         return tuple([pullback(y_bar) for pullback in rule(*xs)[1]])

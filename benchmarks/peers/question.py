@@ -1,4 +1,4 @@
-"""What a gradient checker is asked: a forward, a hand-derived gradient, and a point."""
+"""The question to a gradient checker: a forward, a hand-derived gradient, and a point."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Extents = tuple[int, int, int]
 class Question:
     """Is `vjp(y_bar, *inputs)`, one gradient for each input, the gradient of y = `forward(*inputs)` in float64?
 
-    `right` is the same question with the right gradient, for judging a tool that gives no verdict of its own.
+    `right` is the same question with the right gradient, to judge a tool that gives no verdict.
     """
 
     forward: Callable[..., Any]
@@ -29,9 +29,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A question put to a tool: `check` asks for its verdict, `evaluate` calls forward once as the tool would.
+    """A question for a tool: `check` asks for its verdict, and `evaluate` calls forward once as the tool would.
 
-    A check may raise whatever the tool raises for a gradient that it rejects.
+    For a rejected gradient a check may raise the tool's exception.
     """
 
     check: Callable[[], Verdict]

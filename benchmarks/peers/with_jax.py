@@ -22,7 +22,7 @@ def set_threads(threads: int) -> None:
     """
     if len(usable_cpus()) < 2:
         raise BackendMissingError(
-            "jax: on one processor its callbacks into NumPy wait for themselves; run on two, --threads 1 as before"
+            "jax: on one processor its callbacks into NumPy deadlock; run on two, with --threads 1 as before"
         )
     flags = f"--xla_cpu_multi_thread_eigen={str(threads > 1).lower()} intra_op_parallelism_threads={threads}"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()

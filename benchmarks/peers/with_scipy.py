@@ -1,4 +1,4 @@
-"""Asks `scipy.optimize.check_grad`, of Σ y_bar · y as a function of all inputs in one vector."""
+"""Asks `scipy.optimize.check_grad` about Σ y_bar · y, as a function of all inputs in one vector."""
 
 from __future__ import annotations
 

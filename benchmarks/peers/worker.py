@@ -21,7 +21,7 @@ from .tools import TOOLS
 #: Calls of forward that one call's cost is measured by.
 EVALUATIONS = 9
 
-#: A first check that takes longer isn't followed by a second: what is loaded and compiled is nothing beside it.
+#: A first check that takes longer isn't followed by a second: loading and compiling are a small part of it.
 LONG = 5.0
 
 #: A check that nothing is learnt of: a library's first call takes longer than any other.
@@ -77,7 +77,7 @@ def _questions(operation: str, setting: str, faulty: bool, seed: int) -> Iterato
 
 
 def verdict_of(tool: str, question: Question) -> Verdict:
-    """Return a tool's verdict; what it raises, or what is raised on the way to it, is a rejection."""
+    """Return a tool's verdict; an exception from it, or on the way to it, is a rejection."""
     try:
         return prepare(tool, question).check()
     except Exception:

@@ -1,4 +1,4 @@
-"""A catalogue operation's failing case: what is saved of it, and how it is judged again."""
+"""A failing case of a catalogue operation: how it is saved, and judged again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_case(
 ) -> Case:
     """Return the case of a problem that fails: its checks mismatch, or judging it raised the error.
 
-    Without a name it gets one of what it is.
+    Without a name it gets one from its content.
     """
     operation = problem.operation
     arrays = dict(zip(operation.inputs, problem.inputs, strict=True))

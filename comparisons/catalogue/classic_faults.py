@@ -42,7 +42,7 @@ def _in_value(mistake: Callable[..., Array]) -> Plant:
 
 
 def _with_options(**changed: Any) -> Plant:
-    """Run the rule with other options than were asked for."""
+    """Run the rule with other options than the given ones."""
     return lambda rule: lambda *inputs, **options: rule(*inputs, **{**options, **changed})
 
 

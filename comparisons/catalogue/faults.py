@@ -1,7 +1,7 @@
 """Faults to plant in the hand-derived rules: the negative controls of every check.
 
-Most fit every operation and are planted in each of its gradients by being listed once; the rest are one operation's
-own, in `classic_faults.py`. A fault takes a rule and returns one that is wrong.
+Most fit every operation: listed once, they are planted in each of its gradients. The others belong to one operation
+and are in `classic_faults.py`. A fault takes a rule and returns a wrong one.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _in_value(spoil: Callable[[Array], Array]) -> Plant:
 
 
 def _in_update(operation: Operation, i: int, spoil: Callable[[Array, Array, Array], Array]) -> Plant:
-    """Replace what the step leaves in the i-th input by `spoil(before, after the right step, dw)`."""
+    """Replace the i-th input after the step by `spoil(before, after the right step, dw)`."""
     dw = operation.inputs.index("dw")
 
     def plant(rule: Rule) -> Rule:
@@ -133,7 +133,7 @@ def _swapped(rule: Rule) -> Rule:
     return faulty
 
 
-# What is done to an array.
+# Changes of an array.
 
 
 def _one_entry(relative: float) -> Callable[[Array], Array]:

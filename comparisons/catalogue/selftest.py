@@ -39,9 +39,38 @@ class Catch:
 
 @isolated
 def selftest(*, seed: int = 0, progress: Progress | None = None) -> Report:
-    """Judge every faulty rule, at growing sizes until it is caught, and every correct one at all sizes.
+    """Plant known faults in the hand-derived rules: each must be caught, and no correct rule accused.
 
-    Each row of the report is a `match` when what should happen did: a fault was caught, a correct rule matched.
+    Each faulty rule is judged at growing sizes until it is caught, and each correct rule at all sizes.
+
+    Parameters
+    ----------
+    seed : int, default 0
+        The seed of the problems.
+    progress : callable, optional
+        Called with (steps done, steps in all, what is being done).
+
+    Returns
+    -------
+    Report
+        One row for each fault and each rule. A row is a `match` if the fault was caught, or the correct rule matched.
+
+    Raises
+    ------
+    ArgumentValueError
+        If the seed is not a whole number from 0 to 2³² − 1.
+
+    Notes
+    -----
+    A mutation test of the checker: DeMillo, Lipton & Sayward, *Hints on test data selection* (1978). The faults are
+    those of `comparisons/catalogue/faults.py` and `classic_faults.py`.
+
+    Examples
+    --------
+    >>> import gradtwin as gt
+    >>> report = gt.selftest()  # doctest: +SKIP
+    >>> report.verdict  # doctest: +SKIP
+    'match'
     """
     check_seed(seed)
     right = get_backend("tensorflow")

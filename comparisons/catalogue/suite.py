@@ -52,15 +52,51 @@ def compare(
     rules: Mapping[str, Rule] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare operations (default: all of the catalogue, then the `regression` scenario) on both backends.
+    """y = f(x) and x_bar = y_bar · ∂y/∂x of the catalogue's operations, in NumPy and in TensorFlow.
 
-    One fixed shape is tried with every kind of values; if the profile is thorough, a few shapes, and the other options.
-    In the mode eager, which compiles nothing, problems are drawn with Hypothesis as well, `examples` of them (default:
-    as the profile says: quick, default or thorough) for each operation and dtype, and a failure is shrunk to a small
-    one. `rules` replaces hand-derived NumPy rules by name, to judge one's own: `{"mse": my_mse}`, each
-    `rule(*inputs) -> (y, pullbacks)`.
+    Parameters
+    ----------
+    *operations : str
+        Names of operations. By default all of the catalogue, and then the scenario `regression`.
+    dtypes : sequence of str, default ("float32", "float64")
+        The dtypes of the drawn arrays; "float16" and "bfloat16" as well.
+    modes : sequence of str, default ("eager", "graph", "xla")
+        TensorFlow's modes.
+    profile : str, default "default"
+        How much is drawn: "quick", "default" or "thorough".
+    examples : int, optional
+        The number of drawn problems for each operation and dtype in the mode eager. By default that of the profile.
+    seed : int, default 0
+        The seed of everything random.
+    rules : mapping, optional
+        NumPy rules by name, in place of the catalogue's. A rule is ``rule(*inputs) -> (y, pullbacks)``, with one
+        pullback for each input.
+    progress : callable, optional
+        Called with (steps done, steps in all, what is being done).
 
-    Raises ArgumentValueError for an unknown name, BackendMissingError without TensorFlow.
+    Returns
+    -------
+    Report
+        One check for each operation, dtype, mode and array. A failing problem is shrunk to a small one.
+
+    Raises
+    ------
+    ArgumentValueError
+        If a name is not known, or a number is impossible.
+    BackendMissingError
+        If TensorFlow is not installed.
+
+    Notes
+    -----
+    The allowed error is derived, by running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*,
+    2002, section 3.3; sums: Jeannerod & Rump, *Improved error bounds for inner products in floating-point arithmetic*,
+    2013).
+
+    Examples
+    --------
+    >>> import gradtwin as gt
+    >>> gt.compare("sse", modes=["eager"], dtypes=["float64"], examples=3).verdict
+    'match'
     """
     chosen = [find_operation(name) for name in operations] or list(OPERATIONS.values())
     formats = [find_dtype(name) for name in dtypes]

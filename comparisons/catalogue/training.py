@@ -51,14 +51,63 @@ def train(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Train a scenario on both backends in lock step; what is not given is as published.
+    """W_t+1 = step(W_t, ∂L/∂W): train a published network on NumPy and on TensorFlow in lock step.
 
-    `data` is an `.npz` file, or a mapping, with x_train, y_train, x_test, y_test and, for `regression`, start weights
-    under their names; or `"mnist"`. `batch` samples make a step; `activation` and `init_mean` are the exercises of
-    scenarios that have them. The report's `extra` has the losses, taken before each step's update, the weights and the
-    drift.
+    At each step both sides start from the same weights and batch, and every rule is compared. Both also train freely;
+    their drift is shown and has no verdict. A setting that is not given is the published one.
 
-    Raises ArgumentValueError for unknown names and impossible numbers, InputFileError for data that don't fit.
+    Parameters
+    ----------
+    scenario : str
+        The name of a published network; `gradtwin list scenarios` lists them.
+    steps : int, optional
+        The number of steps.
+    learning_rate : float, optional
+        The learning rate.
+    batch : int, optional
+        The number of samples in a step.
+    loss : str, optional
+        Another loss of the catalogue.
+    activation : str, optional
+        Another activation, if the scenario lets you choose.
+    init_mean : float, optional
+        A number that is added to the start weights, if the scenario lets you choose.
+    dtype : str, default "float64"
+        The dtype to train in: "float16", "float32" or "float64".
+    mode : str, default "graph"
+        TensorFlow's mode: "eager", "graph" or "xla".
+    data : str, Path or mapping, optional
+        An `.npz` file, or a mapping, with x_train, y_train, x_test and y_test, all with samples first; `regression`
+        also takes start weights under their names. Or "mnist".
+    seed : int, optional
+        The seed of data, start weights and batches.
+    progress : callable, optional
+        Called with (steps done, steps in all, what is being done).
+
+    Returns
+    -------
+    Report
+        One check for each operation and array. `to_dict` has the losses, one for each step and taken before its
+        update, the weights, the metrics and the drift.
+
+    Raises
+    ------
+    ArgumentValueError
+        If a name is not known, or a number is impossible.
+    InputFileError
+        If the data can't be read, or don't fit the network.
+
+    Notes
+    -----
+    A summed batch of single-sample steps takes its rate over √batch in `digits-conv` (Krizhevsky, *One weird trick for
+    parallelizing convolutional neural networks*, 2014, section 5). The allowed error is derived, as by `compare`.
+
+    Examples
+    --------
+    >>> import gradtwin as gt
+    >>> report = gt.train("regression", steps=3, mode="eager")
+    >>> report.verdict, len(report.to_dict()["loss"]["numpy"])
+    ('match', 3)
     """
     published = find_scenario(scenario)
     seed = published.seed if seed is None else seed
@@ -69,7 +118,7 @@ def train(
         raise ArgumentValueError(f"steps: got {steps}; expected at least 1.")
     if dtype == "bfloat16":
         raise ArgumentValueError(
-            "dtype: bfloat16 is not NumPy's own, which widens its products; expected another to train in."
+            "dtype: got bfloat16, whose products NumPy widens; expected float16, float32 or float64."
         )
     request = Request(seed, read_data(data), activation, init_mean)
     _check_options(published, request)
@@ -135,7 +184,7 @@ def _batches(network: Network, data: ScenarioData, size: int | None, steps: int)
 
 @dataclass
 class _Curves:
-    """What one backend's free run leaves: a loss for each step, and for each epoch."""
+    """The curves of one backend's free run: a loss for each step, and for each epoch."""
 
     train: list[float] = field(default_factory=list)
     test: list[float] = field(default_factory=list)
@@ -151,7 +200,7 @@ KEPT = 256
 
 
 class _Run:
-    """The two free runs, the comparison at the NumPy run's weights, and what came of them."""
+    """The two free runs, the comparison at the NumPy run's weights, and their results."""
 
     def __init__(
         self,
@@ -257,7 +306,7 @@ class _Run:
             y = left.value(operation, *inputs[-1])
         loss, optimizer = self.network.bound_loss, self.network.bound_optimizer
         if not np.isfinite(left.value(loss, y, target)):
-            return  # the run stops at this step, and says where; patterns of infinities are no evidence
+            return  # the run stops at this step and names it; patterns of infinities prove nothing
         judged = {"loss": run_judged(Call(loss, (y, target), np.ones((), dtype=y.dtype)), left)}
         y_bar = judged["loss"].results[1]
         for depth in reversed(range(len(layers))):
@@ -273,7 +322,7 @@ class _Run:
             self._keep(number, where, checks)
 
     def _keep(self, number: int, where: str, checks: list[Check]) -> None:
-        """Keep the checks with those of earlier steps; a mismatch says at which step it was first."""
+        """Keep the checks with those of earlier steps; a mismatch names its first step."""
         for check in checks:
             found = self._found.setdefault(f"{where}: {check.name}", [])
             if check.verdict == "mismatch" and not any(before.verdict == "mismatch" for before in found):

@@ -1,4 +1,4 @@
-"""The data of a training run: read, checked, and brought into the dtype asked for."""
+"""The data of a training run: read, checked, and converted to the wanted dtype."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def start_from(arrays: Mapping[str, Array] | None, network: Network, drawn: Mapp
 
 
 def prepare_data(data: ScenarioData, dtype: np.dtype[Any], network: Network) -> ScenarioData:
-    """Return the data in the dtype asked for; raise InputFileError or ShapeError for what can't be trained on."""
+    """Return the data in the wanted dtype; raise InputFileError or ShapeError for unusable data."""
     axis = network.sample_axis
     for part in ("train", "test"):
         x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")

@@ -1,4 +1,4 @@
-"""What a picture of two trained networks is drawn from: their outputs where the scenario is best seen."""
+"""The data of a picture of two trained networks: their outputs where the scenario shows best."""
 
 from __future__ import annotations
 

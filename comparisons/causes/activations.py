@@ -12,7 +12,7 @@ from gradtwin.backends.interface import Array
 
 @dataclass(frozen=True)
 class Function:
-    """A function of one array, such as an activation's derivative; `two_valued` if it tells little of its argument."""
+    """A function of one array, such as an activation's derivative; `two_valued` if it shows little of its argument."""
 
     words: str
     of: Callable[[Array], Array]
@@ -55,7 +55,7 @@ FUNCTIONS = (
 )
 # fmt: on
 
-#: What may stand in the place of an input: what forward makes of it.
+#: Possible replacements of an input: functions of it that forward may compute.
 REPLACEMENTS = (
     Function("relu of {}", lambda s: np.maximum(s, 0)),
     Function("tanh of {}", np.tanh),

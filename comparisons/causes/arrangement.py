@@ -23,7 +23,10 @@ def dtype(view: View) -> Iterator[Repair]:
     if view.left.shape != view.right.shape:
         return
     if view.is_whole:
-        text = "{gradient} is right, but cut to whole numbers: an array of integers was written into; make it floating."
+        text = (
+            "{gradient} is right, but cut to whole numbers: it was written into an array of integers. Make the "
+            "array floating."
+        )
         yield Repair((Finding("dtype", "integer", text),), _cut)
     for roundings, what in ((1, "rounded to"), (FACTOR_ROUNDINGS, "computed in")):
         for narrow in (np.float32, np.float16):
@@ -86,7 +89,7 @@ def shape(view: View) -> Iterator[Repair]:
                 if summed.shape == given:
                     over = f"summed over {name_axes(axes)}"
                     finding = Finding(
-                        "shape", over, f"{text}: it is {over}, which the input has itself; leave out that sum."
+                        "shape", over, f"{text}: it is {over}, which the input has too; leave out that sum."
                     )
                     yield Repair((finding,), partial(_summed, axes=axes, keep=keep))
 
@@ -101,7 +104,7 @@ def transpose(view: View) -> Iterator[Repair]:
         stacked = Finding("transpose", "last two axes", text)
         yield Repair((stacked,), lambda v: _placed(v, np.swapaxes(v.left, -1, -2)))
     if view.right.ndim > 1 and view.left.size == view.right.size:
-        text = "{gradient} has the elements of its transpose in order: transpose, where it reshapes."
+        text = "{gradient} is reshaped where it must be transposed."
         reordered = Finding("transpose", "reshaped", text)
         yield Repair((reordered,), lambda v: v.trial(v.left.reshape(v.right.T.shape).T))
 
@@ -147,7 +150,7 @@ def permuted(view: View) -> Iterator[Repair]:
                     f"has its axes permuted: its np.transpose(…, {order}) is right", partial(np.transpose, axes=order)
                 )
     if view.left.shape == view.right.shape and view.left.size > 2:
-        text = "{gradient} has the right elements at wrong places: look at its indices."
+        text = "{gradient} has the right elements in wrong places: look at its indices."
         yield Repair((Finding("permuted", "elements", text),), _sorted)
 
 

@@ -33,7 +33,7 @@ def jacobian_diagonal(view: View) -> Iterator[Repair]:
 
 
 def _diagonal_alone(view: View) -> Trial | None:
-    """Compare a Jacobian with its diagonal; what it lacks off the diagonal is what tells."""
+    """Compare a Jacobian with its diagonal; the missing off-diagonal elements are the evidence."""
     if view.left.shape != view.right.shape:
         return None
     on = np.eye(view.y.size, dtype=bool).reshape(view.right.shape)

@@ -113,9 +113,9 @@ def one_side(view: View) -> Iterator[Repair]:
 
 
 def other_side(view: View) -> Iterator[Repair]:
-    """x_bar is 0 where something is positive, and only there, and in truth it is 0 elsewhere: a mask turned round.
+    """x_bar is 0 where something is positive, and only there, and it must be 0 elsewhere: an inverted mask.
 
-    A guess: what it ought to be beside the zeros can't be told from what is there.
+    This is a guess: the right elements beside the zeros can't be derived from the wrong ones.
     """
     for name in view.sources(view.right.shape) if view.left.shape == view.right.shape else ():
         trial = None if name == "y_bar" else _turned_mask(view, name)
@@ -126,7 +126,7 @@ def other_side(view: View) -> Iterator[Repair]:
 
 
 def _turned_mask(view: View, name: str) -> Trial | None:
-    """Compare where both sides are 0 with where a mask says so."""
+    """Compare the zeros of both sides with a mask."""
     source = view.sources().get(name)
     if source is None or not view.left.shape == view.right.shape == source.shape:
         return None

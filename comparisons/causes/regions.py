@@ -15,9 +15,9 @@ from .trial import Finding, Repair, Trial, View, widen, within
 
 
 def not_a_number(view: View) -> Finding | None:
-    """Return the finding that left is NaN or infinite where right is finite: a fact, whatever else is wrong.
+    """Return the finding that left is NaN or infinite where right is finite: a fact, besides any other fault.
 
-    So is NaN on one side where the other is infinite.
+    NaN on one side where the other is infinite is one too.
     """
     if view.left.shape != view.right.shape:
         bad = ~np.isfinite(view.left)
@@ -28,7 +28,10 @@ def not_a_number(view: View) -> Finding | None:
     if words is None:
         return _not_the_same_number(view)
     what = "infinite" if (view.infinite & bad).any() else "NaN"
-    text = f"{{gradient}} is {what} {words or 'in places'}, where it is finite in truth: look for 0/0, ∞/∞ or overflow."
+    text = (
+        f"{{gradient}} is {what} {words or 'in places'}, and the true gradient is finite there: look for 0/0, ∞/∞ "
+        f"or overflow."
+    )
     return Finding("nan", words, text)
 
 
@@ -73,7 +76,7 @@ def partial(view: View) -> Iterator[Repair]:
 
 
 def _foretold(view: View, rule: Callable[[View], Array | None]) -> Trial | None:
-    """Compare where the gradient is wrong with where a region says so; elements that are 0 anyway prove nothing."""
+    """Compare the wrong elements with a region; elements that are 0 in any case prove nothing."""
     region = rule(view)
     if region is None or view.left.shape != view.right.shape:
         return None
@@ -85,7 +88,7 @@ def _foretold(view: View, rule: Callable[[View], Array | None]) -> Trial | None:
 
 
 def _regions(view: View, wrong: Array) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
-    """Yield regions that are just what is wrong here: by an input's value, then by place."""
+    """Yield regions that are exactly the wrong elements here: by an input's value, then by place."""
     telling = view.telling
     names = [name for name in view.sources(view.right.shape) if name != "y_bar"]
     for name in names:
@@ -125,7 +128,7 @@ def _by_value(
 def _by_threshold(
     view: View, shown: str, what: Callable[[View], Array], flip: int
 ) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
-    """Yield the region beyond a threshold, if one separates what is wrong at all points: above it, below for a flip."""
+    """Yield the region beyond a threshold, if one separates the wrong elements: above it, or below for a flip."""
 
     def level(v: View) -> Array:
         return flip * what(v)
@@ -151,7 +154,7 @@ def _is_step(view: View, level: Array) -> bool:
 
 
 def _by_interval(view: View, name: str) -> Iterator[tuple[str, Callable[[View], Array | None]]]:
-    """Yield the interval that holds what is wrong at all points, if something is right on either side of it."""
+    """Yield the interval that holds the wrong elements at all points, if there are right ones on both sides of it."""
     if not _is_interval(view.sources()[name], view):
         return
     views = (view, *view.others)
@@ -168,7 +171,7 @@ def _by_interval(view: View, name: str) -> Iterator[tuple[str, Callable[[View], 
 
 
 def _is_interval(source: Array, view: View) -> bool:
-    """Return whether what is right here lies outside the range of what is wrong."""
+    """Return whether the right elements here lie outside the range of the wrong ones."""
     right, wrong = source[view.telling & ~view.wrong], source[view.wrong]
     return not ((wrong.min() <= right) & (right <= wrong.max())).any()
 
@@ -288,7 +291,7 @@ def _indices(chosen: Array, length: int) -> str:
 
 
 def _how(view: View, wrong: Array) -> str:
-    """Return what the gradient is where it is wrong, if it is something plain."""
+    """Describe the gradient where it is wrong, if it is simple."""
     left, right = view.left[wrong], view.right[wrong]
     if not left.any():
         return " (zero there)"
@@ -316,7 +319,7 @@ def _ties(view: View) -> dict[str, Array]:
     """Return where a kink is likely, by words."""
     if view.left.shape != view.right.shape:
         return {}
-    # What follows from the inputs is no tie: max(x, 0) equals x wherever x is positive.
+    # An equality that always holds is not a tie: max(x, 0) equals x wherever x is positive.
     arrays = {view.name(position): x for position, x in view.floating_inputs() if x.shape == view.right.shape}
     own = view.name(view.position)
     found = {f"where {name} is exactly 0": source == 0 for name, source in arrays.items()}

@@ -32,7 +32,7 @@ def stale_value(view: View) -> Iterator[Repair]:
     for position, array in view.floating_inputs():
         due = view.name(position)
         for name in _replacements(view, position, array):
-            text = f"{{gradient}} is the right one for {name} in the place of {due}: keep {due} as forward got it."
+            text = f"{{gradient}} is right for {name} instead of {due}: keep {due} as forward got it."
             stale = Finding("stale-value", f"{name} for {due}", text)
             yield Repair((stale,), partial(_right_for, position=position, name=name))
             text = (
@@ -62,7 +62,7 @@ def _vanishes(
 ) -> bool:
     """Return whether a gradient is 0 where a function of an input is, as it must be if it has that as a factor.
 
-    y = x h(x) has h in the ratio of y to x as well, where neither of them is a factor. True where it can't be told.
+    The ratio of y to x in y = x h(x) has h too, although neither is a factor of the other. True if it can't be decided.
     """
     positions = [p for p, array in view.floating_inputs() if view.name(p) == name and array.shape == view.right.shape]
     if function.root is None or not positions:
@@ -81,15 +81,15 @@ def _is_turned_over(view: View) -> bool:
             product = product / view.y_bar**2
     if not product.size or not np.isfinite(product).all():
         return False
-    doubt = view.u**RATIO_DIGITS * np.abs(product)  # half of the digits are enough to tell
+    doubt = view.u**RATIO_DIGITS * np.abs(product)  # half of the digits are enough to decide
     is_uniform = within(view.left, view.left.flat[0], view.allowed).all()
     return bool(within(product, product.flat[0], doubt).all() and not is_uniform)
 
 
 def _replacements(view: View, position: int, array: Array) -> dict[str, Array]:
-    """Return what could stand in the place of an input: other arrays of its shape, and what activations make of it.
+    """Return possible replacements of an input: other arrays of its shape, and activations of it.
 
-    Nothing that is constant, which is no value of something.
+    Constant arrays are left out.
     """
     own = view.name(position)
     found = {name: other for name, other in view.sources(array.shape).items() if name not in (own, "y_bar")}

@@ -77,8 +77,8 @@ def not_accumulated(view: View) -> Iterator[Repair]:
             yield Repair((finding,), partial(_last_of_index, position=position))
     for axes, _ in groupings(view, LOOP_STEPS):
         text = (
-            f"{{gradient}} holds the last contribution only, going through {name_axes(axes)} of y: "
-            f"accumulate with `+=` where it says `=`."
+            f"{{gradient}} keeps only the last contribution along {name_axes(axes)} of y: "
+            f"accumulate with `+=` instead of `=`."
         )
         finding = Finding("not-accumulated", f"{name_axes(axes)} of y", text)
         yield Repair((finding,), partial(_last_of, axes=axes), costly=True)
@@ -126,7 +126,7 @@ def _last_of(view: View, axes: tuple[int, ...]) -> Trial | None:
 
 
 def _is_multiple(view: View, part: Array, where: Array) -> bool:
-    """Return whether left could be a multiple of another array where that is known, to what is allowed."""
+    """Return whether left is a multiple of another array where that is known, to within the allowed error."""
     left, other, allowed = view.left[where], part[where], view.allowed[where]
     size = np.abs(other)
     telling = np.isfinite(left) & np.isfinite(size) & (size > 0)

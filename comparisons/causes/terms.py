@@ -43,7 +43,7 @@ def missing_term(view: View) -> Iterator[Repair]:
             part = c * term
             missing, allowed = _missing(v)
             allowed = allowed + abs(c) * error + doubt * np.abs(term) + 2 * v.u * np.abs(part)
-            bits = float(bits_of(np.abs(missing), allowed).sum())  # the difference tells, even where right is 0
+            bits = float(bits_of(np.abs(missing), allowed).sum())  # the difference shows it, even where right is 0
             return v.trial(v.left + part, allowed=allowed, bits=bits)
 
         yield Repair((Finding("missing-term", detail, text),), attempt, fitted=True)
@@ -71,7 +71,7 @@ def missing_multiple(view: View) -> Iterator[Repair]:
                 yield Repair((finding,), partial(_multiple_along, axes=axes, name=name, basis=basis), fitted=True)
 
 
-#: What a missing term may be made of in each line: a source, what it deviates from its mean by, or it and a constant.
+#: The parts of a missing term in each line: a source, its deviation from its mean, or the source and a constant.
 _BASES = {"": "{}", "centred": "{0} less its mean", "constant": "{} and a constant"}
 
 
@@ -107,7 +107,7 @@ def _terms(view: View) -> dict[str, tuple[Array, Array]]:
 
 
 def _size(term: Array) -> Array:
-    """Return what a term's roundings are relative to: terms of size 1 formed it, or of its own where it is small."""
+    """Return the scale of a term's roundings: its terms have size 1, or its own size if it is small."""
     return np.abs(term) + min(1.0, float(np.max(np.abs(term), initial=0.0)))
 
 
@@ -118,14 +118,14 @@ def _is_two_sided(view: View) -> bool:
 
 
 def _missing(view: View) -> tuple[Array, Array]:
-    """Return what left lacks, and what is allowed of it: it was rounded when it was taken."""
+    """Return the missing part of left and its allowed error, with the rounding of the subtraction."""
     return view.right - view.left, view.allowed + view.u * (np.abs(view.left) + np.abs(view.right))
 
 
 def _coefficient(view: View, term: tuple[Array, Array]) -> tuple[float, float] | None:
-    """Return c with c · term = what is missing, from the element that tells it best, and how far c may be off.
+    """Return c with c · term = the missing part, from the element that determines it best, and the error of c.
 
-    Each is judged against its own size: a term may have another unit than the gradient.
+    Each is compared with its own size: a term may have another unit than the gradient.
     """
     value, error = term
     missing, allowed = _missing(view)
@@ -164,7 +164,7 @@ def _multiple_along(view: View, axes: tuple[int, ...], name: str, basis: str) ->
     lost = (count + FACTOR_ROUNDINGS) * view.u * np.linalg.norm(given, axis=1, keepdims=True) / sizes[0]
 
     def projected(part: Array, doubt: Array) -> tuple[Array, Array]:
-        """Return the projection, and what it may differ from the part by where that is a multiple."""
+        """Return the projection, and the allowed difference from the part if that is a multiple."""
         onto = [unit * (unit * part).sum(1, keepdims=True) for unit in units]
         carried = [np.abs(unit) * (np.abs(unit) * doubt).sum(1, keepdims=True) for unit in units]
         return sum(onto), doubt + sum(carried) + lost * np.linalg.norm(part, axis=1, keepdims=True)

@@ -56,20 +56,80 @@ def check_gradient(
     static: Mapping[str, Any] | None = None,
     timeout: float | None = None,
 ) -> Report:
-    """Check a hand-derived gradient of `forward`, a NumPy function, against autodiff.
+    """x_bar = y_bar · ∂y/∂x: check a hand-derived gradient of a NumPy function against autodiff.
 
-    The gradient is written down in exactly one of these ways: `vjp(y_bar, *inputs)`; `backward(y_bar, cache)`, forward
-    returning (y, cache); `grad(*inputs)` of a scalar forward; `derivative(x)` of an elementwise one;
-    `jacobian(*inputs)`, of shape output + input; or `value_and_grad=True`, forward returning (loss, gradient, ...).
+    Pass the gradient by exactly one of `vjp`, `backward`, `grad`, `derivative`, `jacobian` and `value_and_grad`, and
+    the place by exactly one of `inputs` and `signature`.
 
-    It is checked at `inputs`, a tuple, or at `examples` points drawn for a `signature` such as "(n,k),(k,m)->(n,m)",
-    in `dtype` and `domain` ((low, high), or one such for each input), a failure being shrunk. `wrt` are the positions
-    of the differentiated inputs. `static` are keyword arguments of both functions. `timeout` is in seconds, for each
-    call of a function; in other threads than the main one it can't interrupt a single call of compiled code. Without
-    `reference`, a TensorFlow function of the same inputs, forward itself is run under GradientTape.
+    Parameters
+    ----------
+    forward : callable
+        ``forward(*inputs)`` returns an array or a number. It runs unmodified under GradientTape.
+    vjp : callable, optional
+        ``vjp(y_bar, *inputs)`` returns one gradient for each differentiated input. `y_bar` has the shape and the dtype
+        of forward's output, and a gradient has those of its input.
+    backward : callable, optional
+        ``backward(y_bar, cache)`` returns one gradient for each differentiated input. Forward returns ``(y, cache)``.
+    grad : callable, optional
+        ``grad(*inputs)`` returns one gradient for each differentiated input of a forward that returns a number.
+    derivative : callable, optional
+        ``derivative(x)`` returns f′(x), with the shape of x, for an elementwise forward.
+    jacobian : callable, optional
+        ``jacobian(*inputs)`` returns an array of shape output + input for each differentiated input.
+    value_and_grad : bool, default False
+        Whether forward itself returns ``(loss, gradient, ...)``.
+    inputs : tuple, optional
+        The arguments of forward, to check at one point. At least one is an array of any shape and a floating dtype.
+    signature : str, optional
+        Shapes such as ``"(n,k),(k,m)->(n,m)"``, to check at drawn points. A failing point is shrunk to a small one.
+    wrt : int or sequence of int, optional
+        Positions of the differentiated inputs, in the order of the gradients. By default all floating inputs.
+    reference : callable, optional
+        A TensorFlow function of the same inputs that returns y. By default forward itself, under GradientTape.
+    dtype : str, default "float64"
+        With `signature`: the dtype of the drawn inputs, "float16", "bfloat16", "float32" or "float64".
+    domain : tuple, sequence or mapping, optional
+        With `signature`: the range ``(low, high)`` of drawn values, or ``(low, high, [excluded points])``. One for all
+        inputs, or one for each.
+    examples : int, default 100
+        With `signature`: the number of drawn points.
+    seed : int, default 0
+        The seed of everything random, from 0 to 2³² − 1.
+    static : mapping, optional
+        Keyword arguments for both functions.
+    timeout : float, optional
+        A limit in seconds for each call of a user's function. A call that exceeds it is inconclusive, with the cause
+        ``timeout``. Outside the main thread a single call of compiled code can't be interrupted.
 
-    Returns a Report. Raises GradTwinError for arguments that make no sense; whatever is wrong with the gradient,
-    exceptions in it included, is in the report.
+    Returns
+    -------
+    Report
+        The verdict, and one check for each gradient. A fault of the gradient is in the report, and so is an exception
+        that the user's functions raise.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If an argument has a wrong type, or no input has a floating dtype.
+    ArgumentValueError
+        If the arguments don't go together, or a value is impossible.
+    ShapeError
+        If the output's shape is not the one of the signature.
+
+    Notes
+    -----
+    The allowed error is measured: both gradients are computed again at inputs that are moved by a few units in the
+    last place (stochastic arithmetic: Vignes, *A stochastic arithmetic for reliable scientific computation*, 1993;
+    Parker, *Monte Carlo arithmetic*, 1997). A chosen safety factor multiplies the spread of their difference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gradtwin as gt
+    >>> gt.check_gradient(np.tanh, derivative=lambda x: 1 - np.tanh(x) ** 2, inputs=(np.array([0.5, -1.0]),)).verdict
+    'match'
+    >>> gt.check_gradient(np.tanh, derivative=lambda x: 1 - x**2, inputs=(np.array([0.5, -1.0]),)).verdict
+    'mismatch'
     """
     style, gradient = _choose_style(
         vjp=vjp, backward=backward, grad=grad, derivative=derivative, jacobian=jacobian, value_and_grad=value_and_grad

@@ -54,20 +54,72 @@ def check_layer(
 ) -> Report:
     """x_bar = y_bar · ∂y/∂x and p_bar = y_bar · ∂y/∂p of a layer object, for every parameter p that it holds.
 
-    `layer` is an object or a factory of one, which `variants`, dicts of hyperparameters, are given to. `x` is an array,
-    or a tuple of the inputs of `forward`. Methods, arguments, parameters and gradients are found by their names
-    and by what a run changes; the report's notes say how. Where that is wrong: `forward`, `backward` and
-    `optimizer_step` (what updates the parameters, if backward does not) are methods' names or functions of the object;
-    `output` is an attribute, a position in what forward returns, or a function of (object, returned); `params` are the
-    names of the parameters; `grads` says for a name which attribute, position in what backward returns, or
-    function of (object, returned) its gradient is.
+    Parameters and gradients are found by their names and by what a run changes. The notes of the report name the place
+    of each. The object is the same after the check.
 
-    A parameter that is updated gives (before − after) / `learning_rate`. `param_scale` is what parameters' gradients
-    are declared to be multiplied by: "1/batch", the batch being the length of x along `batch_axis` (None: x is one
-    sample), or a number. With `target` the object is a loss, whose backward gets no upstream gradient.
+    Parameters
+    ----------
+    layer : object or callable
+        An object with forward and backward methods, its class, or a function that makes one.
+    x : ndarray or tuple of ndarray
+        The inputs of forward, of any shape and a floating dtype. Others in the tuple may have other dtypes.
+    forward, backward : str or callable, optional
+        The name of a method, or a function of the object. By default found by their usual names.
+    output : str, int or callable, optional
+        Where the output is: an attribute, a position in the results of forward, or a function of (object, results).
+    forward_args, backward_args : mapping, optional
+        More arguments of the methods, by name.
+    params : sequence of str, optional
+        The names of the trained parameters.
+    grads : mapping, optional
+        Where a parameter's gradient is, by the parameter's name: an attribute, a position in the results of backward,
+        or a function of (object, results).
+    learning_rate : float, default 1.0
+        The rate of a backward that updates the parameters itself. The gradient is then (before − after) / rate.
+    optimizer_step : str or callable, optional
+        A method, or a function of the object, that updates the parameters after backward.
+    batch_axis : int or None, default 0
+        The axis of x along which the samples lie; None if x is one sample.
+    param_scale : str or float, optional
+        The factor that parameters' gradients have on purpose: "1/batch", "batch" or a number.
+    target : object, optional
+        The second argument of a loss. With it the object is a loss, and its backward gets no upstream gradient.
+    variants : sequence of mapping, default ()
+        Hyperparameters to make further objects with; `layer` is then a class or a function.
+    seed : int, default 0
+        The seed of everything random.
 
-    The object is left as it was. Returns a Report. Raises GradTwinError for arguments that make no sense, and where it
-    can't be told what is what; whatever is wrong with the layer, exceptions in it included, is in the report.
+    Returns
+    -------
+    Report
+        One check for each input and each parameter. A fault of the layer is in the report, and so is an exception that
+        it raises.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentValueError
+        If an argument makes no sense, or a part of the layer can't be found; the message names the argument to pass.
+
+    Notes
+    -----
+    The allowed error is measured as by `check_gradient`. A layer is judged fresh, and again after an earlier run on
+    another input, because a backward that keeps the first input is right only the first time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gradtwin as gt
+    >>> class Scale:
+    ...     def __init__(self):
+    ...         self.a = np.array([1.5, -0.5])
+    ...     def forward(self, x):
+    ...         self.x = x
+    ...         return self.a * x
+    ...     def backward(self, y_bar):
+    ...         self.da = (y_bar * self.x).sum(axis=0)
+    ...         return y_bar * self.a
+    >>> gt.check_layer(Scale(), np.array([[1.0, 2.0], [3.0, 4.0]])).verdict
+    'match'
     """
     inputs = read_inputs(x, batch_axis)
     for variant in variants:

@@ -63,14 +63,72 @@ def check_model(
 ) -> Report:
     """p_bar = ∂L/∂p of a whole model's loss L, for every parameter p that it holds, by its own backpropagation.
 
-    `loss` is the name of a method or attribute of the model, a function of (prediction, target), or a loss object;
-    `backprop` the name of a method, or a function of (model, x, target). Both are found by their usual names,
-    as are `forward` and `layers`, objects with forward and backward methods; without a backprop of the model's,
-    the loss's backward and the layers', last one first, are it. The other arguments are those of `check_layer`.
+    If a gradient is wrong and the model has layers, the first wrong layer is found, from the loss backwards. Each
+    layer gets the right upstream gradient. The model is the same after the check.
 
-    Where a gradient is wrong and there are layers, the first one, from the loss backwards, whose rule is wrong when fed
-    the right upstream gradient is named and checked too. The model is left as it was. Returns a Report. Raises
-    GradTwinError for arguments that make no sense, and where it can't be told what is what.
+    Parameters
+    ----------
+    model : object
+        A model with its own loss and backpropagation, or with layers that have forward and backward methods.
+    x : ndarray
+        The input of the model, of a floating dtype; samples lie along `batch_axis`.
+    target : object
+        The target that the loss takes.
+    loss : str, callable or object, optional
+        The name of a method or an attribute, a function of (prediction, target), or a loss object. By default found by
+        its usual names.
+    backprop : str or callable, optional
+        The name of a method, or a function of (model, x, target). By default found by its usual names. A model without
+        one is backpropagated by the loss's backward and then the layers', last layer first.
+    forward : str or callable, optional
+        The name of a method, or a function of (model, x). By default found by its usual names.
+    layers : sequence of object, optional
+        The layers in the order of forward. By default found in the model.
+    loss_args, backprop_args : mapping, optional
+        More arguments of the two, by name.
+    params : sequence of str, optional
+        The names of the trained parameters.
+    grads : mapping, optional
+        Where a parameter's gradient is, by the parameter's name: an attribute, a position or a key in the results of
+        backprop, or a function of (model, results).
+    learning_rate : float, default 1.0
+        The rate of a backpropagation that updates the parameters itself.
+    batch_axis : int or None, default 0
+        The axis of x along which the samples lie; None if x is one sample.
+    param_scale : str or float, optional
+        The factor that parameters' gradients have on purpose: "1/batch", "batch" or a number.
+    seed : int, default 0
+        The seed of everything random.
+
+    Returns
+    -------
+    Report
+        One check for each parameter, after those of a layer at fault.
+
+    Raises
+    ------
+    ArgumentTypeError, ArgumentValueError
+        If an argument makes no sense, or a part of the model can't be found; the message names the argument to pass.
+
+    Notes
+    -----
+    The allowed error is measured as by `check_gradient`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gradtwin as gt
+    >>> class Line:
+    ...     def __init__(self):
+    ...         self.w = np.array([[0.5], [-1.0]])
+    ...     def forward(self, x):
+    ...         return x @ self.w
+    ...     def loss(self, prediction, target):
+    ...         return np.sum((prediction - target) ** 2)
+    ...     def backprop(self, x, target):
+    ...         self.dw = 2 * x.T @ (self.forward(x) - target)
+    >>> gt.check_model(Line(), np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 1))).verdict
+    'match'
     """
     inputs = read_inputs(x, batch_axis)
     scale = read_scale(param_scale, inputs[0], batch_axis)

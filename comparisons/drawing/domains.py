@@ -1,4 +1,4 @@
-"""The domains of inputs that may not be any numbers: each maps whatever was drawn into it."""
+"""The domains of inputs that can't be any numbers: each maps drawn numbers into itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.constants import LARGEST_LOGIT, MOST_STEPS
 
-#: name → the map of any numbers into the domain; NaN stays NaN, and what is drawn towards 0 stays simple.
+#: name → the map of any numbers into the domain; NaN stays NaN, and shrinking towards 0 gives simple numbers.
 DOMAINS: dict[str, Callable[[Array], Array]] = {
     # within (0, 1), away from its ends, where the log loss is infinite
     "probability": lambda x: 0.5 + 0.49 * x / (1 + np.abs(x)),

@@ -20,7 +20,7 @@ from gradtwin.memory import check_fits
 
 from .problems import LAYOUTS
 
-#: Copies of a point that a check holds at once, of its two sides, their gradients and moved points, at least.
+#: The least number of copies of a point that a check holds: two sides, their gradients and moved points.
 COPIES = 8
 
 #: Layouts that keep the values as drawn; the judge itself adds strided and read-only memory.
@@ -32,7 +32,7 @@ _BUILT, _SEED, _EXTENT = st.booleans(), st.integers(0, 2**16), st.integers(1, 6)
 
 @dataclass(frozen=True)
 class Domain:
-    """The values an input may take: a range, and points to keep away from (where there is no derivative)."""
+    """The values that an input may have: a range, and excluded points, where there is no derivative."""
 
     low: float = ORDINARY[0]
     high: float = ORDINARY[1]
@@ -124,7 +124,7 @@ def check_memory(signature: Signature, dtype: np.dtype[Any]) -> None:
 def typical_point(
     signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain], seed: int
 ) -> tuple[Array, ...]:
-    """Return a point with another extent for each dimension, so that transposes and lost sums show."""
+    """Return a point with a different length for each dimension; equal ones hide transposes and lost sums."""
     rng = np.random.default_rng([seed, 1])
     result = []
     for shape, domain in zip(_typical_shapes(signature), domains, strict=True):
@@ -135,7 +135,7 @@ def typical_point(
 
 def _typical_shapes(signature: Signature) -> list[Shape]:
     extents: dict[str, int] = {}
-    # Many elements, so that a cause is no chance; but loops over many dimensions must not take for ever.
+    # Many elements, so that a cause doesn't fit by chance; but loops over many dimensions must end.
     start = {0: 0, 1: 17, 2: 7, 3: 5}.get(len({name for core in signature.inputs for name in core}), 3)
     for name in dict.fromkeys(name.rstrip("?") for core in signature.inputs for name in core):
         extents[name] = int(name) if name.isdigit() else start + len(extents)

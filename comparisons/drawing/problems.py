@@ -1,7 +1,7 @@
 """Problems drawn with Hypothesis: shapes from an operation's signature, values of two kinds, memory layouts.
 
-Small problems are drawn element by element, so that they shrink; large ones are built from a drawn shape and seed, so
-that they are quick and show rounding.
+Small problems are drawn element by element, so they can shrink. Large ones are built from a drawn shape and seed; they
+are quick and show rounding.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .domains import DOMAINS
 
 @contextmanager
 def tables_apart() -> Iterator[None]:
-    """Let Hypothesis keep its own tables in the user's cache within the block, unless it was told another place.
+    """Let Hypothesis keep its tables in the user's cache within the block, unless another place is set.
 
-    Left alone it would make a folder for them wherever the user happens to be; set for good, it would take the place
-    of the one that the user's own tests have.
+    By default it would make a folder in the working folder. A permanent setting would replace the one of the user's
+    tests.
     """
     before = vars(configuration).get("__hypothesis_home_directory")
     if before is None and not os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY"):
@@ -81,7 +81,7 @@ def _reversed(x: Array) -> Array:
 
 
 def _broadcast(x: Array) -> Array:
-    """Repeat the first row with stride 0: the one layout that needs values of its own."""
+    """Repeat the first row with stride 0: the one layout that needs special values."""
     return np.broadcast_to(x[:1], x.shape)
 
 
@@ -110,13 +110,13 @@ def _normal(rng: np.random.Generator, shapes: list[Shape], _: Operation, __: Pre
 
 
 def _ordinary(rng: np.random.Generator, shape: Shape) -> Array:
-    """Draw numbers of ordinary size; a few of them in eighths, so that a shrunk example can be read."""
+    """Draw numbers of ordinary size; a few of them in eighths, for readable shrunk examples."""
     values = np.asarray(rng.standard_normal(shape))
     return np.rint(values * 8) / 8 if values.size <= 4 else values
 
 
 def _scaled(rng: np.random.Generator, shapes: list[Shape], _: Operation, precision: Precision) -> list[Array]:
-    """Each array by a power of two of its own, over the format's range: products may leave it."""
+    """Scale each array by a different power of two, over the format's range: products may leave it."""
     reach = int(np.log2(precision.largest)) // 2
     return [np.ldexp(rng.standard_normal(shape), int(rng.integers(-reach, reach))) for shape in shapes]
 
@@ -189,7 +189,7 @@ _VALUES, _LAYOUT = st.sampled_from(list(VALUES)), st.sampled_from(list(LAYOUTS))
 
 
 def build_problem(operation: Operation, dtype: np.dtype[Any], shapes: list[Shape], values: str, seed: int) -> Problem:
-    """Return the problem that a shape, a kind of values and a seed stand for."""
+    """Return the problem of a shape, a kind of values and a seed."""
     rng = np.random.default_rng(seed)
     precision = precision_of(dtype)
     made = VALUES[values](rng, shapes, operation, precision)
@@ -262,7 +262,7 @@ def problems(
     """
     operation = draw(st.sampled_from(operation.variants()))
     if draw(_BUILT):
-        # Now and then a contraction over thousands, thin so that it stays quick.
+        # Now and then a contraction over thousands, but thin, to be quick.
         seed = draw(_SEED)
         shapes = draw(shapes_of(operation, largest))
         if not operation.derived and draw(_IN_FOUR) == 3:

@@ -1,4 +1,4 @@
-"""The faults of `digits-dense`: a relu that is none, its derivative, derivatives at the output, a batch left out."""
+"""The faults of `digits-dense`: a wrong relu, its derivative, derivatives at the output, a missing batch."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def loss(p: Array, t: Array) -> Any:
 
 
 def whole_batches(p: Array, t: Array, batch: int = 4) -> Array:
-    """P̄ = 2 (P − T) / outputs, batch by batch; what is left over after the last whole one gets none."""
+    """P̄ = 2 (P − T) / outputs, batch by batch; the rest after the last whole batch gets none."""
     p_bar = np.zeros_like(p)
     for k in range(len(p) // batch):
         rows = slice(k * batch, (k + 1) * batch)
@@ -115,8 +115,8 @@ FAULTS = (
     PublishedFault(
         slug="digits-relu-rescaled",
         source="digits-dense",
-        sentence="What is called relu divides by one more than the largest element: every output depends on all "
-        "inputs, of the whole batch.",
+        sentence="The function named relu divides by one more than the largest element. Every output therefore depends "
+        "on all inputs of the whole batch.",
         faulty=Version(
             (relu,),
             lambda: check_gradient(relu, derivative=relu_derivative, inputs=(_X,), reference=relu_of_tensorflow),
@@ -132,9 +132,8 @@ FAULTS = (
     PublishedFault(
         slug="digits-relu-derivative",
         source="digits-dense",
-        sentence="The derivative published with that relu is the step function, which is not the derivative of what "
-        "is computed: it lacks the division, and the path through the largest element. (Corrected here is the "
-        "gradient of the function as it stands.)",
+        sentence="The derivative that was published with this relu is the step function. It lacks the division, and "
+        "the path through the largest element. (The correction is the gradient of the function as it is.)",
         faulty=Version((relu, relu_derivative), lambda: check_gradient(relu, derivative=relu_derivative, inputs=(_X,))),
         causes=("partial",),
         corrected=Version((relu_vjp,), lambda: check_gradient(relu, vjp=relu_vjp, inputs=(_X,))),
@@ -142,7 +141,7 @@ FAULTS = (
     PublishedFault(
         slug="digits-derivative-at-output",
         source="digits-dense",
-        sentence="Every derivative is evaluated at the activation's output, which was stored, instead of its input.",
+        sentence="Every derivative is evaluated at the stored output of the activation, and belongs at its input.",
         faulty=Version((ActivationAtOutput,), lambda: check_layer(ActivationAtOutput, _X)),
         causes=("stale-value",),
         corrected=Version((Activation,), lambda: check_layer(Activation, _X)),
@@ -150,7 +149,7 @@ FAULTS = (
     PublishedFault(
         slug="digits-last-batch",
         source="digits-dense",
-        sentence="The last, incomplete batch is counted in the loss and never gets a gradient.",
+        sentence="The loss counts the last, incomplete batch, and this batch never gets a gradient.",
         faulty=Version((loss, whole_batches), lambda: check_gradient(loss, grad=whole_batches, inputs=(_P, _T), wrt=0)),
         causes=("partial",),
         corrected=Version((all_batches,), lambda: check_gradient(loss, grad=all_batches, inputs=(_P, _T), wrt=0)),

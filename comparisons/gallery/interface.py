@@ -1,4 +1,4 @@
-"""What an entry of the gallery is: a published fault, written anew, and its correction, each with the check of it."""
+"""An entry of the gallery: a published fault, rewritten, and its correction, each with its check."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Version:
 class PublishedFault:
     """A mistake that was published, as small NumPy code, with the causes that the check must name first, in order.
 
-    `source` is the scenario that re-creates the system; `sentence` says what is wrong with it.
+    `source` is the scenario that re-creates the system; `sentence` describes the fault.
     """
 
     slug: str

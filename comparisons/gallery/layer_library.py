@@ -13,7 +13,7 @@ from gradtwin.comparisons.checks.gradient import check_gradient
 from .interface import PublishedFault, Version
 
 _RNG = np.random.default_rng(5)
-#: One picture of 8 × 6 with 2 channels, 5 kernels of 3 × 3: unequal sizes, so that each factor shows what it counts.
+#: One picture of 8 × 6 with 2 channels, 5 kernels of 3 × 3: with unequal sizes each factor has one explanation.
 _INPUTS = (_RNG.normal(size=(8, 6, 2)), _RNG.uniform(-0.5, 0.5, (3, 3, 2, 5)), _RNG.uniform(-0.5, 0.5, 5))
 
 

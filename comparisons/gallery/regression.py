@@ -23,7 +23,7 @@ def matmul_unbound(a: Array, b: Array) -> Array:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """Y = A B, or an error that says what came."""
+    """Y = A B, or an error that names the shapes."""
     if a.shape[1] != b.shape[0]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit; expected (n,k) and (k,m).")
     return np.asarray(a @ b)
@@ -38,9 +38,9 @@ FAULTS = (
     PublishedFault(
         slug="regression-unbound-variable",
         source="regression",
-        sentence="Where the shapes don't fit a line is printed, and the function dies of a variable that was never "
-        "set, without a word on the shapes. (Here the weights came transposed; the corrected product, which says so, "
-        "is checked with fitting ones.)",
+        sentence="If the shapes don't fit, the function prints a line and then fails on a variable that was never set. "
+        "The exception doesn't mention the shapes. (Here the weights came transposed. The corrected product "
+        "names the shapes, and is checked with ones that fit.)",
         faulty=Version(
             (matmul_unbound,),
             lambda: check_gradient(matmul_unbound, vjp=matmul_vjp, inputs=(_INPUTS, _WEIGHTS.T)),

@@ -109,8 +109,8 @@ FAULTS = (
     PublishedFault(
         slug="sincos-relu-overwrites-input",
         source="sincos",
-        sentence="relu writes its result into its own input, so that the pre-activation which was stored for the "
-        "backward pass is lost; what reads it later reads the activation.",
+        sentence="relu writes its result into its own input. This destroys the pre-activation that was stored for the "
+        "backward pass, and later code reads the activation instead.",
         faulty=Version(
             (relu_overwriting, relu_prime),
             lambda: check_gradient(relu_overwriting, derivative=relu_prime, inputs=(_Z,)),
@@ -121,8 +121,8 @@ FAULTS = (
     PublishedFault(
         slug="sincos-predicts-preactivations",
         source="sincos",
-        sentence="The prediction hands pre-activations from layer to layer where training hands activations, so that "
-        "another network predicts than was trained.",
+        sentence="The prediction passes pre-activations from layer to layer, where training passes activations. The "
+        "network that predicts is therefore not the trained one.",
         faulty=Version(
             (predict_by_preactivations, backprop),
             lambda: check_gradient(
@@ -138,8 +138,8 @@ FAULTS = (
     PublishedFault(
         slug="sincos-sigmoid-overflow",
         source="sincos",
-        sentence="The derivative of the sigmoid is written as e⁻ˣ / (1 + e⁻ˣ)², which is ∞/∞, NaN, where x is far "
-        "below 0.",
+        sentence="The derivative of the sigmoid is written as e⁻ˣ / (1 + e⁻ˣ)². If x is far below 0, this is ∞/∞, "
+        "which is NaN.",
         faulty=Version(
             (sigmoid, sigmoid_prime_overflowing),
             lambda: check_gradient(sigmoid, derivative=sigmoid_prime_overflowing, inputs=(_LARGE,)),
@@ -152,7 +152,7 @@ FAULTS = (
     PublishedFault(
         slug="sincos-factor-two",
         source="sincos",
-        sentence="The cost is the sum of squared errors, and the error that is propagated back lacks its factor 2.",
+        sentence="The cost is the sum of squared errors, and the propagated error lacks its factor 2.",
         faulty=Version(
             (cost, cost_prime_halved),
             lambda: check_gradient(cost, grad=cost_prime_halved, inputs=(_PREDICTED, _WANTED), wrt=0),
@@ -165,8 +165,8 @@ FAULTS = (
     PublishedFault(
         slug="sincos-integer-derivative",
         source="sincos",
-        sentence="The derivative of relu is an array of integers: harmless in a product, which gradtwin notes, but "
-        "an error that is multiplied into it is cut to whole numbers, without a warning.",
+        sentence="The derivative of relu is an array of integers. In a product this is harmless, and gradtwin notes "
+        "it. But an error that is multiplied into this array is cut to whole numbers, without a warning.",
         faulty=Version(
             (relu_backward_in_integers,), lambda: check_gradient(relu, vjp=relu_backward_in_integers, inputs=(_Z,))
         ),

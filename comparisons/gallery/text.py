@@ -23,18 +23,19 @@ EXPLAINING = ("forward:",)
 
 _INTRODUCTION = """# A gallery of published faults
 
-Mistakes from five published neural networks in NumPy, each written anew in a few lines, with what gradtwin says of it
-and the correction beside it. `gradtwin check --gallery` checks that every one is caught for its cause and that every
-correction matches; `gradtwin list faults` lists them. The code is that of `comparisons/gallery/`; this page is written
-from it and from the reports, and a test keeps it current. A gradient is judged by its own forward; where it is the
-forward that is wrong, the reference is the same function in TensorFlow.
+These are mistakes from five published neural networks in NumPy. Each one is rewritten in a few lines, with gradtwin's
+report and the correction. `gradtwin check --gallery` checks that gradtwin catches every fault, names its cause, and
+accepts every correction. `gradtwin list faults` lists the faults.
+
+The code is in `comparisons/gallery/`. A test keeps this page current. gradtwin compares each gradient with autodiff of
+its own forward function. If the forward function is wrong, the reference is the same function in TensorFlow.
 """
 
 
 def print_gallery(report: Report, findings: Sequence[Finding], console: Console) -> None:
-    """Print the verdict in a sentence, the faults in a table, and what was not as it should be."""
+    """Print the verdict in a sentence, the faults in a table, and the unexpected results."""
     console.print(Group(*_render(report, findings)))
-    console.print(Text(f"\nagain with: {report.reproduce}", style="dim"), soft_wrap=True)
+    console.print(Text(f"\nrepeat with: {report.reproduce}", style="dim"), soft_wrap=True)
 
 
 def gallery_markdown(findings: Sequence[Finding]) -> str:
@@ -78,16 +79,16 @@ def _section(finding: Finding) -> str:
         f"## {fault.slug}",
         f"From `{fault.source}`. {fault.sentence}",
         _code(fault.faulty),
-        "gradtwin says:",
+        "gradtwin reports:",
         "\n".join(f"> {line}  " for line in _said(finding)).rstrip(),
-        f"Corrected, it is a {finding.corrected.verdict}:",
+        f"The corrected code is a {finding.corrected.verdict}:",
         _code(fault.corrected),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _said(finding: Finding) -> Iterator[str]:
-    """Yield what the report says in words; where no cause is confirmed, its guesses and notes too."""
+    """Yield the report in words; if no cause is confirmed, its guesses and notes too."""
     report = finding.said
     yield _without_folders(f"{report.verdict.upper()}  {sentence_of(report)}")
     if not any(cause.confirmed for cause in finding.causes):

@@ -85,8 +85,8 @@ FAULTS = (
     PublishedFault(
         slug="xor-logloss-saturates",
         source="xor-logloss",
-        sentence="The log loss and its gradient divide by a (1 − a) and take the logarithms of a and 1 − a, which is "
-        "0/0 and 0 · ∞ once the sigmoid is so sure that a rounds to 0 or 1.",
+        sentence="The log loss and its gradient divide by a (1 − a) and take the logarithms of a and 1 − a. These are "
+        "0/0 and 0 · ∞ as soon as the sigmoid a rounds to 0 or 1.",
         faulty=Version(
             (sigmoid, logloss_of_probability, d_logloss_of_probability),
             lambda: check_gradient(logloss_of_probability, grad=d_logloss_of_probability, inputs=(_Z, _T), wrt=0),
@@ -99,8 +99,8 @@ FAULTS = (
     PublishedFault(
         slug="xor-table-of-another-name",
         source="xor-logloss",
-        sentence="The table of activations is looked up under another name than it was defined with, so that no "
-        "layer can be made.",
+        sentence="The table of activations is defined under one name and looked up under another, so no layer can be "
+        "made.",
         faulty=Version((LayerWithoutTable,), lambda: check_layer(LayerWithoutTable, _X, batch_axis=-1)),
         causes=("raises",),
         corrected=Version((Layer,), lambda: check_layer(Layer, _X, batch_axis=-1)),

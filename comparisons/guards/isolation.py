@@ -1,7 +1,7 @@
-"""One check at a time, which leaves the process's global state as it was.
+"""One check at a time; a check leaves the process's global state unchanged.
 
 A check swaps names in the user's modules, seeds NumPy's global generator for objects that draw from it, and sets
-filters of warnings: all of that is the whole process's, so that two checks at once would see each other's.
+warning filters. All of this is global to the process, so two checks at once would disturb each other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LOCK = threading.RLock()
 
 
 def isolated(check: Callable[P, R]) -> Callable[P, R]:
-    """Let a check wait for those of other threads, and put global state back after it, whatever the user's code did."""
+    """Let a check wait for those of other threads, and restore global state after it."""
 
     @functools.wraps(check)
     def alone(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -36,9 +36,9 @@ def isolated(check: Callable[P, R]) -> Callable[P, R]:
 
 @contextmanager
 def _restored() -> Iterator[None]:
-    """Put back the generators' states, NumPy's error state and print options, and the filters of warnings.
+    """Restore the generators' states, NumPy's error state and print options, and the warning filters.
 
-    Overflow and the like are judged, not warned of: the numbers that come of them stand in the report.
+    Overflows give no warning: their results are judged, and are in the report.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"), np.printoptions():
         states = random.getstate(), np.random.get_state()

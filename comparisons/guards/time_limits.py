@@ -16,7 +16,7 @@ from typing import Any
 from gradtwin.errors import ArgumentValueError
 from gradtwin.own_code import FOLDERS
 
-#: Seconds after which the limit is told again, should the user's code have swallowed it.
+#: Seconds after which the limit is raised again, if the user's code has caught it.
 AGAIN = 1.0
 
 #: A call of NumPy takes some thousand times as long under the tape.
@@ -107,7 +107,7 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _tracing(seconds: float) -> Iterator[None]:
-    """Look at the clock at every line of Python that this thread runs; afterwards whoever traced it before does."""
+    """Look at the clock at every line of Python that this thread runs; then restore the earlier trace function."""
     ends = time.monotonic() + seconds
     before = sys.gettrace()
 
@@ -124,9 +124,9 @@ def _tracing(seconds: float) -> Iterator[None]:
 
 
 def describe(error: TimeIsUp, seconds: float, otherwise: str) -> str:
-    """Return which of the user's functions did not return, and the line it was at; `otherwise` where none was running.
+    """Return the user's function that did not return, and its line; `otherwise` if none was running.
 
-    A file that is being loaded is no function.
+    A file that is being loaded doesn't count as a function.
     """
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if _is_users(frame.filename)]

@@ -18,7 +18,7 @@ from .votes import Differences, differences_gradient
 
 
 class DifferencesOracle:
-    """Complex step or extrapolated differences of the forward alone, with their own error."""
+    """Complex steps or extrapolated differences of forward alone, with an estimate of their error."""
 
     name: OracleName = "finite-differences"
 
@@ -66,7 +66,7 @@ class DifferencesOracle:
     def _describe(
         self, inputs: Sequence[Any], wrt: tuple[int, ...], parts: Sequence[Differences | Sampled]
     ) -> Iterator[str]:
-        """Yield how sharp the differences are, and what they were taken at."""
+        """Yield the sharpness of the differences, and the entries that they were taken at."""
         for i, part in zip(wrt, parts, strict=True):
             if not part.value.size:
                 continue

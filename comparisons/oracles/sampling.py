@@ -1,7 +1,7 @@
-"""Differences of a gradient that has too many entries to take them all: at some of them, and along some directions.
+"""Differences of a gradient with too many entries: at some of its entries, and along some directions.
 
-A direction of random signs is one number that every entry enters. Where a gradient disagrees along one, the entries
-are halved until the one that disagrees most is found: log₂ of their number, so that the work hardly grows with size.
+Every entry has a part in the derivative along a direction of random signs. If a gradient disagrees along one, the
+entries are halved until the worst one is found. This takes log₂ of their number, so the work hardly grows with size.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The third vote: derivatives taken from the forward alone, without either side's gradient.
+"""The third vote: derivatives of forward alone, without either side's gradient.
 
 Along a line through the inputs, φ(t) = Σ y_bar · forward(inputs + t · direction), and φ'(0) is taken by
 
-- complex step, Im φ(ih)/h, which has no cancellation (Squire & Trapp, *SIAM Review* 40(1), 1998), where the forward
-  takes complex input honestly; otherwise by
+- complex step, Im φ(ih)/h, which has no cancellation (Squire & Trapp, *SIAM Review* 40(1), 1998), if forward takes
+  complex input honestly; otherwise by
 - central differences extrapolated to h = 0 (Richardson 1911; Ridders, *Advances in Engineering Software* 4(2), 1982).
 
-Every derivative comes with an estimate of its own error. For differences that is what neighbours in the table of
-extrapolation differ by, plus the noise of φ over h; the noise is measured (Moré & Wild, *SIAM J. Sci. Comput.* 33(3),
+Every derivative has an estimate of its error. For differences this is the difference of neighbours in the table of
+extrapolation, plus the noise of φ over h; the noise is measured (Moré & Wild, *SIAM J. Sci. Comput.* 33(3),
 2011) and is at least the rounding of the terms, u Σ|y_bar · y|.
 """
 
@@ -74,7 +74,7 @@ def vote(
     *,
     seed: int,
 ) -> Vote:
-    """∂/∂x[index] of Σ y_bar · forward(inputs), x being the input at `position`; y_bar None stands for ones."""
+    """∂/∂x[index] of Σ y_bar · forward(inputs), x being the input at `position`; y_bar None means ones."""
     direction = np.zeros(np.shape(inputs[position]))
     direction[index] = 1
     return _along(_Line(forward, inputs, {position: direction}, y_bar), seed)
@@ -247,9 +247,10 @@ def _try(line: _Line, t: float, dtype: Format) -> Any:
 def _extrapolate(steps: Sequence[float], differences: Sequence[Any], noise: float, base: int) -> tuple[float, float]:
     """Return Richardson's limit h → 0 of differences at halved steps, whose error is a series in powers of `base`.
 
-    T[i,j] = T[i,j−1] + (T[i,j−1] − T[i−1,j−1])/(baseʲ − 1), j ≥ 1. The entry with the smallest estimate is taken:
-    what it differs from the entries it came from and from the same column one row on, and noise as the same weights
-    carry it. An entry that differences at finer steps contradict is none: large steps may agree on an aliased limit.
+    T[i,j] = T[i,j−1] + (T[i,j−1] − T[i−1,j−1])/(baseʲ − 1), j ≥ 1. The entry with the smallest estimate is taken.
+    The estimate is the entry's difference from the entries that it came from and from the next row of its column, plus
+    the noise with the same weights. Entries that differences at finer steps contradict are left out, because large
+    steps may agree on an aliased limit.
     """
     table: list[list[tuple[Any, float]]] = []
     for h, difference in zip(steps, differences, strict=True):

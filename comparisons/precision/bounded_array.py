@@ -54,10 +54,10 @@ class Format:
 class BoundedArray(NDArrayOperatorsMixin):
     """An array of `value ± error` that passes through NumPy's functions.
 
-    `scale` is the sum of the absolute terms that formed each element. For a `cotangent`, what a pullback makes of
-    y_bar, it is handed on through linear operations, so that cancellation does not hide how large the terms were.
-    `quantum` is a power of two of which all elements are multiples, 0 where none is known: sums and products of
-    multiples that stay below 2^p quanta are exact, and their error is 0.
+    `scale` is the sum of the absolute terms that formed each element. For a `cotangent`, the result of a pullback,
+    linear operations pass it on, so cancellation does not hide the size of the terms. All elements are multiples of
+    `quantum`, a power of two, or 0 if none is known. Sums and products of multiples below 2^p quanta are exact, and
+    their error is 0.
     """
 
     __slots__ = ("cotangent", "error", "format", "quantum", "scale", "value")
@@ -80,7 +80,7 @@ class BoundedArray(NDArrayOperatorsMixin):
 
     @classmethod
     def of(cls, array: npt.ArrayLike, form: Format, cotangent: bool = False) -> BoundedArray:
-        """Wrap what is given exactly, but for rounding to the judged format and for subnormals that may be flushed."""
+        """Wrap exact values; their only errors are rounding to the judged format, and flushed subnormals."""
         given = np.asarray(array)
         value = given.astype(form.wide)
         magnitude = np.abs(value).astype(np.float64)
@@ -209,7 +209,7 @@ class BoundedArray(NDArrayOperatorsMixin):
 
 
 def bounded(x: Any, form: Format) -> BoundedArray:
-    """Return x itself, or what is given exactly, wrapped."""
+    """Return x itself, or exact values, wrapped."""
     if isinstance(x, BoundedArray):
         return x
     return _constant(x, form) if isinstance(x, int | float) else BoundedArray.of(x, form)
@@ -222,7 +222,7 @@ def _constant(x: float, form: Format) -> BoundedArray:
 
 def _quantum(value: Reals, judged: Precision) -> float:
     """Return the largest power of two of which all elements are multiples, if products of it could be exact, else 0."""
-    for x in map(float, value.flat[:8]):  # most arrays are told by one of these, without looking at the others
+    for x in map(float, value.flat[:8]):  # one of these decides for most arrays
         if not math.isfinite(x):
             return 0.0
         numerator, denominator = x.as_integer_ratio()

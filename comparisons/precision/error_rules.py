@@ -37,9 +37,9 @@ def _result(
     underflow: Reals | float | bool = True,
     infinite: Reals | None = None,
 ) -> BoundedArray:
-    """Return `value` with the error carried from the operands and `roundings · u · (terms + carried)` of its own.
+    """Return `value` with the error carried from the operands and a new one, `roundings · u · (terms + carried)`.
 
-    `underflow` says where, or how often, a rounding may end below the normal range; True asks the value itself.
+    `underflow` gives where, or how often, a rounding may end below the normal range; True takes it from the value.
     """
     form = operands[0].format
     judged = form.judged
@@ -73,15 +73,15 @@ def _result(
 
 
 def _certainly_not_finite(value: Reals, operands: tuple[BoundedArray, ...], infinite: Reals | None) -> Reals:
-    """Return where a value is infinite or NaN because a known operand was, not because the result overflowed.
+    """Return where a value is infinite or NaN because a known operand is, and not by overflow.
 
-    `infinite` says where operands take part that are not finite; by default they broadcast with the value.
+    `infinite` marks where operands that are not finite take part; by default they broadcast with the value.
     """
     if infinite is None:
         infinite = np.zeros(value.shape, bool)
         for x in operands:
             infinite = infinite | ~np.isfinite(x.value)
-    # What may be flushed to zero makes inf · 0 = NaN of an infinity.
+    # An operand that may be flushed to zero turns an infinity into inf · 0 = NaN.
     known = not any(((x.error > 0) & (x.error >= np.abs(x.value))).any() for x in operands)
     return np.asarray(~np.isfinite(value) & infinite & known)
 
@@ -92,7 +92,7 @@ def _magnitude(x: BoundedArray) -> Reals:
 
 
 def _scale(x: BoundedArray) -> Reals:
-    """Return the terms' size as a factor's operand sees it: handed on by a cotangent, else the value itself."""
+    """Return the size of the terms of a factor's operand: a cotangent passes it on, others have the value itself."""
     return x.scale if x.cotangent else _magnitude(x)
 
 
@@ -159,7 +159,7 @@ def _elementary(
         value = np.asarray(function(x.value))
         magnitude = np.abs(value).astype(np.float64)
         carried = np.where(x.error == 0, 0, carry(x.value.astype(np.float64), x.error, magnitude))
-        # What is not 0 for sure may be flushed, or lost in the wide format as well.
+        # A number that isn't certainly 0 may be flushed, or lost in the wide format too.
         judged = x.format.judged
         sure = (value == 0) & (x.value == 0)
         underflow = np.where(sure, 0.0, magnitude < judged.smallest_normal / judged.u) * ELEMENTARY_ROUNDINGS

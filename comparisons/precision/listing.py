@@ -1,4 +1,4 @@
-"""What a constant that decides is: its kind, why it has its value, and the table of them all in Markdown.
+"""The constants that decide: the kind of each, the reason for its value, and the table of all of them in Markdown.
 
 A number is `derived` from the arithmetic or from a theorem, `measured` by a test that measures it again, or `chosen`.
 """
@@ -38,12 +38,12 @@ class Section:
         return value
 
     def measured(self, name: str, value: T, seen: str, test: str) -> T:
-        """List a constant that was measured: what was seen, and the test that measures it again."""
+        """List a measured constant: the measurement, and the test that repeats it."""
         self.rows.append(Constant(name, value, "measured", seen, test))
         return value
 
     def chosen(self, name: str, value: T, effect: str) -> T:
-        """List a constant that was chosen: what it is, and what depends on it."""
+        """List a chosen constant: its meaning, and the things that depend on it."""
         self.rows.append(Constant(name, value, "chosen", effect))
         return value
 

@@ -22,7 +22,7 @@ WORDS = {"Const": "a constant", "Cast": "a cast"}
 
 
 def narrow_operation(reference: Callable[..., Any], inputs: Sequence[Any]) -> str | None:
-    """Return an operation of a reference or its gradient that holds less than float64, None if there is none.
+    """Return an operation of a reference or of its gradient that is narrower than float64, None if there is none.
 
     None also where the inputs are not all float64, or the reference can't be made a graph.
     """
@@ -50,7 +50,7 @@ def narrow_operation(reference: Callable[..., Any], inputs: Sequence[Any]) -> st
             if node.op == "Const" and _is_exact(tf.make_ndarray(node.attr["value"].tensor)):
                 continue
             if node.op == "Cast" and node.input[0].partition(":")[0] in constants:
-                continue  # what it loses the constant has lost
+                continue  # the constant has already lost those digits
             is_wide = any(kind.type == tf.float64.as_datatype_enum for kind in node.attr.values())
             for name, attribute in node.attr.items():
                 if attribute.type in narrow:
@@ -61,7 +61,7 @@ def narrow_operation(reference: Callable[..., Any], inputs: Sequence[Any]) -> st
 
 
 def is_within_float32(value: Callable[[Sequence[Any]], Array | None], inputs: Sequence[Any], apart: Array) -> bool:
-    """Return whether a difference is no larger than what rounding to float32 explains of a forward at these inputs.
+    """Return whether rounding to float32 explains a difference of a forward's values at these inputs.
 
     `value` gives the forward's value at any inputs, None where it has none.
     """

@@ -1,11 +1,10 @@
-"""How much of a difference rounding explains, measured on the functions themselves: stochastic arithmetic.
+"""The part of a difference that rounding explains, measured on the functions themselves: stochastic arithmetic.
 
-Where a function can't be run on error-carrying arrays (TensorFlow's backward pass, arbitrary user code), its rounding
-error is measured. The inputs are moved by a few units in the last place, and both gradients are computed again. What
-the two sides really disagree about stays the same to many digits; what is rounding is drawn anew each time. So the
-spread of the *difference* of the two sides is the size of their rounding errors, whatever the algorithm, its dtype or
-its scale. (Vignes, *A stochastic arithmetic for reliable scientific computation*, 1993; Parker, *Monte Carlo
-arithmetic*, 1997.)
+Some functions can't be run on error-carrying arrays: TensorFlow's backward pass, and arbitrary user code. Their
+rounding error is measured. The inputs are moved by a few units in the last place, and both gradients are computed
+again. A real disagreement stays the same to many digits, and rounding changes each time. The spread of the *difference*
+of the two sides is therefore the size of their rounding errors, for any algorithm, dtype and scale. (Vignes, *A
+stochastic arithmetic for reliable scientific computation*, 1993; Parker, *Monte Carlo arithmetic*, 1997.)
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .constants import (
 def nudge(x: Array, seed: int) -> Array:
     """Move every element by up to UNITS_MOVED units in the last place; equal values alike, whole numbers not at all.
 
-    Ties therefore stay ties, signs, zeros, labels and masks stay what they are, and so does each side of a kink.
+    Ties therefore stay ties. Signs, zeros, labels, masks and the sides of kinks stay the same.
     """
     if x.dtype.kind != "f" or x.size == 0:
         return x
@@ -129,7 +128,7 @@ def scaled_error(judged: Array, other: Array, wide: Array) -> Array:
 def wider_error(judged: Array, wide: Array, right: Array, allowed: Array) -> Array:
     """Return the rounding error of a float64 gradient, |g64 − g80|, where g80 is right to `allowed`; 0 elsewhere.
 
-    What the same code still gets wrong in a wider format is not rounding, and nothing is allowed for it.
+    An error that the same code still has in a wider format is not rounding, and gets no allowance.
     """
     if judged.dtype != np.float64:
         return np.zeros(judged.shape)
@@ -142,8 +141,8 @@ def wider_error(judged: Array, wide: Array, right: Array, allowed: Array) -> Arr
 def absorbed_error(base: tuple[Array, Array], operands: float) -> Array:
     """Return the error of float64 elements that are zero by cancellation: SAFETY · u · operands; 0 for all others.
 
-    `operands` is the size of what the elements were formed from. Where they are smaller by a third of the digits, terms
-    were absorbed that TensorFlow, which has no wider format, loses every time. In float32 `scaled_error` shows that.
+    `operands` is the size of the terms of the elements. Elements that are smaller by a third of the digits have
+    absorbed terms that TensorFlow, which has no wider format, loses every time. In float32 `scaled_error` shows that.
     """
     if all(side.dtype != np.float64 for side in base):
         return np.zeros(())

@@ -1,4 +1,4 @@
-"""The report of a checked gradient, on one screen: a sentence, a table, the cause, the example."""
+"""The report of a checked gradient on one screen: a sentence, a table, the causes and the example."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ NOT_RUN = ("not-run", "timeout")
 #: Lines of causes and notes; the JSON report has all of them.
 MOST_LINES = 6
 
+#: The gradient that the user's is compared with, by the report's oracle.
+JUDGES = {"traced": "autodiff of forward", "reference": "autodiff of the reference"}
+
 
 def is_of_users(report: Report) -> bool:
-    """Return whether a report is of one thing of the user's own, such as a function or a layer."""
+    """Return whether a report is on one function, layer, model or step of a user."""
     return "oracle" in report.extra and report.details is None
 
 
@@ -34,7 +37,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
     if not shown and report.verdict != "mismatch":  # a contract that fails has no element to show
         shown = compared
     if shown:
-        yield _table(shown, "differences" if report.extra["oracle"] == "finite-differences" else "autodiff")
+        yield _table(shown, name_oracle(report))
     causes = [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
     failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
     if failed and _is_explained(failed):
@@ -50,22 +53,20 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(f"note: {note}", style="dim")
 
 
+def name_oracle(report: Report) -> str:
+    """Return the name of the side that a user's gradient is compared with."""
+    return "differences" if report.extra.get("oracle") == "finite-differences" else "autodiff"
+
+
 def sentence_of(report: Report) -> str:
     """Return the verdict and its reason in a sentence."""
     failed = [check for check in report.checks if check.verdict == "mismatch"]
-    oracle = {"traced": "autodiff of the forward itself", "reference": "autodiff of the reference"}
-    judge = oracle.get(report.extra["oracle"], "differences of the forward")
     is_update = any(check.stage == "update" for check in report.checks)
-    judge = "the reference optimizer" if is_update else judge
+    judge = JUDGES.get(report.extra["oracle"], "differences of forward")
     name = report.checks[0].operation if report.checks else "nothing"
     if failed:
-        first = failed[0]
-        reason = f": {first.causes[0].text} (cause: {first.causes[0].cause})" if _is_explained(first) else "."
         more = {1: "", 2: " 1 more check fails."}.get(len(failed), f" {len(failed) - 1} more checks fail.")
-        subject = f"the {first.name}" if first.stage == "gradient" else f"the check of {first.name}"
-        if first.stage in ("contract", "side-effect"):
-            return f"{name}: the check of {first.name} fails{reason}{more}"
-        return f"{name}: {subject} fails against {judge}{reason}{more}"
+        return f"{name}: {_failure(failed[0], report.extra['oracle'], judge)}{more}"
     examples = max((check.examples for check in report.checks), default=1)
     points = f" at {examples} points" if examples > 1 else ""
     if report.ok and is_update:
@@ -75,11 +76,28 @@ def sentence_of(report: Report) -> str:
     unknown = [cause for check in report.checks for cause in check.causes if cause.cause in NOT_RUN]
     if unknown:
         return f"{name}: {'nothing was compared' if unknown[0].detail == 'empty' else 'it could not be checked'}."
-    return f"{name}: nothing disagrees with {judge}{points}, but not everything could have."
+    judge = "the reference optimizer" if is_update else judge
+    return f"{name}: nothing disagrees with {judge}{points}, but a wrong gradient might have passed too."
+
+
+def _failure(check: Check, oracle: str, judge: str) -> str:
+    """Return the failure, and its cause if it is confirmed, in a sentence."""
+    subject = f"the {check.name}" if check.stage in ("gradient", "value", "update") else f"the check of {check.name}"
+    other = "the reference's" if oracle == "reference" else "the traced forward's"
+    fails = {
+        "gradient": f"differs from {judge}",
+        "value": f"differs from {other}",
+        "update": "differ from the reference optimizer's",
+    }.get(check.stage, "fails")
+    if not _is_explained(check):
+        return f"{subject} {fails}."
+    text = check.causes[0].text
+    about = f"it{text.removeprefix(subject)}" if text.startswith(f"{subject} ") else text
+    return f"{subject} {fails}: {about} (cause: {check.causes[0].cause})"
 
 
 def sentence_of_check(report: Report, check: Check) -> str:
-    """Return what failed in a sentence, without its causes."""
+    """Return the failure in a sentence, without its causes."""
     if is_of_users(report):
         return sentence_of(replace(report, checks=(replace(check, causes=()),)))
     where = f"{check.operation} ({check.dtype}, {check.mode}): {check.name}"
@@ -89,13 +107,13 @@ def sentence_of_check(report: Report, check: Check) -> str:
 
 
 def show_cause(cause: Cause) -> str:
-    """Return a cause as a line; that it is unknown is no guess."""
+    """Return a cause as a line; an unknown cause is not a guess."""
     is_guess = not cause.confirmed and cause.cause not in ("unknown", *NOT_RUN)
     return f"{'perhaps' if is_guess else 'cause'} {cause.cause}: {cause.text}"
 
 
 def reason_of(check: Check) -> str:
-    """Return why a check does not match: its causes in a sentence each, or what is known without them."""
+    """Return why a check does not match: a sentence for each cause, or a general reason."""
     if check.verdict == "mismatch":
         return " ".join(map(show_cause, check.causes))
     return " ".join(cause.text for cause in check.causes) or (

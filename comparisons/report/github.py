@@ -15,7 +15,7 @@ LEVELS = {"mismatch": "error", "inconclusive": "warning"}
 
 
 def to_annotations(report: Report) -> Iterator[str]:
-    """Yield a line for each check that does not match: an error, or a warning for what is inconclusive."""
+    """Yield a line for each check that does not match: an error, or a warning if it is inconclusive."""
     for name, member in report.members or (("", report),):
         where = _place(member.extra.get("source"))
         for check in member.checks:

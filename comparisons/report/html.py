@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Mismatches that are shown in full; all of them have a row.
 MOST_SHOWN = 100
 
-#: Rows that stand in the page itself, and that its script shows at a time; rows in a notebook.
+#: Rows in the page itself, rows that its script shows at a time, and rows in a notebook.
 PAGE_ROWS, NOTEBOOK_ROWS = 200, 20
 
 

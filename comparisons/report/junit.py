@@ -10,7 +10,7 @@ from gradtwin.comparisons.results.data import Check, Report
 
 from .check_text import NOT_RUN, reason_of
 
-#: What XML 1.0 can't hold, in whatever form, beside what is cleaned away.
+#: Characters that XML 1.0 can't hold in any form, and that cleaning leaves: two non-characters.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 
 

@@ -28,9 +28,9 @@ SQUARE, SIDE = (4, 24), 256
 
 @dataclass(frozen=True)
 class Bar:
-    """A level in the histogram: in words, as a colour, its elements, and how long its bar is, from 0 to 1.
+    """A level in the histogram: its label, its colour, its number of elements, and the length of its bar from 0 to 1.
 
-    `apart` says that empty levels are left out before it.
+    `apart` marks a level before which empty levels are left out.
     """
 
     label: str

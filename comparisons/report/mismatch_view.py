@@ -1,4 +1,4 @@
-"""What a page shows of one mismatch, ready for its template: words, numbers as text, the window's cells."""
+"""One mismatch, ready for the page's template: words, numbers as text, and the cells of the window."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import NamedTuple
 from gradtwin.comparisons.results.data import Cause, Check, Report, Worst
 from gradtwin.comparisons.results.evidence import Ballot, Evidence
 
-from .check_text import sentence_of_check
+from .check_text import name_oracle, sentence_of_check
 from .level_map import Bar, draw_map, make_bars, map_size
 
-#: Digits that tell any two numbers of a format apart; 17 for those of float64.
+#: Digits that distinguish any two numbers of a format; 17 for those of float64.
 DIGITS = {"bfloat16": 4, "float16": 5, "float32": 9}
 
-#: The two sides where it is the catalogue's operations that are compared.
+#: The two sides in comparisons of the catalogue's operations.
 CATALOGUE = ("NumPy", "TensorFlow")
 
 METHODS = {"complex-step": "complex step", "differences": "extrapolated differences"}
@@ -31,7 +31,7 @@ class Fact(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """An element of the window: its left value; where the sides disagree its right one too, else None."""
+    """An element of the window: its left value, and its right value if the sides disagree, else None."""
 
     left: str
     right: str | None
@@ -91,9 +91,9 @@ def view_mismatch(report: Report, check: Check, number: int) -> Mismatch:
 
 
 def _sides(report: Report, check: Check) -> tuple[str, str]:
-    """Return what the two sides are called; it is on the user's own functions that votes are taken."""
+    """Return the names of the two sides; only checks of users' functions take votes."""
     is_users = "oracle" in report.extra or (check.evidence and check.evidence.vote)
-    return ("yours", "autodiff") if is_users else CATALOGUE
+    return ("yours", name_oracle(report)) if is_users else CATALOGUE
 
 
 def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]:
@@ -112,9 +112,9 @@ def _facts(check: Check, worst: Worst, sides: tuple[str, str]) -> Iterator[Fact]
 
 
 def _vote(vote: Ballot, worst: Worst) -> Fact:
-    """Return the vote, with its place where that is not the worst element's."""
+    """Return the vote, with its place if it is not the worst element's."""
     at = "" if vote.index == worst.index else f"at {list(vote.index)}, "
-    by = f"{at}by {METHODS[vote.method]}, on the forward alone"
+    by = f"{at}by {METHODS[vote.method]} of forward alone"
     if vote.one_sided is not None:
         low, high = vote.one_sided
         return Fact("third vote", f"{low:.9g} | {high:.9g}", f"a kink: from the left and from the right, {by}")
@@ -137,7 +137,7 @@ def _window(evidence: Evidence, worst: Worst) -> Window:
 
 
 def _pair(left: float, right: float, wrong: bool) -> tuple[str, str | None]:
-    """Return both numbers with as many digits as tell them apart; the second alone where they disagree."""
+    """Return both numbers, with enough digits to distinguish them; the second is None if they agree."""
     for digits in range(4, 18):
         shown = f"{left:.{digits}g}", f"{right:.{digits}g}"
         if not wrong or shown[0] != shown[1]:

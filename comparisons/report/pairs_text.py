@@ -15,13 +15,13 @@ from gradtwin.comparisons.results.data import Report
 from .check_text import NOT_RUN, reason_of, render_check
 from .tables import STYLE, make_table
 
-#: Lines of the table, and of what was skipped; the JSON report has all of them.
+#: Lines of the table and of the skipped functions; the JSON report has all of them.
 MOST_PAIRS, MOST_SKIPPED = 10, 6
 
 #: Pairs that don't match, beside the first, that get a sentence.
 MOST_SENTENCES = 3
 
-#: Names in one line of what was skipped.
+#: Names in one line of skipped functions.
 MOST_NAMES = 6
 
 #: Columns of a line of the example.
@@ -31,9 +31,9 @@ _ORDER = ("mismatch", "inconclusive", "match")
 
 
 def print_pairs(report: Report, console: Console) -> None:
-    """Print the verdict in a sentence, the pairs, what was skipped and why, the first failure, and why others fail."""
+    """Print the verdict in a sentence, the pairs, the skipped functions, the first failure, and other failures' reasons."""
     console.print(Group(*_render(report)))
-    console.print(Text(f"\nseed {report.seed}; again with: {report.reproduce}", style="dim"), soft_wrap=True)
+    console.print(Text(f"\nseed {report.seed}; repeat with: {report.reproduce}", style="dim"), soft_wrap=True)
 
 
 def _render(report: Report) -> Iterator[RenderableType]:
@@ -61,7 +61,7 @@ def _table(pairs: Sequence[dict[str, Any]]) -> Table:
 
 
 def list_pairs(report: Report) -> list[Text | Table]:
-    """Return all pairs as a table, and what was skipped, for a page."""
+    """Return all pairs as a table, and the skipped functions, for a page."""
     skipped = [Text(f"skipped {item['name']}: {item['reason']}") for item in report.extra["skipped"]]
     return [Text(_sentence(report)), _table(report.extra["pairs"]), *skipped]
 
@@ -79,7 +79,7 @@ def _others(others: Sequence[tuple[str, Report]]) -> Iterator[Text]:
 
 
 def _shortened(example: str | None) -> str | None:
-    """Return the example without what does not fit in a line each."""
+    """Return the example with each line cut to the width."""
     if example is None:
         return None
     lines = [line if len(line) <= MOST_COLUMNS else f"{line[:MOST_COLUMNS]} ..." for line in example.splitlines()]

@@ -1,4 +1,4 @@
-"""Plots of a training run, as PNG: losses, drift, and what the network has learnt."""
+"""Plots of a training run, as PNG: losses, drift, and the result of the training."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ RIGHT, WRONG = "C0", "C3"
 
 
 def plot_training(report: Report, kind: str = "png") -> bytes:
-    """Return a picture (`png` or `svg`): losses on both backends, free-running drift, and what the scenario shows."""
+    """Return a picture (`png` or `svg`): losses on both backends, free-running drift, the scenario's picture."""
     from matplotlib.figure import Figure  # without pyplot: no display, no global state
 
     extra = report.extra
     picture: dict[str, Any] = extra["picture"] or {"kind": "none"}
     true = {name: array for name, array in extra["true_weights"].items() if array}
     panels = 2 + bool(true) + _PANELS[picture["kind"]]
-    below = picture["kind"] == "digits"  # they have a row of their own
+    below = picture["kind"] == "digits"  # they have a separate row
     figure = Figure(figsize=(6 * panels if below else 5 * panels, 10 if below else 4), layout="constrained")
     rows: Any = figure.subfigures(2, 1, height_ratios=(2, 3)) if below else [figure]
     axes = rows[0].subplots(1, panels)

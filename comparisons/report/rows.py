@@ -15,7 +15,7 @@ ORDER: tuple[Verdict, ...] = ("mismatch", "inconclusive", "match")
 
 
 class Row(NamedTuple):
-    """What a row shows; `link` is the number of the mismatch that is shown in full, None where it isn't."""
+    """The text of a row; `link` is the number of its mismatch if the page shows it in full, else None."""
 
     verdict: Verdict
     name: str

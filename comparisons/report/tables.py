@@ -1,4 +1,4 @@
-"""What the renderings share: a plain table, the colours of verdicts, an index."""
+"""Parts that the renderings share: a plain table, the colours of verdicts, an index."""
 
 from __future__ import annotations
 

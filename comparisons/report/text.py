@@ -57,12 +57,12 @@ def print_report(report: Report, console: Console) -> None:
         return
     console.print(_render(report))
     joint = ":\n" if "\n" in report.reproduce else ": "
-    again = f"\nseed {report.seed}; again with{joint}{report.reproduce}"
-    console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, so that it can be pasted
+    again = f"\nseed {report.seed}; repeat with{joint}{report.reproduce}"
+    console.print(Text(again, style="dim"), soft_wrap=True)  # in one line, for pasting
 
 
 def _render(report: Report) -> RenderableType:
-    """Return the report as what it is: of a user's gradient, of planted faults, of a training, of a comparison."""
+    """Return the parts of the report, by its kind: a user's gradient, planted faults, a training or a comparison."""
     if is_of_users(report):
         return Group(*render_check(report))
     parts: list[RenderableType] = [_headline(report)]
@@ -197,7 +197,7 @@ def _undecided(checks: tuple[Check, ...]) -> Iterator[Text]:
     if passed_over:
         total = sum(check.size for check in checks)
         yield Text(
-            f"{passed_over} of {total} elements were undecided, and count for nothing in the verdict.",
+            f"{passed_over} of {total} elements were undecided; the verdict ignores them.",
             style="dim",
         )
 

@@ -1,4 +1,4 @@
-"""A failing case on disk: a JSON file that says what it is, and beside it an `.npz` of its arrays, without pickles."""
+"""A failing case on disk: a JSON file that describes it, and an `.npz` of its arrays, without pickles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WIDEST = 16
 
 @dataclass(frozen=True)
 class Case:
-    """What was judged at one point and how: `fields` as JSON has them, and arrays by name in their memory layouts."""
+    """A judged point: `fields` as JSON has them, and arrays by name in their memory layouts."""
 
     name: str
     fields: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Case:
 
 
 def remove_case(folder: Path, name: str) -> None:
-    """Delete a case, if it is there: the JSON file first, without which there is none."""
+    """Delete a case if it exists. The JSON file goes first, because a case without it doesn't count."""
     for kind in ("json", "npz"):
         (folder / f"{name}.{kind}").unlink(missing_ok=True)
 
@@ -91,7 +91,7 @@ def take(fields: Mapping[str, Any], key: str, kind: type | tuple[type, ...], pat
 
 
 def _describe(array: Array) -> dict[str, Any]:
-    """Return what an `.npz` does not keep: the dtype by name, strides in bytes, whether it may be written to."""
+    """Return the properties that an `.npz` does not keep: the dtype's name, the strides in bytes, and writability."""
     return {"dtype": array.dtype.name, "strides": list(array.strides), "writeable": array.flags.writeable}
 
 

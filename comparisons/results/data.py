@@ -1,4 +1,4 @@
-"""What a comparison found: checks, and the report that gathers them."""
+"""The result of a comparison: checks, and the report that gathers them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,20 @@ SCHEMA = "gradtwin.report/1"
 
 @dataclass(frozen=True)
 class Worst:
-    """The element that comes nearest to what is allowed, or exceeds it most.
+    """The element with the largest error over the allowed error.
 
-    `left` is the NumPy side, `right` TensorFlow's, `reference` the value in wider precision; `error` is
-    `|left − right|` and `allowed` the largest such difference that rounding explains.
+    Attributes
+    ----------
+    index : tuple of int
+        Its index.
+    left, right : float
+        The value of the NumPy side, which is yours in a check, and of the TensorFlow side.
+    reference : float or None
+        The value in wider precision, if it is known.
+    error : float
+        Their absolute difference.
+    allowed : float
+        The largest difference that rounding explains.
     """
 
     index: tuple[int, ...]
@@ -61,9 +71,18 @@ class Worst:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a check failed: a slug, whether its repair was tried and made the check pass, and a sentence.
+    """Why a check failed.
 
-    What a sentence quotes, such as an exception's message, is cleaned.
+    Attributes
+    ----------
+    cause : str
+        A slug, such as "mean-for-sum".
+    confirmed : bool
+        Whether its repair made the check pass. Else it is a guess.
+    detail : str
+        The number, the formula or the place.
+    text : str
+        A sentence. Control codes in its quotations, such as an exception's message, are escaped.
     """
 
     cause: str
@@ -78,7 +97,31 @@ class Cause:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was compared, at one point or, after merging, at many (`examples`)."""
+    """One comparison, at one point or, after merging, at many.
+
+    Attributes
+    ----------
+    name : str
+        Such as "gradient of input 1 (w)".
+    operation : str
+        The operation of the catalogue, or the name of the user's function.
+    stage : {"contract", "value", "gradient", "update", "side-effect"}
+        The kind of the check.
+    dtype, mode : str
+        The dtype of the inputs, and TensorFlow's mode.
+    verdict : {"match", "mismatch", "inconclusive"}
+        The verdict.
+    size, mismatched, inconclusive : int
+        The number of elements, and of those that mismatch and are undecided.
+    worst : Worst or None
+        The worst element.
+    causes : tuple of Cause
+        The causes, the likeliest first.
+    examples, undecided_examples : int
+        The number of points, and of those that are undecided.
+    evidence : Evidence or None
+        The elements around the worst one.
+    """
 
     name: str
     operation: str
@@ -140,10 +183,10 @@ class Check:
 
 
 class Details:
-    """What a command found beyond its checks, and how people see it; each such command has its own kind."""
+    """A command's results beyond its checks, and their rendering; each such command has a subclass."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the keys that the JSON report has for it."""
+        """Return its keys of the JSON report."""
         return {}
 
     def parts(self, report: Report) -> list[Text | Table]:  # noqa: ARG002
@@ -157,11 +200,30 @@ class Details:
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict of a command, its checks, and what it takes to run it again.
+    """The verdict of a command, its checks, and the way to repeat them.
 
-    `extra` holds the keys that only some commands have, as JSON has them; a report is rendered as what these and its
-    `details` are. `example` is the smallest failing problem, in words; `cases` are those that mismatch, to be saved.
-    `members` are the reports that this one gathers, each under the name of what it is about; its checks are theirs.
+    Attributes
+    ----------
+    command : str
+        "check", "compare", "train" or "bench", among others.
+    checks : tuple of Check
+        The comparisons, in order.
+    seed : int
+        The seed of everything random.
+    reproduce : str
+        A command line or a script that does the same.
+    environment : dict
+        Versions, processor and threads.
+    extra : dict
+        The keys of the JSON report that only some commands have, such as "oracle", "notes" or "loss".
+    example : str or None
+        The smallest failing problem, in words.
+    cases : tuple of Case
+        The problems that mismatch, for `save`.
+    members : tuple
+        The reports that this one gathers, with their names. Its checks are theirs.
+    details : Details or None
+        Results beyond the checks, and their rendering.
     """
 
     command: str
@@ -186,12 +248,34 @@ class Report:
         return self.verdict == "match"
 
     def raise_if_failed(self) -> None:
-        """Raise GradientMismatch, with the report as its text, unless the verdict is `match`."""
+        """Raise GradientMismatch unless the verdict is `match`.
+
+        Raises
+        ------
+        GradientMismatch
+            With the report as its text.
+
+        Examples
+        --------
+        >>> check = Check("value", "matmul", "value", "float64", "eager", "match")
+        >>> Report("compare", (check,), 0, "", {}).raise_if_failed()
+        """
         if not self.ok:
             raise GradientMismatch(str(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report under the keys of its JSON schema."""
+        """Return the report under the keys of its JSON schema.
+
+        Returns
+        -------
+        dict
+            Plain Python values; `comparisons/report/report.schema.json` is the schema.
+
+        Examples
+        --------
+        >>> Report("check", (), 0, "", {}).to_dict()["schema"]
+        'gradtwin.report/1'
+        """
         return {
             "schema": SCHEMA,
             "command": self.command,
@@ -207,18 +291,68 @@ class Report:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Report:
-        """Return the report that `to_dict` made these fields from, without members and details."""
+        """Return the report that `to_dict` made these fields from, without members and details.
+
+        Parameters
+        ----------
+        fields : dict
+            The fields, with numbers as floats or as JSON has them.
+
+        Returns
+        -------
+        Report
+            The report.
+
+        Examples
+        --------
+        >>> Report.from_dict(Report("check", (), 7, "", {}).to_dict()).seed
+        7
+        """
         own = ("command", "seed", "reproduce", "environment", "example")
         checks = tuple(map(Check.from_dict, fields["checks"]))
         extra = {name: value for name, value in fields.items() if name not in (*own, "schema", "verdict", "checks")}
         return Report(**{name: fields[name] for name in own}, checks=checks, extra=extra)
 
     def print_to(self, console: Console) -> None:
-        """Print the report on a rich console: tables on a terminal, plain text elsewhere."""
+        """Print the report: tables on a terminal, plain text elsewhere.
+
+        Parameters
+        ----------
+        console : rich.console.Console
+            The console to print on.
+
+        Examples
+        --------
+        >>> from rich.console import Console
+        >>> check = Check("value", "matmul", "value", "float64", "eager", "match")
+        >>> Report("compare", (check,), 0, "", {}).print_to(Console(width=80))  # doctest: +ELLIPSIS
+        MATCH ...
+        """
         renderings().print_report(self, console)
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Save each case that mismatches in the folder, for `gradtwin replay`, and return the files."""
+        """Save each case that mismatches, for `gradtwin replay`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder; it is made if it doesn't exist.
+
+        Returns
+        -------
+        list of Path
+            The JSON files, one for each case.
+
+        Raises
+        ------
+        OutputFileError
+            If a file can't be written.
+
+        Examples
+        --------
+        >>> Report("check", (), 0, "", {}).save("found")
+        []
+        """
         from pathlib import Path
 
         return [case.save(Path(folder)) for case in self.cases]

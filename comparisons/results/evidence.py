@@ -1,4 +1,4 @@
-"""What a mismatch looks like: the elements around the worst one, and how far each element is off, in levels."""
+"""The evidence of a mismatch: the elements around the worst one, and the level of each element's error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMITS = (0.0, *(10.0**exponent for exponent in range(-3, 16)), math.inf)
 #: The first level that is not allowed.
 BEYOND = LIMITS.index(1.0) + 1
 
-#: A level as a character of the map; UNKNOWN where nothing is known of what is allowed.
+#: A level as a character of the map; UNKNOWN if the allowed error is not known.
 DIGITS, UNKNOWN = "0123456789abcdefghijk", "-"
 
 #: Rows and columns of the window, and of the map.
@@ -37,12 +37,12 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a report shows of a mismatch beside its worst element.
+    """The evidence of a mismatch beside its worst element.
 
-    The window is at most 9 × 9 elements of the last two axes around the worst one, from `start` on: both sides, and
-    where they disagree. `levels` is the whole array as rows of its last axis, a character an element or the largest of
-    a block; `histogram` counts the elements of each level. `ulps` is how far the worst element's values are apart, in
-    units in the last place of the larger one.
+    The window is at most 9 × 9 elements of the last two axes around the worst one, from `start` on: both sides, and the
+    places where they disagree. `levels` is the whole array as rows of its last axis, one character for an element, or
+    for the largest of a block; `histogram` counts the elements of each level. `ulps` is the distance of the worst
+    element's values, in units in the last place of the larger one.
     """
 
     shape: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Reports as JSON that any parser reads: what is no number in JSON is written as text."""
+"""Reports as JSON that any parser reads: infinities and NaN are written as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One chunk of a soak: problems drawn with Hypothesis and judged, and what fails kept on disk at once."""
+"""One chunk of a soak: problems are drawn with Hypothesis and judged, and a failing one is saved at once."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from .plan import EXAMPLES, Chunk
 #: Extents of the dimensions that the modes that compile are tried on.
 SIZES = ((5, 7, 3), (16, 65, 5), (1, 1, 1))
 
-#: Problems that the modes that compile answer at once.
+#: Problems that a compiled mode answers in one call.
 BATCH = 10
 
 
 class _Batch(list[Problem]):
-    """Problems that are judged at once."""
+    """Problems that are judged together."""
 
     def __repr__(self) -> str:
-        return f"{len(self)} problems"  # Hypothesis writes out what fails, and would with every array
+        return f"{len(self)} problems"  # Hypothesis prints a failing value, and would print every array
 
 
 def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful: bool = False) -> dict[str, Any]:
-    """Draw the chunk's problems and judge `left` by `right`; return what came of it, as JSON has it.
+    """Draw the chunk's problems and judge `left` by `right`; return the result, as JSON has it.
 
-    The first problem that fails is saved among the folder's `findings` at once, then its smallest form in its place;
-    the folder's Hypothesis database has it too, and the chunk tries that first, should it be done again. If `careful`,
-    each problem is saved before it is judged, for one that ends the process.
+    The first problem that fails is saved at once in the folder's `findings`, and later replaced by its smallest form.
+    The folder's Hypothesis database has it too, and a repeated chunk tries it first. If `careful`, each problem is
+    saved before it is judged, in case it ends the process.
     """
     drawing = _Drawing(chunk, folder / "findings", left, right, careful)
     database = DirectoryBasedExampleDatabase(folder / "hypothesis" / chunk.name)
@@ -63,7 +63,7 @@ def run_chunk(chunk: Chunk, folder: Path, left: Backend, right: Backend, careful
 
 
 class _Drawing:
-    """What has been drawn and found so far."""
+    """The problems drawn and the findings so far."""
 
     def __init__(self, chunk: Chunk, folder: Path, left: Backend, right: Backend, careful: bool) -> None:
         self._chunk, self._folder, self._left, self._right, self._careful = chunk, folder, left, right, careful
@@ -115,7 +115,7 @@ class _Drawing:
             self.spent[on] += time.process_time() - started
 
     def finish(self) -> dict[str, Any]:
-        """Save the smallest failing problem in the place of the first, and return what came of the chunk."""
+        """Replace the first failing problem by the smallest one on disk, and return the result of the chunk."""
         finding = None
         if self._smallest is not None:
             finding = self._save("", *self._smallest)

@@ -40,7 +40,7 @@ def hands_of_cluster(address: str) -> Iterator[Hands]:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ArgumentValueError(
-            f"scheduler: none answers at {address!r} ({error}). Start one with `dask scheduler`, and give its address."
+            f"scheduler: no answer from {address!r} ({error}). Start one with `dask scheduler`, and give its address."
         ) from error
     with client:
         _check_workers(client, address)
@@ -55,7 +55,7 @@ def hands_of_cluster(address: str) -> Iterator[Hands]:
 
 
 def do_chunks(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
-    """Do chunks on a worker of the cluster; each result has the `files` of what was found, by name."""
+    """Do chunks on a worker of the cluster; each result has the `files` of its findings, by name."""
     with TemporaryDirectory(prefix="gradtwin-soak-") as folder:
         results = _processes.run(chunks, Path(folder))
         for result in results:

@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of work that comes out the same wherever and whenever it is done: what it draws follows from its fields.
+    """A piece of work that is the same everywhere and always: its fields determine the problems that it draws.
 
     `number` counts the chunks of a seed from 0.
     """
@@ -44,17 +44,17 @@ class Chunk:
 
     @property
     def cell(self) -> Cell:
-        """What it covers."""
+        """The combination that it covers."""
         return Cell(self.operation, self.dtype, self.layout, self.mode)
 
     @property
     def name(self) -> str:
-        """The name of what is found in it."""
+        """The name of its findings."""
         words = f"{self.seed} {self.number:07} {self.operation} {self.dtype} {self.layout} {self.mode}"
         return words.replace(" ", "-")
 
     def random_for(self, *, whole_group: bool) -> np.random.Generator:
-        """Return the generator of what the chunk decides itself, or together with its group of a round."""
+        """Return the generator for the choices of the chunk, or of its group in a round."""
         if not whole_group:
             return np.random.default_rng([self.seed, self.number])
         group = [(o, d, m) for o in OPERATIONS for d in DTYPE_NAMES for m in MODES]
@@ -65,7 +65,7 @@ class Chunk:
 def why_impossible(cell: Cell) -> str | None:
     """Return why a cell can't be covered, None if it can."""
     if cell.dtype == "bfloat16" and cell.layout == "byte-swapped":
-        return "bfloat16 has the machine's own byte order alone in NumPy"
+        return "NumPy has bfloat16 only in the machine's byte order"
     return None
 
 

@@ -17,7 +17,7 @@ from .plan import Chunk
 
 WORKER = "gradtwin.comparisons.soak.worker"
 
-#: XLA never frees what it compiled, 10 MB or so each; after so many programs a process is replaced.
+#: XLA never frees a compiled program, of about 10 MB; a process is replaced after so many.
 MOST_COMPILED = 100
 
 #: Seconds after which a chunk, some seconds' work, is held to hang.
@@ -51,7 +51,7 @@ class Processes:
         self._closed = False
 
     def run(self, chunks: Sequence[Chunk], folder: Path) -> list[dict[str, Any]]:
-        """Do chunks in this thread's process, and return what came of each; findings are saved in the folder."""
+        """Do chunks in this thread's process, and return their results; findings are saved in the folder."""
         return [self._run(chunk, folder) for chunk in chunks]
 
     def _run(self, chunk: Chunk, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a soak came to, as a report: rates, coverage, the largest error over allowed, memory, findings."""
+"""The report of a soak: rates, coverage, the largest error over allowed, memory and findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class SoakDetails(Details):
-    """The tally of all runs in a folder, and how long and fast the last of them was."""
+    """The tally of all runs in a folder, and the time and the rate of the last one."""
 
     tally: Tally
     folder: str
@@ -73,7 +73,7 @@ class SoakDetails(Details):
     def print_to(self, report: Report, console: Console) -> None:
         """Print the parts on a rich console, and how to go on."""
         super().print_to(report, console)
-        console.print(Text(f"\nseed {report.seed}; goes on with: {report.reproduce}", style="dim"), soft_wrap=True)
+        console.print(Text(f"\nseed {report.seed}; continue with: {report.reproduce}", style="dim"), soft_wrap=True)
 
     def parts(self, report: Report) -> list[Text | Table]:
         """Return the lines and tables of the report."""
@@ -115,7 +115,7 @@ class SoakDetails(Details):
         numbers = ("examples", "cells", "per core and s", "eager alone", "worst error / allowed")
         table = make_table("operation", *numbers, "where", right=numbers)
         for name, of in self.tally.operations.items():
-            if not of.examples:  # those that were not asked for; coverage counts what is missing
+            if not of.examples:  # operations that were not selected; coverage counts the missing ones
                 continue
             cells = [cell for cell in every_cell() if cell.operation == name]
             covered = sum(self.tally.cells[cell] > 0 for cell in cells)
@@ -161,7 +161,7 @@ def _undecided(checks: Sequence[Check]) -> Iterator[Text]:
         shown = ", ".join(f"{count} in {dtype}" for dtype, count in undecided.most_common())
         yield Text(
             f"inconclusive: {undecided.total()} of {len(checks)} checks ({shown}): in most of their examples "
-            f"rounding may be as large as what is compared",
+            f"rounding may be as large as the compared numbers",
             style=STYLE["inconclusive"],
         )
 

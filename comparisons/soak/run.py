@@ -1,4 +1,4 @@
-"""The soak itself: chunks handed out until the time is up, what came of each kept, a report of all."""
+"""The soak itself: starts chunks until the time is up, keeps their results, and reports them."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def soak(
 ) -> Report:
     """Draw and judge problems over the catalogue for so many minutes, in so many processes of one thread each.
 
-    With `scheduler`, the address of a Dask scheduler that you trust, they are those of its workers instead.
+    With `scheduler`, the address of a Dask scheduler that you trust, its workers do the work instead.
 
-    Every operation (default: all) × dtype × memory layout × mode is visited round after round. What fails is saved at
-    once in the folder's `findings`; what was done is kept there too, so that another run with the same seed goes on
-    from it, however this one ends. Ctrl-C ends it with its report.
+    Every operation (default: all) × dtype × memory layout × mode is visited round after round. A failing problem is
+    saved at once in the folder's `findings`. The folder also keeps the results, and another run with the same seed
+    continues from them. Ctrl-C ends the soak with its report.
 
-    Raises ArgumentValueError for an unknown operation or a number that makes no sense, OutputFileError for a folder
-    that can't be used, InputFileError where what was kept there is damaged, BackendMissingError
-    without TensorFlow, or without Dask where a scheduler is given.
+    Raises ArgumentValueError for an unknown operation or an impossible number, OutputFileError for a folder that
+    can't be used, InputFileError for damaged results in it, and BackendMissingError without TensorFlow, or with a
+    scheduler and without Dask.
     """
     chosen = {find_operation(name).name for name in operations} or set(OPERATIONS)
     check_seed(seed)
@@ -127,7 +127,7 @@ class _Soaking:
                 self._progress(round(min(self.seconds, self._length)), round(self._length), what)
 
     def _take(self, future: Future[list[dict[str, Any]]], count: int) -> None:
-        """Keep what came of a task; what a cluster could not do is left for another run."""
+        """Keep the results of a task; another run does the chunks that a cluster could not do."""
         try:
             results = future.result()
         except GradTwinError:
@@ -155,6 +155,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise OutputFileError(
-                f"{folder}: another soak is at work there. Wait for it, or choose another --folder."
+                f"{folder}: another soak is running there. Wait for it, or choose another --folder."
             ) from error
         yield

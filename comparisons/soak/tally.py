@@ -15,13 +15,13 @@ from gradtwin.comparisons.results.data import Cause, Check, Worst
 
 from .plan import Cell, Chunk, every_cell, why_impossible
 
-#: Parts of the run that the memory is told of.
+#: Parts of the run whose memory is reported.
 PARTS = 8
 
 
 @dataclass
 class OfOperation:
-    """What the chunks of one operation came to."""
+    """The sums of the chunks of one operation."""
 
     examples: int = 0
     eager_examples: int = 0
@@ -59,7 +59,7 @@ class Tally:
         return tally
 
     def add(self, result: dict[str, Any]) -> None:
-        """Add what a chunk came to."""
+        """Add the result of a chunk."""
         chunk = Chunk(**result["chunk"])
         examples, cpu_s = result["examples"], result["cpu_s"]
         self.chunks += 1

@@ -19,7 +19,7 @@ from .plan import Chunk
 
 
 class _Soaking:
-    """The jobs, and the backend of the group at work: what it compiled is of no use to another."""
+    """The jobs, and the backend of the present group, whose compiled programs are of no use to another group."""
 
     def __init__(self) -> None:
         self._left = NumpyBackend()
@@ -37,7 +37,7 @@ class _Soaking:
         return describe_environment()
 
     def run(self, _: str, chunk: dict[str, Any], folder: str, careful: bool) -> dict[str, Any]:
-        """Do a chunk; say what it came to, the process's peak memory, and how many programs XLA has compiled in it."""
+        """Do a chunk; return its result, the process's peak memory, and the number of XLA's compiled programs."""
         work = Chunk(**chunk)
         group = (work.operation, work.dtype, work.mode)
         if group != self._group or self._right is None:

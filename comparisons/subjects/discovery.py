@@ -206,7 +206,7 @@ def names_trained(name: str) -> bool:
 
 
 def sounds_like_gradient(key: Any) -> bool:
-    """Return whether an attribute or a key is called like a gradient, of whatever it is."""
+    """Return whether the name of an attribute or a key is one of a gradient."""
     return isinstance(key, str) and GRADIENT.match(split_name(key)[1]) is not None
 
 

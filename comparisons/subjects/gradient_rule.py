@@ -1,4 +1,4 @@
-"""One rule of where a gradient is read from after a run of an object, and what the rule rests on."""
+"""One rule: where a gradient is read from after a run of an object, and the reason for it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .discovery import ROOT, Place
 
 @dataclass
 class Run:
-    """One run of forward and backward: the object afterwards, what backward returned, and what each parameter was."""
+    """One run of forward and backward: the object afterwards, the results of backward, and each parameter before."""
 
     owner: Any
     returned: Any
     before: dict[str, list[Array]]
 
 
-#: What a rule rests on: a name or the caller's word, a shape, or the order of several that were returned.
+#: The reason for a rule: a name or the caller's argument (""), a shape, or the order of several results.
 Guess = Literal["", "shape", "order"]
 
 
@@ -30,7 +30,7 @@ Guess = Literal["", "shape", "order"]
 class Rule:
     """Where a gradient is read from after a run, in words and as a function; `grads` is what a caller passes for it.
 
-    `guess` says what the rule rests on where no name says so.
+    `guess` is the reason for the rule, if no name is.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Rule:
 
 
 def returned_items(returned: Any, place: Place = ROOT) -> list[tuple[Place, Any]]:
-    """Return what backward returned as places in it and values, nested containers flattened."""
+    """Return the results of backward as places and values, with nested containers flattened."""
     if isinstance(returned, dict):
         inner = [(place.at("item", key), value) for key, value in returned.items()]
     elif isinstance(returned, tuple) or (isinstance(returned, list) and not is_gradient(returned)):
@@ -54,19 +54,19 @@ def returned_items(returned: Any, place: Place = ROOT) -> list[tuple[Place, Any]
 
 
 def left_rule(place: Place, guess: Guess = "") -> Rule:
-    """Return the rule of what backward left at a place in the object."""
+    """Return the rule of an array that backward left at a place in the object."""
     at = str(place).removeprefix("model.")
     text = f"at {at}, by its shape" if guess == "shape" else f"at {at}"
     return Rule(text, lambda run: place.read(run.owner), place, guess, repr(at))
 
 
 def returned_rule(place: Place, guess: Guess = "") -> Rule:
-    """Return the rule of what backward returned at a place in that."""
+    """Return the rule of a result of backward, at a place in the results."""
     keys = [key for _, key in place.steps]
-    where = f"at {place}" if keys else "alone"
+    where = f"the result of backward at {place}" if keys else "the only result of backward"
     grads = repr(keys[0]) if len(keys) == 1 else f"lambda _, returned: returned{place}"
     how = ", by its shape" if guess == "shape" else ""
-    return Rule(f"what backward returned {where}{how}", lambda run: place.read(run.returned), None, guess, grads)
+    return Rule(f"{where}{how}", lambda run: place.read(run.returned), None, guess, grads)
 
 
 def is_gradient(value: Any) -> bool:

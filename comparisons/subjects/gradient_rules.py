@@ -1,8 +1,8 @@
 """Where an object's gradients are after a run of it: the rules, tried in order.
 
-What backward took off a parameter; a name that belongs to the parameter's; what backward returned, in order, then by
-shape; and last an array of the parameter's shape that backward wrote. A rule that rests on a shape or an order alone is
-a guess: it may find the right gradient, but not accuse a wrong one.
+The change of a parameter by backward; a name that fits the parameter's; the results of backward, in order, then by
+shape; and last an array of the parameter's shape that backward wrote. A rule by shape or order alone is a guess: it may
+find the right gradient, but it can't prove a wrong one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .reading import is_floating
 
 @dataclass
 class Choices:
-    """What the caller said about parameters and gradients."""
+    """The caller's arguments on parameters and gradients."""
 
     params: Sequence[str] | None = None
     grads: Mapping[str, Any] | None = None
@@ -49,9 +49,9 @@ class Choices:
 
 
 class GradientFinder:
-    """Looks for the gradients after one run; `before` is what each array was after forward and before backward.
+    """Looks for the gradients after one run; `before` has each array after forward and before backward.
 
-    `root` is where the user's object lies in what was run.
+    `root` is the place of the user's object in the object that was run.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class GradientFinder:
         self._choices = choices
         self._depth = depth
         self._root = root
-        #: What backward returned under a parameter's name that is no parameter's here, and no gradient that is judged.
+        #: Results of backward under the name of a parameter that is not one here, and that are not judged.
         self.unclaimed: list[Place] = []
 
     def find(self, inputs: Sequence[Any]) -> list[Rule | None]:
-        """Return the rule of each input and each parameter, None where there is no gradient."""
+        """Return the rule of each input and each parameter, None if there is no gradient."""
         known = (*self._input_names, *(p.name for p in self._parameters))
         unknown = [name for name in self._choices.grads or {} if name not in known]
         if unknown:
@@ -112,7 +112,7 @@ class GradientFinder:
         return replace(rule, guess="shape") if others else rule
 
     def _find_unclaimed(self, items: list[tuple[Place, Any]], rules: Mapping[str, Rule | None]) -> None:
-        """Note what may be a gradient and is not judged; of an array that the output doesn't depend on, zeros are."""
+        """Note possible gradients that are not judged. Zeros are right for an array that doesn't affect the output."""
         known = [rule.read(self._run) for rule in rules.values() if rule is not None]
         held = {at.last for _, places in find_arrays(self._run.owner, self._depth).values() for at in places}
         for place, value in items:
@@ -130,14 +130,14 @@ class GradientFinder:
         rule = self._rule_of(name, where)
         try:
             is_gradient = np.asarray(rule.read(self._run)).dtype.kind in "fiub"
-        except Exception as error:  # whatever a function, or what is not there to be read, raises
+        except Exception as error:  # a function, or a missing place, may raise anything
             raise _not_there(name, where, f"it raised {type(error).__name__}: {error}") from error
         if not is_gradient:
             raise _not_there(name, where, "no array of numbers is there after backward")
         return rule
 
     def _rule_of(self, name: str, where: Any) -> Rule:
-        """Return the rule for an attribute's name, a position or key of what is returned, or a function."""
+        """Return the rule for an attribute's name, a position or key in the results, or a function."""
         if callable(where):
             return Rule("given by grads", lambda run: where(self._root.read(run.owner), run.returned))
         if isinstance(where, int):
@@ -160,13 +160,13 @@ class GradientFinder:
                 def read(run: Run, k: int = k, place: Place = place) -> Any:
                     return (run.before[p.name][k] - place.read(run.owner)) / rate
 
-                return Rule(f"what backward took off it, over the learning rate {rate:g}", read)
+                return Rule(f"its change by backward, divided by the learning rate {rate:g}", read)
         return None
 
     def _named(self, p: Parameter, taken: set[Place]) -> Rule | None:
-        """Return what is called like the parameter's gradient: first of what was returned, which is what training uses.
+        """Return the rule of a gradient with a fitting name: first among the results, because training uses these.
 
-        A key counts that is the name of this parameter alone.
+        A key counts if it is the name of this parameter alone.
         """
         others = {place.last for q in self._parameters if q is not p for place in q.places}
         own = [place.last for place in p.places if isinstance(place.last, str) and place.last not in others]
@@ -255,7 +255,7 @@ class GradientFinder:
         return left_rule(left[0]) if left else None
 
     def _are_parameters_alone(self, items: list[tuple[Place, Any]], waiting: list[Parameter]) -> bool:
-        """Return whether what was returned may be the parameters' gradients without the input's."""
+        """Return whether the results may be the parameters' gradients without the input's."""
         return bool(items) and [np.shape(value) for _, value in items] == list(map(self._shape, waiting))
 
     def _match_returned(

@@ -43,7 +43,7 @@ class Guess:
 
     @property
     def doubtful_input(self) -> str:
-        """The input that it was taken for the gradient of, where neither a name nor a shape says which it is."""
+        """The input whose gradient it was taken for, if neither a name nor a shape decides."""
         names, wrt = required(self.forward), self.wrt or ()
         alike = [
             i for i, x in enumerate(self.point.inputs) if wrt and np.shape(x) == np.shape(self.point.inputs[wrt[0]])
@@ -66,7 +66,7 @@ class Guess:
 
 @dataclass
 class _Attempts:
-    """What came of the trials that failed, for the reason that is given."""
+    """The failures of the trials, for the report."""
 
     forward: list[BaseException] = field(default_factory=list)
     gradient: list[BaseException] = field(default_factory=list)
@@ -74,7 +74,7 @@ class _Attempts:
 
 
 def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | None, seed: int) -> Guess | str:
-    """Return how to check a pair, or in words why that can't be told."""
+    """Return how to check a pair, or the reason in words that it can't be decided."""
     names = required(pair.forward)
     if not names and parameters(pair.forward):
         names = [parameters(pair.forward)[0].name]
@@ -84,7 +84,7 @@ def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | N
     if pair.doubt:
         return pair.doubt
     doubtful: Guess | None = None
-    raising: Guess | None = None  # what gets forward's own cache must take it, whatever the shapes
+    raising: Guess | None = None  # a function that gets forward's cache must take it at any shapes
     for point in trial_points((pair.forward_name, pair.gradient_name), names, dtype, domain, seed):
         failed = len(attempts.forward)
         result = _try(pair.forward, point.inputs, attempts.forward)
@@ -214,18 +214,18 @@ def _floating(names: list[str], inputs: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _try(function: Callable[..., Any], inputs: Sequence[Any], failures: list[BaseException]) -> Any:
-    """Return what a function makes of copies of these inputs, None where it raises."""
+    """Return the result of a function for copies of these inputs, None if it raises."""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function(*copies(inputs))
-    except (Exception, SystemExit) as error:  # whatever it raises at inputs that were only guessed
+    except (Exception, SystemExit) as error:  # it may raise anything at inputs that were only guessed
         failures.append(error)
         return None
 
 
 def _value(result: Any) -> Array | None:
-    """Return y as an array, out of (y, cache) too; None for what is no array of numbers."""
+    """Return y as an array, also from (y, cache); None if it is not an array of numbers."""
     y = result[0] if isinstance(result, tuple | list) and len(result) > 1 else result
     return np.asarray(y) if isinstance(y, np.ndarray | np.generic | float) else None
 
@@ -253,7 +253,7 @@ def _why_not(pair: NamedPair, attempts: _Attempts) -> str:
     if attempts.returned:
         return f"{attempts.returned} at drawn inputs"
     counts = f"{len(required(pair.forward))} inputs and {pair.gradient_name} {len(required(pair.gradient))}"
-    return f"it takes {counts}, which is no style known"
+    return f"it takes {counts}, which fits no known style"
 
 
 def _returned(result: Any) -> str:

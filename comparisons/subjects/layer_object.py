@@ -1,7 +1,7 @@
 """An object with forward and backward methods as two pure functions of its inputs and parameters.
 
-Every run is on a fresh copy of the object with the parameters set, so that no state is carried from run to run and the
-user's own object is never touched.
+Every run is on a fresh copy of the object with the parameters set. No state is carried from run to run, and the user's
+object is never changed.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Recipe(Protocol):
         """Return the function of the inputs alone that runs forward and returns y; `kept` gets all that it returned."""
 
     def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], y_bar: Any, /) -> Any:
-        """Run backward, after forward, and return what it returned."""
+        """Run backward, after forward, and return its results."""
 
 
 @dataclass
 class Notes:
-    """What was found out by rules, for the report."""
+    """Notes on the discovery, for the report."""
 
     lines: dict[str, None] = field(default_factory=dict)
 
@@ -237,25 +237,27 @@ class ObjectWritten(Written):
         wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
         for place in unclaimed if self._choices.params is None else ():
             self.unjudged[f"gradient returned at {place}"] = (
-                f"what backward returned at {place} belongs to no parameter by its name, and is none of the gradients "
-                f"that were judged. If it is one's gradient, grads= says so: grads={{{self.names()[-1]!r}: ...}}."
+                f"the result of backward at {place} has no parameter's name, and is none of the judged gradients. If "
+                f"it is "
+                f"a parameter's gradient, pass it by grads=: grads={{{self.names()[-1]!r}: ...}}."
             )
         for k, (name, rule) in enumerate(zip(self.names(), self._rules, strict=True)):
             if rule is None and k >= self.count and name in wanted and not self._choices.is_loss:
                 self.unjudged[f"gradient of parameter {name}"] = (
-                    f"no gradient of {name} was found, in what backward returned or left in the object. If it is "
-                    f"computed, grads= says where it is; if {name} is a constant, leave it out of params=."
+                    f"no gradient of {name} was found among the results of backward or in the object. If it is "
+                    f"computed, "
+                    f"pass its place by grads=; if {name} is a constant, leave it out of params=."
                 )
             elif rule is None:
-                self.notes.add(f"no gradient of {name} was found; it is not judged (grads= says where it is)")
+                self.notes.add(f"no gradient of {name} was found; it is not judged (pass its place by grads=)")
             else:
                 self.notes.add(f"the gradient of {name} is {rule.text}")
         self.clear_gradients(self.prototype)  # where it is added to, it starts at zero
         if all(rule is None for rule in self._rules):
             listed = ", ".join(self.names())
             raise ArgumentValueError(
-                f"grads: backward neither returned a gradient nor left one that can be found; looked for those of "
-                f"{listed}. Say where they are, for example grads={{{self.names()[-1]!r}: 'name of an attribute'}}."
+                f"grads: no gradient of {listed} was found among the results of backward or in the object. Pass their "
+                f"places, for example grads={{{self.names()[-1]!r}: 'name of an attribute'}}."
             )
 
     def _try_forward(self, inputs: tuple[Any, ...]) -> Any:
@@ -277,14 +279,14 @@ class ObjectWritten(Written):
             missing = [name for name in wanted if name not in known]
             if missing:
                 listed = ", ".join(dict.fromkeys(p.name for p in named)) or "none"
-                raise ArgumentValueError(f"params: {missing[0]!r} is no float array of it; its float arrays: {listed}.")
+                raise ArgumentValueError(f"params: {missing[0]!r} is not one of its float arrays: {listed}.")
             self.parameters = [known[name] for name in wanted]
             return
         used = self._depends_on(owner, groups, inputs, y)
         self.parameters = name_parameters([groups[k] for k in used])
 
     def _use_built(self, inputs: tuple[Any, ...], y: Any) -> None:
-        """Take a lazily built object after its first run: what it then depends on are its parameters."""
+        """Take a lazily built object after its first run: its parameters are the arrays that it depends on then."""
         built = copy.deepcopy(self.prototype)
         with seeded(self.seed):
             self.recipe.forward(built)(*copies(inputs))
@@ -321,7 +323,7 @@ class ObjectWritten(Written):
         try:
             with np.errstate(all="ignore"), seeded(self.seed):
                 again = self.recipe.forward(owner)(*copies(inputs))
-        except Exception:  # the forward is not ours, and may not bear it
+        except Exception:  # the forward is the user's, and may raise
             return False
         return not np.array_equal(np.asarray(again), np.asarray(y), equal_nan=True)
 

@@ -27,7 +27,7 @@ from .names import (
 
 
 class Settings:
-    """How the caller said a layer is to be run."""
+    """The caller's settings for running a layer."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class LayerRecipe:
         return as_users_own(call, owner)
 
     def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], y_bar: Any) -> Any:
-        """Run backward, and the optimizer's step if there is one, and return what backward returned."""
+        """Run backward, and the optimizer's step if there is one, and return its results."""
         method = find_method(owner, self._settings.backward, BACKWARD_NAMES, "backward")
         returned = kept[-1]
         values = {
@@ -152,7 +152,7 @@ class LayerRecipe:
         return plan_call(method, "backward", queue, fixed, role_of)
 
     def _pick(self, owner: Any, returned: Any) -> Any:
-        """Return y: what was said to be it, else what was returned, else the attribute that usually holds it."""
+        """Return y: the part that the caller named, else the result, else the attribute that usually holds it."""
         where = self._settings.output
         if callable(where):
             y = where(owner, returned)

@@ -1,7 +1,7 @@
-"""Loading a user's file or module to check what is in it, and leaving nothing of it behind.
+"""Loads a user's file or module for a check, and leaves no trace of it.
 
-It runs as an import does, with its folder first on the path and its `if __name__ == "__main__"` part left out; what it
-prints is dropped, pictures are drawn nowhere, and questions it asks are not answered.
+The file runs as in an import, with its folder first on the path and without its `if __name__ == "__main__"` part. Its
+output is dropped, its pictures are not drawn, and its questions get no answer.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from gradtwin.comparisons.guards.messages import message_of
 from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, InputFileError, unknown_name
 
-#: What else there is to do about something that takes too long.
+#: Advice for something that takes too long.
 UNDER_MAIN = "move training and plotting under `if __name__ == '__main__':`"
 SMALLER = "check at smaller inputs"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be checked: a file or a module, and the name of a function in it, None for all that can be paired."""
+    """The target of a check: a file or a module, and the name of a function in it, or None for all pairs."""
 
     place: str
     function: str | None
@@ -66,7 +66,7 @@ class Target:
         return self.place.endswith(".py")
 
     def file(self) -> Path:
-        """Return the source file, or raise InputFileError where there is none."""
+        """Return the source file, or raise InputFileError if there is none."""
         if not self.is_file:
             stems = [Path(folder or ".").joinpath(*self.place.split(".")) for folder in (os.getcwd(), *sys.path)]
             files = [file for stem in stems for file in (stem / "__init__.py", stem.with_suffix(".py"))]
@@ -103,7 +103,7 @@ def limited(seconds: float, what: str, advice: str) -> Iterator[None]:
 
 @contextmanager
 def load(target: Target, timeout: float) -> Iterator[ModuleType]:
-    """Load the target's file or module for the length of the block; what it prints until then is dropped."""
+    """Load the target's file or module for the length of the block; its output until then is dropped."""
     path = target.file().resolve()
     root = _root(path) if target.is_file else Path.cwd()
     is_script = target.is_file and root == path.parent
@@ -182,7 +182,7 @@ def _leave_no_traces(stack: ExitStack, path: Path) -> None:
 
 
 def _exit_of_this_process() -> Callable[[int], NoReturn]:
-    """Return an os._exit that can be told of, as sys.exit can; processes that the user's code forks end as they do."""
+    """Return an os._exit that can be reported, as sys.exit can; processes that the user's code forks end as usual."""
     really, own = os._exit, os.getpid()
 
     def end(status: int) -> NoReturn:
@@ -219,7 +219,7 @@ def _import(path: Path, name: str, root: Path) -> ModuleType:
 
 
 def _broken(path: Path, root: Path, error: BaseException) -> InputFileError:
-    """Return the error for a file that can't be loaded: the file and line at fault, and what was raised there."""
+    """Return the error for a file that can't be loaded: the file and line at fault, and the exception there."""
     if isinstance(error, SyntaxError) and error.filename:
         return InputFileError(f"{error.filename}:{error.lineno}: syntax error: {error.msg}. Nothing was checked.")
     frames = traceback.extract_tb(error.__traceback__)
@@ -239,7 +239,7 @@ def _is_own(file: str, path: Path, root: Path) -> bool:
 
 
 def _forget(before: dict[str, ModuleType], root: Path, name: str) -> None:
-    """Drop the module and those that were imported from its folder, so that the next load sees what is saved then."""
+    """Drop the module and those that were imported from its folder, so that the next load reads the files again."""
     for key, module in list(sys.modules.items()):
         if key in before:
             continue

@@ -15,7 +15,7 @@ from .names import INPUT_GRADIENT_NAMES, LOSS_ATTRIBUTES, LOSS_CALLS, LOSS_GRADI
 
 
 class ModelSettings:
-    """How the caller said a model is to be run."""
+    """The caller's settings for running a model."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ def find_loss(owner: Any, settings: ModelSettings) -> Loss:
 
 
 def find_prediction_loss(owner: Any, settings: ModelSettings) -> Loss | None:
-    """Return the loss as what takes the prediction: the loss itself, or what a loss of x calls, None without one."""
+    """Return the loss of the prediction: the loss itself, or the one that a loss of x calls; None without one."""
     loss = find_loss(owner, settings)
     if loss.takes_prediction:
         return loss
@@ -87,7 +87,7 @@ def find_prediction_loss(owner: Any, settings: ModelSettings) -> Loss | None:
 
 
 def has_loss_gradient(owner: Any, settings: ModelSettings) -> bool:
-    """Return whether the gradient of the loss stands apart, and not within the model's backpropagation."""
+    """Return whether the gradient of the loss is separate from the model's backpropagation."""
     loss = find_prediction_loss(owner, settings)
     if loss is None:
         return False
@@ -126,7 +126,8 @@ def find_attribute(model: Any, given: Any, names: Sequence[str]) -> Any:
         found = getattr(model, given, None)
         if found is None:
             raise ArgumentValueError(
-                f"loss, backprop: {type(model).__name__} has no {given!r}; expected a name of its own."
+                f"loss, backprop: {type(model).__name__} has no {given!r}; expected the name of one of its methods "
+                f"or attributes."
             )
         return found
     return next((found for name in names if (found := getattr(model, name, None)) is not None), None)

@@ -63,7 +63,7 @@ class ModelRecipe:
         if own and settings.learning_rate == 1:
             self.learning_rate = own[1]
         self.names = ["x"] if count == 1 else [f"x{i}" for i in range(count)]
-        find_loss(owner, settings)  # raises where there is none
+        find_loss(owner, settings)  # raises if there is none
 
     def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
         """Return the function of the inputs that runs the model and gives its loss."""
@@ -145,7 +145,7 @@ class ModelRecipe:
         return plan_call(method, "backprop", queue, fixed, role_of)
 
     def _prediction(self, owner: Any, given: Any) -> Any:
-        """Return the prediction, which is what the loss was given, or else what the model makes of that."""
+        """Return the prediction: the loss's argument, or else the model's output for it."""
         return given if find_loss(owner, self._settings).takes_prediction else self._predictor(owner)(given)
 
     def _through_layers(self, owner: Any, prediction: Any) -> Any:
@@ -162,7 +162,7 @@ class ModelRecipe:
 
 
 class TailRecipe:
-    """The layers from one on, and the loss: what the gradient at that layer's input comes from."""
+    """The layers from one on, and the loss: they determine the gradient at that layer's input."""
 
     depth = MODEL_DEPTH
     root = attribute("model")
@@ -176,7 +176,7 @@ class TailRecipe:
     def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
         """Return the function of the first layer's input that gives the loss."""
         loss = find_prediction_loss(owner, self._settings)
-        assert loss is not None  # without one there are no tails to judge
+        assert loss is not None  # without a loss there are no tails to judge
         run = compose([place.read(owner.model) for place in self._places])
         values = {"training": True, "target": copy.deepcopy(self._settings.target)}
         function, arguments = loss.function, loss.plan.arguments
@@ -200,10 +200,10 @@ class TailRecipe:
 
 
 def settle_loss(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> str:
-    """Find out by trial whether the loss takes the input or the prediction, where its argument's name leaves that open.
+    """Find out by trial whether the loss takes the input or the prediction, if its argument's name doesn't decide.
 
-    A loss of the input runs the model, so that it changes with what the model holds; what does not, or raises, is tried
-    as one of the prediction. Returns a note where both raise.
+    A loss of the input runs the model, so it changes with the model's arrays. If it doesn't, or raises, it is tried as
+    a loss of the prediction. Returns a note if both raise.
     """
     if find_loss(owner, settings).names_prediction or _changes_with_model(owner, settings, places, x, seed):
         return ""
@@ -214,8 +214,9 @@ def settle_loss(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace
     if np.isfinite(_try_loss(copy.deepcopy(owner), settings, places, x, seed)):
         return ""
     return (
-        "the loss gives no number for the model's input, nor for its prediction; expected loss= to be a function of "
-        "(prediction, target) if it is not the target that is wrong"
+        "the loss returns no number, for the model's input or for its prediction. Pass loss=, a function of "
+        "(prediction, "
+        "target), or correct the target"
     )
 
 
@@ -283,7 +284,8 @@ def layer_places(model: Any, given: Sequence[Any] | None, original: Any) -> list
         missing = [layer for layer in given if id(layer) not in by_id]
         if missing:
             raise ArgumentValueError(
-                f"layers: {type(missing[0]).__name__} is not held by the model; expected objects of its attributes."
+                f"layers: {type(missing[0]).__name__} is not in the model; expected layers that an attribute of the "
+                f"model holds."
             )
         return [by_id[id(layer)] for layer in given]
     return next((places for name in LAYER_LISTS if (places := _places_in(model, name))), [])

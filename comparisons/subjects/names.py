@@ -1,6 +1,6 @@
-"""Every name and pattern by which gradtwin recognises what users call things; as data, and in no other module.
+"""All names and patterns by which gradtwin recognises the parts of users' code, as data, and in no other module.
 
-A pattern matches a whole name or nothing. Each entry has one line that says what it decides.
+A pattern matches a whole name or nothing. Each entry has one line with its purpose.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _GRADIENT = (
 
 #: Whether an array is called like one that is trained, and no constant: where it has no gradient, the check is open.
 TRAINED = _whole(_TRAINED, re.IGNORECASE)
-#: What the gradient of a parameter of that name may be called, in order of preference.
+#: Names of the gradient of a parameter, in order of preference.
 GRADIENT_FORMS = (
     "d{}", "d_{}", "{}_grad", "{}_diff", "grad_{}", "{}_gradient", "{}grad", "delta_{}", "g{}", "gradient_{}",
     "nabla_{}", "dL_d{}", "dloss_d{}", "dJ_d{}", "dcost_d{}", "dE_d{}", "dC_d{}", "grads_{}", "{}_grads",
@@ -92,12 +92,12 @@ ALIASES = (
     ("w", "weight", "weights", "kernel", "kernels", "filter", "filters"),
     ("b", "bias", "biases"),
 )  # fmt: skip
-#: Whether an array or an argument is called like a gradient, of whatever it is.
+#: Names of any gradient, for an array or an argument.
 GRADIENT = _whole(_GRADIENT)
 
 # --- Arguments of methods and functions.
 
-#: Which argument says that forward runs in training.
+#: Arguments that tell forward to run in training mode.
 TRAINING = frozenset({"training", "train", "is_training", "train_flg", "train_flag", "is_train"})
 #: Which argument or attribute is the learning rate.
 LEARNING_RATE = _whole(r"l[a-z]*_?rate|lr")
@@ -121,7 +121,7 @@ FORWARD_OUTPUT = frozenset({"output"})
 PREDICTION = _whole(r"y_?pred|y_?hat|predict\w*|preds?|outputs?|out|probs?|logits|scores|a_?\d|al|p", re.IGNORECASE)
 #: Which argument of a backward method is what forward returned beside its value.
 CACHE = frozenset({"cache", "caches"})
-#: Which argument of a backward function is forward's cache, so that the other is the upstream gradient.
+#: Arguments of a backward function that are forward's cache; the other one is the upstream gradient.
 CACHE_LIKE = _whole(r"\w*(?:cache|memory|saved|ctx|context|tape|residual)\w*", re.IGNORECASE)
 #: Which argument is added to every row, and as large as one.
 BIASES = _whole(r"b_?\w?|bias\w*|beta|shift|offset", re.IGNORECASE)
@@ -144,7 +144,7 @@ DICTS: dict[str, dict[str, Any]] = {
 
 # --- Pairs of a function and its gradient.
 
-#: What makes a gradient's name out of its function's. Short ones count only where a word begins or ends.
+#: Affixes that make a gradient's name from its function's. Short ones count only at the beginning or end of a word.
 SUFFIXES = (
     "derivatives", "derivative", "derivate", "deriv", "der", "prime", "gradients", "gradient", "grads", "grad",
     "backwards", "backward", "backpropagation", "backprop", "bprop", "bwd", "back", "vjp", "jacobian", "jac", "diff",
@@ -159,7 +159,7 @@ PREFIXES = (
 PARTS_OF_WORDS = ("back", "diff")
 #: Words that a function's name may carry and its gradient's not, or the other way round.
 FORWARD_WORDS = ("forward", "fwd", "fprop", "activation", "function", "func", "fn", "loss")
-#: Words that stand for each other in the names of a pair: `conv_forward_naive` and `conv_backward_naive`.
+#: Words that replace each other in the names of a pair: `conv_forward_naive` and `conv_backward_naive`.
 OPPOSITES = (
     ("backwards", "forward"), ("backward", "forward"), ("back_prop", "forward_prop"), ("backprop", "forwardprop"),
     ("bprop", "fprop"), ("bwd", "fwd"),

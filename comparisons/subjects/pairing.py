@@ -1,4 +1,4 @@
-"""Pairs of a function and its hand-derived gradient, found by their names as people write them."""
+"""Pairs of a function and its hand-derived gradient, found by their names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Skipped:
 
 
 def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
-    r"""Return the pairs in a module in the order of its text, and what else was defined there, with the reason.
+    r"""Return the pairs of a module in the order of its text, and the other functions, with the reason.
 
     >>> module = ModuleType("activations")
     >>> exec("def relu(x): ...\ndef drelu(x): ...\ndef plot(): ...", vars(module))
@@ -144,7 +144,7 @@ def _stripped(name: str) -> str:
 
 
 def _stems(name: str) -> Iterator[str]:
-    """Yield what a gradient's name may stand for: `dReLU` → `ReLU`; longer affixes first."""
+    """Yield the functions that a gradient's name may belong to: `dReLU` → `ReLU`; longer affixes first."""
     bare = name.strip("_")
     lower = bare.lower()
     for suffix in SUFFIXES:
@@ -232,7 +232,7 @@ def _other_things(names: dict[str, Any], module: ModuleType) -> Iterator[Skipped
     for name, value in names.items():
         kind = value if isinstance(value, type) else type(value)
         if isinstance(value, dict | list | tuple) and _holds_functions(value):
-            yield Skipped(name, "a table of functions: give those in it names of their own")
+            yield Skipped(name, "a table of functions: define each of them under a name")
         elif getattr(kind, "__module__", None) == module.__name__:
             has_both = all(any(hasattr(kind, m) for m in ms) for ms in (FORWARD_NAMES[:-1], BACKWARD_NAMES))
             static = any(isinstance(attribute, staticmethod) for attribute in vars(kind).values())

@@ -42,7 +42,7 @@ def find_source(function: Any) -> Source | None:
 
 
 def find_line(*functions: Callable[..., Any] | None) -> dict[str, Any] | None:
-    """Return the file and line of the first function that has any of its own; None where none does."""
+    """Return the file and line of the first function that has them, or None."""
     for function in functions:
         plain = inspect.unwrap(getattr(function, "func", function)) if function else None
         code = getattr(plain, "__code__", None)

@@ -32,7 +32,7 @@ SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
         ((4, 6), (5, 4), (5, 1), (3, 5), (3, 1)),
     ),
 }  # fmt: skip
-#: Where the last is no bias: a term of the output's own shape.
+#: If the last one is not a bias: a term of the output's shape.
 TERM_SHAPES = (((3, 4), (4, 5), (3, 5)), ((4, 3), (5, 4), (5, 3)))
 #: The same where one of three or more is a target: weights, samples and targets, in the usual orders.
 LOSS_SHAPES: dict[int, tuple[tuple[tuple[int, ...], ...], ...]] = {
@@ -59,12 +59,12 @@ class TrialPoint:
 
 
 def is_target(name: str) -> bool:
-    """Return whether a parameter's name says that it is not differentiated: labels, targets."""
+    """Return whether a parameter's name is that of labels or targets, which are not differentiated."""
     return TARGETS.match(name) is not None
 
 
 def is_bias(name: str) -> bool:
-    """Return whether a parameter's name says that it is added to every row."""
+    """Return whether a parameter's name is that of a bias, which is added to every row."""
     return BIASES.match(name) is not None
 
 
@@ -77,7 +77,7 @@ def trial_points(
     ranges = [PROBABLE, ORDINARY] if of_probabilities and not of_logits else [ORDINARY, PROBABLE]
     targets = [i for i in arrays if is_target(names[i])] if len(arrays) > 1 else []
     shapes_to_try = (LOSS_SHAPES.get(len(arrays), ()) if targets else ()) + SHAPES.get(len(arrays), ())
-    if len(arrays) == 2 and is_bias(names[arrays[1]]) and "a" not in names:  # as large as the samples it is no bias
+    if len(arrays) == 2 and is_bias(names[arrays[1]]) and "a" not in names:  # a bias is not as long as the samples
         shapes_to_try = tuple(shapes for shapes in shapes_to_try if shapes[0] != shapes[1])
     if len(arrays) == 3 and not any(is_bias(name) for name in names):
         shapes_to_try += TERM_SHAPES

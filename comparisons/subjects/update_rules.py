@@ -17,7 +17,7 @@ from gradtwin.backends.interface import Array
 
 @dataclass(frozen=True)
 class Hyper:
-    """What a rule is and its numbers, under Keras's names."""
+    """A rule and its numbers, under Keras's names."""
 
     rule: str
     learning_rate: float
@@ -29,7 +29,7 @@ class Hyper:
     rho: float = 0.9
     initial_accumulator_value: float = 0.1
     weight_decay: float = 0.0
-    #: Whether neither the step nor the caller says where AdaGrad's accumulator starts.
+    #: Whether neither the step nor the caller sets the start of AdaGrad's accumulator.
     is_start_open: bool = False
 
 
@@ -61,7 +61,7 @@ PAPER, OUTSIDE, FROM_ZERO = "paper", "outside", "accumulator"
 PUBLISHED_NOTES = {
     PAPER: "ε is added after the bias correction, as in the paper (Kingma & Ba, algorithm 1), and Keras adds it "
     "before: judged in the paper's form",
-    OUTSIDE: "ε stands outside the root, √v + ε, as in PyTorch and most texts, and Keras has it inside, √(v + ε): "
+    OUTSIDE: "ε is outside the root, √v + ε, as in PyTorch and most texts, and Keras has it inside, √(v + ε): "
     "judged with it outside",
     FROM_ZERO: "the accumulator starts at 0, as in the paper (Duchi et al.), and Keras's at "
     "initial_accumulator_value: judged from 0",
@@ -71,9 +71,9 @@ PUBLISHED_NOTES = {
 SLIPS: tuple[Slip, ...] = (
     Slip("no decay", "missing-term", "the weight decay is left out", _ALL),
     Slip("coupled decay", "missing-term", "the weight decay is coupled: added to the gradient, where Keras "
-         "takes it off the weights (w −= learning rate · decay · w)", _ALL),
-    Slip("decay without rate", "factor", "the weight decay is taken off without the learning rate", _ALL),
-    Slip("decay last", "stale-value", "the weight decay is taken off after the step, where Keras takes it off before",
+         "subtracts it from the weights (w −= learning rate · decay · w)", _ALL),
+    Slip("decay without rate", "factor", "the weight decay is subtracted without the learning rate", _ALL),
+    Slip("decay last", "stale-value", "the weight decay is subtracted after the step, where Keras subtracts it before",
          _ALL),
     Slip("no nesterov", "missing-term", "it is plain momentum, without Nesterov's look ahead", ("nesterov",)),
     Slip("nesterov", "missing-term", "it is Nesterov's momentum, where plain momentum is expected", ("momentum",)),
@@ -93,7 +93,7 @@ SLIPS: tuple[Slip, ...] = (
     Slip("no second correction", "factor", "the bias correction of the second moment is left out", _ADAM),
     Slip("corrected state", "stale-value", "the bias-corrected moments are kept as the state, and corrected again in "
          "the next step", _ADAM),
-    Slip("inside", "missing-term", "ε stands inside the root, √(v + ε), where Keras has it outside, √v + ε", _ADAM),
+    Slip("inside", "missing-term", "ε is inside the root, √(v + ε), where Keras has it outside, √v + ε", _ADAM),
     Slip("no epsilon", "missing-term", "ε is left out", _ROOTED),
     Slip("no root", "elementwise-factor", "the square root is left out: divided by v, not by √v", _ROOTED),
     Slip("unsquared", "elementwise-factor", "v is the mean of the gradient, which is not squared", _ROOTED),
@@ -108,7 +108,7 @@ SLIPS: tuple[Slip, ...] = (
 )
 # fmt: on
 
-#: What a rule in another published form is returned as.
+#: The result for a rule in another published form.
 PUBLISHED = Slip("", "", "", _ALL)
 
 
@@ -167,7 +167,7 @@ def follow(
     flags: frozenset[str] = frozenset(),
     factor: float = 1.0,
 ) -> Path:
-    """Return where a rule goes from `start`; `parts` says which parameter each element is of."""
+    """Return the path of a rule from `start`; `parts` has the parameter of each element."""
     path, w = Path(), start.copy()
     state: dict[str, Array] = _initial(hyper, w, flags)
     rate = hyper.learning_rate * factor

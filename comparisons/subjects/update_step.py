@@ -1,4 +1,4 @@
-"""An optimizer's step as people write it, behind one way of taking it: weights and gradients as one vector each."""
+"""A user's optimizer step, with one way of running all kinds: weights and gradients as one vector each."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ class WrittenStep:
         return list(inspect.signature(call).parameters.values())
 
     def hyperparameters(self, rule: str) -> dict[str, Any]:
-        """Return what the step itself says about its numbers, under Keras's names: config, defaults, attributes, state.
+        """Return the step's own numbers, under Keras's names: from its config, defaults, attributes or state.
 
-        A decay rate is RMSprop's rho, and elsewhere a momentum.
+        A decay rate is rho in RMSprop, and a momentum elsewhere.
         """
         owner, _ = self._fresh()
         said = (
@@ -88,13 +88,13 @@ class WrittenStep:
         return found
 
     def give_numbers(self, numbers: Mapping[str, Any]) -> None:
-        """Say what the reference's numbers are, for arguments without a default."""
+        """Pass the reference's numbers, for arguments without a default."""
         self._keras_numbers = dict(numbers)
 
     def read_state(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> None:
         """Read the numbers that the step puts into the state that it keeps, as by `config.setdefault`."""
         if self._optional_states() or any(MEMORY.match(p.name) for p in self._required()):
-            with suppress(ContractError, GradTwinError):  # it is told of when the step is judged
+            with suppress(ContractError, GradTwinError):  # it is reported when the step is judged
                 self.choose_form(start, gradients)
 
     def choose_form(self, start: Sequence[Array], gradients: Sequence[Sequence[Array]]) -> None:
@@ -242,7 +242,7 @@ class WrittenStep:
         return arrays
 
     def _states(self, owner: Any, memory: dict[str, Any], weights: list[Array]) -> dict[str, Array]:
-        """Return the state variables, those of all parameters together, by the name they are kept under."""
+        """Return the state variables, joined over all parameters, by their names."""
         groups: dict[str, list[Array]] = {}
         for source in (owner, memory):
             for array, places in (find_arrays(source, LAYER_DEPTH) if source is not None else {}).values():

@@ -1,7 +1,7 @@
 """The tracing array: NumPy's own value beside the tensor that GradientTape differentiates.
 
-Every operation runs twice. NumPy computes the value, so that dtype, promotion, views, comparisons and errors are
-NumPy's own; TensorFlow computes the tensor. Inside a traced run every array is a tracing array; an *inactive* one does
+Every operation runs twice. NumPy computes the value, with its dtypes, promotion, views, comparisons and errors, and
+TensorFlow computes the tensor. Inside a traced run every array is a tracing array; an *inactive* one does
 not depend on the differentiated inputs, has no tensor, and may leave the trace freely.
 """
 

@@ -94,7 +94,7 @@ class Buffer:
         return self.tensor is not None or self.where is not None
 
     def positions(self, view: Array, pool: Pool) -> Array:
-        """Return the positions of a view's elements: themselves a view, so that writing them writes the buffer."""
+        """Return the positions of a view's elements: themselves a view, whose writes go to the buffer."""
         if self.where is None:
             tensor = constant(self.root) if self.tensor is None else self.tensor
             self.where = memory_order(self.root, pool.add(tensor, self.root.shape))
@@ -124,7 +124,7 @@ class Buffer:
         )
 
     def _permuted(self, view: Array) -> Any:
-        """Return the tensor of a reshaped and transposed view of the whole block, None if the view is no such one."""
+        """Return the tensor of a reshaped and transposed view of the whole block, None for other views."""
         if view.size != self.root.size or not self.root.flags.c_contiguous:
             return None
         order = sorted(range(view.ndim), key=lambda axis: (-view.strides[axis], -view.shape[axis]))
@@ -140,7 +140,7 @@ def constant(value: Any, dtype: Any = None) -> Any:
     array = np.asarray(value)
     array = np.asarray(array, native(array.dtype) if dtype is None else dtype)
     if not array.ndim:
-        return tf.constant(array.item(), array.dtype)  # a number costs a fifth of what a 0-d array does
+        return tf.constant(array.item(), array.dtype)  # a number costs a fifth of a 0-d array
     # Of an array tf.constant keeps a second copy as long as the tensor lives; it takes two thirds of the other's time.
     return tf.raw_ops.DeepCopy(x=array) if array.nbytes > LARGE else tf.constant(array)
 

@@ -123,7 +123,7 @@ def is_view(recorder: Recorder, value: Any) -> bool:
 
 
 def write(target: TracingArray, value: Any, source: Any) -> None:
-    """Overwrite all elements with a value and its tensor; None as a tensor says constants."""
+    """Overwrite all elements with a value and its tensor; None as a tensor means constants."""
     buffer, pool = target._buffer, target._recorder.pool
     whole = buffer.covered_by(target._value)
     if whole or (source is None and not buffer.active):
@@ -158,7 +158,7 @@ def is_differentiable(value: Any) -> bool:
 
 
 def layout_of(x: TracingArray) -> Array:
-    """Return the array whose memory layout says which elements of the buffer these are."""
+    """Return the array whose memory layout gives the places of these elements in the buffer."""
     return x._value if isinstance(x._value, np.ndarray) else x._buffer.root
 
 

@@ -52,7 +52,7 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], evaluate:
     """Run a NumPy function, ufunc, method or operator on any mixture of tracing arrays and plain values."""
     recorder = _recorder(args, kwargs)
     evaluate = function if evaluate is None else evaluate
-    if recorder is None:  # a stand-in in a thread that knows of no run
+    if recorder is None:  # a stand-in in a thread without a run
         return evaluate(*args, **kwargs)
     this = Call(recorder, function, args, kwargs, evaluate)
     if not recorder.recording:
@@ -203,7 +203,7 @@ def stepwise(this: Call) -> Any:
 
 
 def sourced(this: Call) -> Any:
-    """Be the rule of a function that calls back: NumPy's own Python source is run at once."""
+    """Apply the rule of a function that calls back: run NumPy's Python source at once."""
     source = python_source(this.function)
     return NotImplemented if source is None else source(*this.args, **this.kwargs)
 
@@ -244,7 +244,7 @@ def numeric(operation: Callable[..., Any], skipped: tuple[int, ...] = ()) -> Rul
 
 
 def store(recorder: Recorder, out: Any, value: Any, tensor: Any) -> Any:
-    """Return a result, or write it into `out=` where that is given; no tensor says constants."""
+    """Return a result, or write it into `out=` if that is given; no tensor means constants."""
     out = out[0] if isinstance(out, tuple) else out
     if out is None:
         return from_tensor(recorder, value, tensor)

@@ -51,7 +51,7 @@ def elementwise(operation: Callable[..., Any], singular: Singular = _nowhere, va
         inputs, out = inputs[:count], inputs[count:]
         target = kwargs.pop("out", None)
         target = out[0] if out else target[0] if isinstance(target, tuple) else target
-        if target is ...:  # an array is asked for, where a scalar would come
+        if target is ...:  # an array is wanted in place of a scalar
             target, kwargs["out"] = None, ...
         mask = kwargs.pop("where", True)
         if mask is not True:
@@ -106,7 +106,7 @@ def _guarded(run: Callable[..., Any], tensors: list[Any]) -> Any:
 
 
 def _masked(this: Call, inputs: list[Any], mask: Any, target: Any) -> Any:
-    """Y = f(X) where the mask says so, and `out` elsewhere: only the elements that are used are computed."""
+    """Y = f(X) where the mask is true, and `out` elsewhere: only the used elements are computed."""
     shapes = [np.shape(plain(x)) for x in inputs] + [np.shape(mask)] + ([] if target is None else [target.shape])
     shape = np.broadcast_shapes(*shapes)
     mask = np.broadcast_to(mask, shape)

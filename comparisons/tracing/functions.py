@@ -1,7 +1,7 @@
-"""Reductions and products: each NumPy function by the TensorFlow primitives that it is made of.
+"""Reductions and products: each NumPy function in terms of TensorFlow primitives.
 
-An operation takes the result's dtype and NumPy's own arguments, and returns the tensor. What is not here is traced
-through NumPy's own Python source (np.median, np.polyval, np.cross, …), or escapes.
+An operation takes the result's dtype and NumPy's arguments, and returns the tensor. Other functions are traced through
+NumPy's Python source (np.median, np.polyval, np.cross, …), or escape.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _einsum(kind: Any, subscripts: Any, *operands: Any, **_: Any) -> Any:
     if not isinstance(subscripts, str):
         return NotImplemented
     subscripts = subscripts.replace(" ", "")
-    if "->" not in subscripts:  # implied are the labels that stand there once, in alphabetical order
+    if "->" not in subscripts:  # the implied output has the labels that occur once, in alphabetical order
         labels = subscripts.replace(",", "").replace("...", "")
         dots = "..." if "..." in subscripts else ""
         subscripts += "->" + dots + "".join(sorted(label for label in labels if labels.count(label) == 1))

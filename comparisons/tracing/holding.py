@@ -1,4 +1,4 @@
-"""The user's arrays in a traced run: copied in, differentiated where asked, and handed back."""
+"""The user's arrays in a traced run: copied in, differentiated if wanted, and returned."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .recorder import Recorder
 
 
 class Holder:
-    """The tracing arrays that stand for arrays of the user's.
+    """The tracing arrays that stand for the user's arrays.
 
-    Arrays that share memory share a buffer, so that a write through one shows in the other. The tensor that the tape
+    Arrays that share memory share a buffer: a write through one shows in the other. The tensor that the tape
     watches is a whole buffer's; the gradient of an array is its view of the buffer's gradient.
     """
 
@@ -34,7 +34,7 @@ class Holder:
         self.inputs: dict[int, TracingArray] = {}
 
     def take_inputs(self, inputs: tuple[Any, ...], wrt: set[int]) -> list[Any]:
-        """Return the inputs with tracing arrays in place of arrays, each one of its own."""
+        """Return the inputs with a separate tracing array in place of each array."""
         taken: list[Any] = []
         for position, value in enumerate(inputs):
             if position in wrt:
@@ -106,7 +106,7 @@ class Holder:
         return np.array(overlay(memory, root, view))
 
     def plain(self, array: TracingArray) -> Any:
-        """Return the plain array in a tracing one's place: the user's own, where it stands for one and is unchanged."""
+        """Return the plain array for a tracing one: the user's array, if it stands for one and is unchanged."""
         value = array._value
         if id(array) in self._originals:
             _, original, _ = self._originals[id(array)]

@@ -44,9 +44,9 @@ _ACTIVATIONS: dict[str, Callable[[Any], list[Any]]] = {
 
 
 def lint_name(names: tuple[str, ...], inputs: tuple[Any, ...], value: Any) -> str | None:
-    """Return a note if a function named as one of TensorFlow's activations has other values at its only array.
+    """Return a note if a function with the name of a TensorFlow activation has other values at its only array.
 
-    Values differ if they do so in the next narrower floating type, so that rounding is no difference.
+    Values are compared in the next narrower floating type, so rounding doesn't count.
     """
     found = [key for name in names if (key := name.lower().replace("_", "")) in _ACTIVATIONS]
     arrays = [x for x in inputs if isinstance(x, np.ndarray | np.floating)]

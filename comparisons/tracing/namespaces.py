@@ -188,7 +188,7 @@ def _join(original: Any, *items: Any) -> Any:
 
 
 def _join_rule(this: Any) -> Any:
-    """Positions stand where the numbers stood; a leading string is an instruction."""
+    """Positions take the places of numbers; a leading string is an instruction."""
     first = 2 if isinstance(this.args[1], str) else 1
     return structure.structural(*[(number, "") for number in range(first, len(this.args))])(this)
 
@@ -204,7 +204,7 @@ def _enumerate(array: Any) -> Any:
 
 
 _ARRAY_CONVERTER = np.lib._shape_base_impl.__dict__.get("_array_converter", _Converter)
-#: Classes whose instances would hold plain values, and what takes their place.
+#: Classes whose instances would hold plain values, and their replacements.
 _CLASSES: dict[Any, Callable[..., Any] | None] = {
     np.vectorize: None,
     np.ndenumerate: _enumerate,
@@ -215,7 +215,7 @@ _CLASSES: dict[Any, Callable[..., Any] | None] = {
 
 
 def traced(value: Any) -> Any:
-    """Return the stand-in of a module, function or class of NumPy, SciPy or math; anything else as it is."""
+    """Return the stand-in of a module, function or class of NumPy, SciPy or math, and anything else unchanged."""
     try:
         return _traced(value) if _has_stand_in(value) else value
     except TypeError:  # not hashable
@@ -274,7 +274,7 @@ def _traced(value: Any) -> Any:
 
 
 def original(value: Any) -> Any:
-    """Return what a stand-in stands for, anything else as it is."""
+    """Return the original of a stand-in, and anything else unchanged."""
     return value.original if type(value) in _STAND_INS else value
 
 
@@ -296,7 +296,7 @@ def _call_math(function: Any, *args: Any) -> Any:
 
 
 def is_stand_in(value: Any) -> bool:
-    """Return whether an object is one of this module's stand-ins; the class of a tracing array says nothing of it."""
+    """Return whether an object is one of this module's stand-ins; the class of a tracing array is no sign of it."""
     return not is_tracing(value) and original(value) is not value
 
 

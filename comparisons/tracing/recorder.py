@@ -1,4 +1,4 @@
-"""What one traced run keeps: its tape, what escaped from it, and what is worth a note."""
+"""The records of one traced run: its tape, the escapes, and the notes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Recorder:
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether this is another thread than the run's: its tape sees nothing of what is computed here."""
+        """Whether this is another thread than the run's: its tape doesn't see the work of other threads."""
         return threading.get_ident() != self._thread
 
     def escape(self, what: str) -> None:
@@ -111,7 +111,7 @@ class Recorder:
         shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
         return (
             *self._notes,
-            f"branch: values were compared in {shown}; the branch taken there is what was traced",
+            f"branch: values were compared in {shown}; only the branch taken there was traced",
         )
 
 
@@ -136,5 +136,5 @@ class _Running(threading.local):
         self._recorders.remove(recorder)
 
 
-#: Stand-ins in the user's modules are what they stand for in every thread but the one that runs under the tape.
+#: In every thread but the one under the tape, stand-ins in the user's modules behave as their originals.
 RUNNING = _Running()

@@ -1,7 +1,8 @@
 """Structure by index maps: NumPy itself moves positions in place of values.
 
-A function that returns a view needs nothing: the view's memory layout says which positions it shows. One that returns
-a copy is run a second time on the positions of its data; one that writes is run a second time on those it overwrites.
+A function that returns a view needs no rule: the view's memory layout gives its positions. A function that returns a
+copy is run a second time on the positions of its data. A function that writes is run a second time on the positions
+that it overwrites.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _NOT_OF_POSITIONS = frozenset({"dtype", "casting", "out", "copy", "subok", "like
 def structural(*data: tuple[int, str], every: bool = False) -> Rule:
     """Return the rule of a function that only moves elements.
 
-    `data` are the positions and names of the arguments that hold elements; `every` says that all positional ones do.
+    `data` are the positions and names of the arguments that hold elements; `every` means that all positional ones do.
     """
 
     def rule(this: Call) -> Any:
@@ -126,7 +127,7 @@ def array(
     subok: Any = False,  # noqa: ARG001
     ndmin: int = 0,
 ) -> Any:
-    """np.array: nested sequences in which tracing arrays stand, or one tracing array."""
+    """np.array: nested sequences with tracing arrays in them, or one tracing array."""
     recorder = _recorder_of(obj)
     value = np.array(plain(obj), dtype=dtype, order=order, ndmin=ndmin)
     if not is_differentiable(value):
@@ -151,7 +152,7 @@ def array(
 
 
 def _place(obj: Any, moved: Any, path: tuple[int, ...], dtype: Any, recorder: Recorder) -> None:
-    """Put the positions of each tracing array of a nested sequence where it stands in the whole."""
+    """Put the positions of each tracing array of a nested sequence in its place in the whole."""
     if is_tracing(obj):
         if is_active(obj):
             moved[path] = positions_of(obj, dtype, recorder)

@@ -1,9 +1,9 @@
-"""Which of the user's modules, closures and objects a function reaches, and putting stand-ins and arrays in and out.
+"""Finds the user's modules, closures and objects that a function reaches, and swaps stand-ins and arrays in and out.
 
-Reached are the names that the function's code uses, from function to helper to class to object. Nothing of the user's
-is written to: arrays are copied, names and attributes are put back. Other threads see the stand-ins too while a traced
-run is under way, and in them each is what it stands for; what they write to those names meanwhile is lost. Two runs
-at once would take each other's stand-ins for the user's: `isolation.py` sees to it that there is one.
+It follows the names that the function's code uses, from function to helper to class to object. The user's arrays are
+copied, and names and attributes are restored. During a traced run other threads see the stand-ins too; there a stand-in
+behaves as its original, and writes to these names are lost. Two runs at once would take each other's stand-ins for the
+user's objects, so `isolation.py` allows one at a time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PRIVATE = "gradtwin.comparisons.tracing"
 _NOT_THE_USERS = frozenset(sys.stdlib_module_names) | {
     "numpy", "scipy", "tensorflow", "keras", "gradtwin", "pytest", "hypothesis", "builtins"
 }  # fmt: skip
-#: Names whose use inside a function says that it may import a module there.
+#: Names whose use inside a function is a sign that it may import a module there.
 _IMPORTABLE = frozenset({"numpy", "math", "scipy"})
 
 
@@ -133,8 +133,8 @@ class Swap:
         self._wrap = wrap
         self._slots: list[Slots] = []
         self._seen: set[int] = set()
-        self._keep: list[Any] = []  # what the ids in `_seen` are of
-        #: Rebuilt tuples, by id: what was put in place, and what it stands for.
+        self._keep: list[Any] = []  # the objects of the ids in `_seen`
+        #: Rebuilt tuples, by id: the replacement, and its original.
         self._rebuilt: dict[int, tuple[Any, Any]] = {}
         self._modules: set[tuple[int, frozenset[str]]] = set()
         self._imports = False
@@ -142,14 +142,14 @@ class Swap:
         self._roots = {_root(forward)}
 
     def enter(self, *values: Any) -> list[Any]:
-        """Put stand-ins wherever these functions and arguments reach; return the values to use instead of them."""
+        """Put stand-ins into everything that these functions and arguments reach; return their replacements."""
         entered = [self._replace(value, 0) for value in values]
         if self._imports:
             builtins.__import__ = self._traced_import
         return entered
 
     def settle(self, clean: Callable[[Any], Any]) -> None:
-        """Put plain arrays and the user's own modules wherever tracing arrays or stand-ins stand now."""
+        """Replace tracing arrays and stand-ins by plain arrays and the user's modules everywhere."""
         builtins.__import__ = self._import
         cleaner = Cleaner(clean, self._rebuilt, self.is_users)
         for slots in self._slots:
@@ -162,7 +162,7 @@ class Swap:
             slots.restore()
 
     def clean(self, value: Any, clean: Callable[[Any], Any]) -> Any:
-        """Return a value with plain arrays in place of tracing ones, whatever it is nested in."""
+        """Return a value with plain arrays in place of tracing ones, at any depth."""
         return Cleaner(clean, self._rebuilt, self.is_users).clean(value, 0)
 
     def is_users(self, module: str | None) -> bool:
@@ -173,7 +173,7 @@ class Swap:
         return root in self._roots or (root not in _NOT_THE_USERS and not _is_installed(root))
 
     def _replace(self, value: Any, depth: int) -> Any:
-        """Return what to put in a value's place, and enter what it reaches."""
+        """Return the replacement of a value, and enter everything that it reaches."""
         if is_tracing(value) or value is None or isinstance(value, int | str | complex):
             return value
         if type(value) is np.ndarray:

@@ -1,4 +1,4 @@
-"""Run a forward once under the tape, and differentiate what it returned."""
+"""Runs a forward once under the tape, and differentiates its result."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Trace:
     def gradient(self, y_bar: Any, select: Callable[[Any], Any] | None = None) -> tuple[Array | None, ...]:
         """x_bar = y_bar · ∂y/∂x of each input at `wrt`; None where y doesn't depend on it.
 
-        Since a trace with an escape raises, None says that the derivative is zero: no element of the input reached y
-        by way of the branches taken.
+        A trace with an escape raises, so None means that the derivative is zero: no element of the input reached y
+        through the branches taken.
         `select` picks y out of the result (or out of an object that forward changed); by default the result is y.
         """
         return tuple(self._differentiate(y_bar, select, [self._holder.inputs[i] for i in self._wrt]))
@@ -121,11 +121,11 @@ def trace_forward(
     """Run an unmodified NumPy function once under GradientTape and return its trace.
 
     `wrt` are the positions of the differentiated inputs; `parameters` are arrays, held by an object or a global that
-    forward uses, whose gradients are wanted too. Afterwards everything is as a plain run would have left it, except
-    that no array of the user's was written to: attributes that forward changed hold new arrays. `Trace.restore` puts
-    those back too. If forward raises, everything is put back and UntraceableError names the line.
+    forward uses, whose gradients are wanted too. Afterwards everything is as after a plain run, except that the user's
+    arrays are unchanged: attributes that forward changed hold new arrays. `Trace.restore` restores these too. If
+    forward raises, everything is restored, and UntraceableError names the line.
 
-    The user's modules see stand-ins for numpy while forward runs: no two runs may be under way in two threads.
+    The user's modules see stand-ins for numpy while forward runs, so two threads can't run two traces at once.
     """
     load_scipy()
     recorder = Recorder(call)

@@ -46,7 +46,7 @@ def set_item(this: Call) -> None:
 
 
 def _positions_for_write(data: Any, dtype: Any, recorder: Recorder) -> Any:
-    """Return the positions of data to be written, a copy: it may overlap what it is written to."""
+    """Return a copy of the positions of the data to write, because the data may overlap their target."""
     return positions_of(data if is_tracing(data) else np.asarray(data), dtype, recorder).copy()
 
 
@@ -114,7 +114,7 @@ def _unique(a: Any, **kwargs: Any) -> Any:
 
 def _add_at(sign: int) -> Rule:
     def rule(this: Call) -> Any:
-        """x[index] += data, counting repeated indices as often as they stand there."""
+        """x[index] += data, once for each occurrence of a repeated index."""
         x, index, data = this.args
         if not is_tracing(x):
             return NotImplemented

@@ -1,6 +1,6 @@
-"""gradtwin: cross-validates hand-derived NumPy gradients against TensorFlow.
+"""gradtwin: checks hand-derived NumPy gradients against TensorFlow's automatic differentiation.
 
-Public names are loaded on first use, so that importing gradtwin imports neither NumPy nor TensorFlow.
+Public names are loaded on first use. Importing gradtwin imports neither NumPy nor TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`gradtwin check`: one hand-derived gradient, or every pair that a file has, once or at every save; the gallery."""
+"""`gradtwin check`: checks one hand-derived gradient, every pair in a file (once or at every save), or the gallery."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ STYLES = ("vjp", "backward", "grad", "derivative", "jacobian")
 #: Seconds for loading a file, and again for a check, where none are given.
 DEFAULT_TIMEOUT = 120.0
 
-#: Options that say what a named function is checked with, and mean nothing for a whole file.
+#: Options for a named function, which mean nothing for a whole file.
 NAMED_ONLY = (*STYLES, "value_and_grad", "signature", "inputs", "wrt", "reference")
 
-#: Options that mean nothing for the gallery, with the values that they have when they are not given.
+#: Options that mean nothing for the gallery, with their defaults.
 NOT_FOR_GALLERY = {
     **dict.fromkeys((*STYLES, "signature", "inputs", "wrt", "dtype", "domain", "examples", "reference", "timeout")),
     "require": None,
@@ -48,8 +48,8 @@ USAGE = """gradtwin check FILE.py [options]
 STYLE is one of --vjp NAME, --backward NAME, --grad NAME, --derivative NAME, --jacobian NAME, --value-and-grad"""
 
 TRUST = """
-It runs your code: the file is imported, its `if __name__ == "__main__"` part left out, and its functions are called.
-Check no file that you would not run. An archive for --inputs is read without pickle, and runs nothing."""
+This runs your code: it imports the file, without its `if __name__ == "__main__"` part, and calls its functions. Check
+only code that you would run. An archive for --inputs is read without pickle, and can't run code."""
 
 EXAMPLES = """examples:
   gradtwin check layers.py
@@ -63,47 +63,53 @@ def add_parser(commands: Any) -> None:
     parser.usage, parser.formatter_class = USAGE, argparse.RawDescriptionHelpFormatter
     parser.description = f"{parser.description}\n{TRUST}"
     parser.epilog = f"{EXAMPLES}\n\n{parser.epilog}"
-    what = parser.add_argument_group("what is checked")
+    what = parser.add_argument_group("what to check")
     what.add_argument(
         "target",
         metavar="TARGET",
         nargs="?",
-        help="FILE.py:forward, package.module:forward, or FILE.py for all that pair by name",
+        help="FILE.py:forward, package.module:forward, or FILE.py for all functions with a gradient by name",
     )
-    what.add_argument("--gallery", action="store_true", help="instead of TARGET: gradtwin's own gallery of faults")
+    what.add_argument(
+        "--gallery", action="store_true", help="check gradtwin's gallery of published faults, instead of TARGET"
+    )
     what.add_argument(
         "--require",
         metavar="NAME",
         nargs="+",
         action="extend",
-        help="functions or gradients that must be in a pair of FILE.py and be checked; otherwise exit status 4",
+        help="functions or gradients of FILE.py that must be in a checked pair; exit with 4 if one is not",
     )
-    style = parser.add_argument_group("how a function's gradient was written down (one of these)")
+    style = parser.add_argument_group("how the gradient is written (exactly one of these)")
     style.add_argument("--vjp", metavar="NAME", help="NAME(y_bar, *inputs)")
-    style.add_argument("--backward", metavar="NAME", help="NAME(y_bar, cache), forward returning (y, cache)")
-    style.add_argument("--grad", metavar="NAME", help="NAME(*inputs), of a scalar forward")
-    style.add_argument("--derivative", metavar="NAME", help="NAME(x), of an elementwise forward")
-    style.add_argument("--jacobian", metavar="NAME", help="NAME(*inputs), of shape output + input")
+    style.add_argument("--backward", metavar="NAME", help="NAME(y_bar, cache), if forward returns (y, cache)")
+    style.add_argument("--grad", metavar="NAME", help="NAME(*inputs), if forward returns a number")
+    style.add_argument("--derivative", metavar="NAME", help="NAME(x), if forward is elementwise")
+    style.add_argument("--jacobian", metavar="NAME", help="NAME(*inputs), an array of shape output + input")
     style.add_argument("--value-and-grad", action="store_true", help="forward itself returns (loss, gradient, ...)")
-    where = parser.add_argument_group("where it is checked (at drawn points, or at --inputs)")
-    where.add_argument("--signature", metavar="SHAPES", help="shapes of inputs to draw, such as '(n,k),(k,m)->(n,m)'")
-    where.add_argument("--inputs", metavar="FILE.npz", help="arrays named as forward's parameters, or in their order")
+    where = parser.add_argument_group("where to check (at drawn points, or at --inputs)")
+    where.add_argument("--signature", metavar="SHAPES", help="shapes of drawn inputs, such as '(n,k),(k,m)->(n,m)'")
+    where.add_argument(
+        "--inputs", metavar="FILE.npz", help="arrays with the names of forward's parameters, or in their order"
+    )
     where.add_argument(
         "--wrt", type=_positions, metavar="0,1", help="positions of differentiated inputs (default: all floating)"
     )
-    where.add_argument("--dtype", metavar="NAME", help="of drawn inputs (default: float64)")
-    where.add_argument("--domain", type=_range, metavar="LOW,HIGH", help="of drawn inputs, as in --domain=-3,3")
+    where.add_argument("--dtype", metavar="NAME", help="dtype of drawn inputs (default: float64)")
+    where.add_argument("--domain", type=_range, metavar="LOW,HIGH", help="range of drawn inputs, such as --domain=-3,3")
     where.add_argument(
-        "--examples", type=int, metavar="N", help="points drawn (default: 100; for each pair of a file 20)"
+        "--examples", type=int, metavar="N", help="number of drawn points (default: 100; 20 for each pair of a file)"
     )
-    how = parser.add_argument_group("how it is judged")
-    how.add_argument("--reference", metavar="NAME", help="by a TensorFlow function of the same inputs, in the file too")
+    how = parser.add_argument_group("how to judge")
+    how.add_argument(
+        "--reference", metavar="NAME", help="compare with a TensorFlow function of the same inputs, in the same file"
+    )
     how.add_argument("--seed", type=int, default=0, metavar="N", help="seed of everything random (default: 0)")
     how.add_argument(
         "--timeout",
         type=float,
         metavar="SECONDS",
-        help="for loading, and again for each check (default: 120; 10 to find out how a bare file's pair is called)",
+        help="limit for loading, and for each check (default: 120; 10 for finding out how to call a pair of a file)",
     )
     how.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
     how.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
@@ -123,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
                 f"gradtwin check {options.require[-1]} --require NAME ..."
             )
         raise ArgumentValueError(
-            "TARGET: none was given; expected FILE.py:forward, package.module:forward or FILE.py, or --gallery."
+            "TARGET: got none; expected FILE.py:forward, package.module:forward or FILE.py, or --gallery."
         )
     target = Target.parse(options.target)
     _check_usage(target, options)
@@ -136,19 +142,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_gallery(options: argparse.Namespace) -> int:
-    """Check the gallery, whose code, inputs and seeds are its own."""
+    """Check the gallery."""
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.gallery import check_gallery
 
     if options.target is not None:
         raise ArgumentValueError(
-            f"--gallery: it is given without TARGET, and {options.target!r} was given; leave one out."
+            f"--gallery, TARGET: got both, {options.target!r} the target; expected one of them. Leave one out."
         )
     for name, default in NOT_FOR_GALLERY.items():
         if getattr(options, name) != default:
             raise ArgumentValueError(
-                f"--{name.replace('_', '-')}: it is for code of your own, and --gallery has its own code, inputs and "
-                f"seeds; leave one out."
+                f"--{name.replace('_', '-')}: got it with --gallery, which has fixed code, inputs and seeds. Leave one "
+                f"out."
             )
     check_outputs(options)
     with show_progress(options) as progress:
@@ -167,8 +173,8 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
         for name in NAMED_ONLY:
             if getattr(options, name) not in (None, False):
                 raise ArgumentValueError(
-                    f"--{name.replace('_', '-')}: it is for one function; expected {target.place}:forward with it, "
-                    f"or {target.place} without it."
+                    f"--{name.replace('_', '-')}: got it for a whole file; expected one function, "
+                    f"{target.place}:forward. Name the function, or leave the option out."
                 )
         return
     if options.require:
@@ -179,17 +185,19 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
     if len(given) != 1:
         raise ArgumentValueError(
             f"gradient: got {' and '.join(given) or 'none'}; expected exactly one of "
-            f"{', '.join(f'--{name} NAME' for name in STYLES)} or --value-and-grad, the way it was written down."
+            f"{', '.join(f'--{name} NAME' for name in STYLES)} or --value-and-grad, the way that it is written."
         )
     if (options.signature is None) == (options.inputs is None):
         came = "neither" if options.signature is None else "both"
         raise ArgumentValueError(
-            f"--signature, --inputs: got {came}; expected one, the shapes to draw inputs of, such as "
-            f"--signature '(n,k),(k,m)->(n,m)', or an .npz file of them."
+            f"--signature, --inputs: got {came}; expected one: shapes of drawn inputs, such as "
+            f"--signature '(n,k),(k,m)->(n,m)', or an .npz file of inputs."
         )
     for name in ("dtype", "domain", "examples"):
         if options.inputs is not None and getattr(options, name) is not None:
-            raise ArgumentValueError(f"--{name}: it is for drawn inputs, and --inputs gives them; leave one out.")
+            raise ArgumentValueError(
+                f"--{name}: got it with --inputs; expected it with --signature, for drawn inputs. Leave one out."
+            )
 
 
 def _check(target: Target, options: argparse.Namespace) -> Report:
@@ -197,7 +205,7 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.subjects.loading import load
 
-    target.file()  # a wrong path is told before TensorFlow is waited for
+    target.file()  # reports a wrong path before the import of TensorFlow takes its time
     if options.reference:
         import_tensorflow()
     with load(target, _timeout(options)) as module:
@@ -263,13 +271,13 @@ def _read_inputs(forward: Callable[..., Any], name: str, path: str) -> tuple[Any
         numbered = all(f"arr_{i}" in arrays for i in range(len(arrays)))
         return tuple(arrays[f"arr_{i}"] for i in range(len(arrays))) if numbered else tuple(arrays.values())
     raise InputFileError(
-        f"{path}: it holds {', '.join(arrays) or 'nothing'}; {name} takes {', '.join(wanted) or 'nothing'}. Expected "
-        f"arrays of these names, or as many of other names, in order (arr_0, arr_1, ... as np.savez numbers them)."
+        f"{path}: got {', '.join(arrays) or 'no arrays'}; {name} takes {', '.join(wanted) or 'nothing'}. Expected "
+        f"arrays with these names, or as many with other names, in order (such as np.savez's arr_0, arr_1, ...)."
     )
 
 
 def _command_line(options: argparse.Namespace) -> str:
-    """Return the command that does the same again."""
+    """Return the command that repeats the check."""
     words = ["gradtwin", "check", options.target]
     for name in (*STYLES, "reference", "signature", "inputs", "dtype", "examples"):
         value = getattr(options, name)
@@ -281,7 +289,7 @@ def _command_line(options: argparse.Namespace) -> str:
 
 
 def _watch(target: Target, options: argparse.Namespace) -> int:
-    """Check at every save until Ctrl-C; what is wrong with a save is printed, and the next one waited for."""
+    """Check at every save until Ctrl-C; print an error, and wait for the next save."""
     files = [target.file(), *([Path(options.inputs)] if options.inputs else [])]
     on_terminal = sys.stdout.isatty()
     try:

@@ -1,7 +1,7 @@
-"""The command line: parses, calls, prints, writes files, and turns verdicts and errors into exit statuses.
+"""The command line: parses arguments, runs a command, prints and writes its report, and returns an exit status.
 
-Exit status: 0 all match, 1 a mismatch, 2 bad usage or input, 3 a needed backend is missing, 4 nothing mismatched but
-something was inconclusive, 130 interrupted.
+Exit status: 0 everything matches, 1 something mismatches, 2 the usage or an input is wrong, 3 a backend is missing,
+4 nothing mismatches but something is inconclusive, 130 the command was interrupted.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gradtwin",
-        description="Cross-validates hand-derived NumPy gradients against TensorFlow.",
-        epilog=f"{STATUSES} gradtwin COMMAND --help says more.",
+        description="Check hand-derived NumPy gradients against TensorFlow's automatic differentiation.",
+        epilog=f"{STATUSES} gradtwin COMMAND --help lists a command's options.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     compare = add_command(commands, "compare", _compare, "compare every operation on both backends")
     compare.add_argument(
-        "operations", nargs="*", metavar="OP", help="operations (default: all, then the scenario regression)"
+        "operations", nargs="*", metavar="OP", help="operations (default: all, and then the scenario regression)"
     )
     compare.add_argument(
         "--dtype",
@@ -84,61 +84,81 @@ def _parser() -> argparse.ArgumentParser:
         default=["eager", "graph", "xla"],
         help="comma-separated (default: eager,graph,xla)",
     )
-    compare.add_argument("--profile", default="default", help="quick, default or thorough")
-    compare.add_argument("--examples", type=int, help="problems drawn for each operation and dtype")
+    compare.add_argument(
+        "--profile", default="default", help="how much is drawn: quick, default or thorough (default: default)"
+    )
+    compare.add_argument("--examples", type=int, help="number of drawn problems for each operation and dtype")
     compare.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     compare.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
     add_outputs(compare)
 
     train = add_command(commands, "train", _train, "train one scenario on both backends in lock step")
-    train.add_argument("scenario", metavar="SCENARIO", help="its name; see: gradtwin list")
+    train.add_argument("scenario", metavar="SCENARIO", help="a scenario; see: gradtwin list scenarios")
     train.add_argument(
-        "--data", metavar="FILE.npz|mnist", help="x_train, y_train, x_test, y_test and, if wanted, start weights"
+        "--data", metavar="FILE.npz|mnist", help="data: x_train, y_train, x_test, y_test and optional start weights"
     )
-    train.add_argument("--batch", type=int, help="samples to a step (default: as published)")
-    train.add_argument("--activation", help="of the hidden layers, for the scenarios that let you choose")
-    train.add_argument("--init-mean", type=float, metavar="MEAN", help="added to the start weights, likewise")
+    train.add_argument("--batch", type=int, help="samples in a step (default: as published)")
+    train.add_argument("--activation", help="activation of the hidden layers, if the scenario lets you choose")
+    train.add_argument(
+        "--init-mean",
+        type=float,
+        metavar="MEAN",
+        help="number to add to the start weights, if the scenario lets you choose",
+    )
     train.add_argument("--steps", type=int, help="number of steps (default: as published)")
-    train.add_argument("--learning-rate", type=float, help="(default: as published)")
-    train.add_argument(
-        "--loss", help="another loss of the catalogue, such as mse or huber; see: gradtwin list operations"
-    )
-    train.add_argument("--dtype", default="float64", help="(default: float64)")
-    train.add_argument("--mode", default="graph", help="eager, graph or xla (default: graph)")
-    train.add_argument("--seed", type=int, help="(default: as published)")
-    train.add_argument("--plot", metavar="FILE", help="write the curves as a picture, .png or .svg")
+    train.add_argument("--learning-rate", type=float, help="learning rate (default: as published)")
+    train.add_argument("--loss", help="another loss, such as mse or huber; see: gradtwin list operations")
+    train.add_argument("--dtype", default="float64", help="float16, float32 or float64 (default: float64)")
+    train.add_argument("--mode", default="graph", help="TensorFlow's mode: eager, graph or xla (default: graph)")
+    train.add_argument("--seed", type=int, help="seed of everything random (default: as published)")
+    train.add_argument("--plot", metavar="FILE", help="draw the curves to a .png or .svg file")
     add_outputs(train)
 
     check_command.add_parser(commands)
 
-    selftest = add_command(commands, "selftest", _selftest, "plant known faults and show that each is caught")
+    selftest = add_command(commands, "selftest", _selftest, "plant known faults, and show that each is caught")
     selftest.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     add_outputs(selftest)
 
     bench = add_command(commands, "bench", _bench, "time both backends, fairly")
     bench.add_argument(
-        "cases", nargs="*", metavar="CASE", help="operations, training steps, check, figures (default: the first two)"
+        "cases",
+        nargs="*",
+        metavar="CASE",
+        help="operations, training steps, check or figures (default: all operations and training steps)",
     )
-    bench.add_argument("--quick", action="store_true", help="few cases and sizes, short values: under a minute")
-    bench.add_argument("--threads", help="of each backend, such as 1,2 (default: one, then all; --quick: one)")
-    bench.add_argument("--sizes", help="extents, such as 4,64,512 (default: 4 to 512)")
-    bench.add_argument("--fresh", action="store_true", help="forget what an interrupted run has measured")
-    bench.add_argument("--compare", nargs=2, metavar=("OLD.json", "NEW.json"), help="say what got slower or faster")
-    bench.add_argument("--fail-above", type=float, metavar="RATIO", help="with --compare: exit 1 for what is slower")
-    bench.add_argument("--across-machines", action="store_true", help="with --compare: results of two machines")
+    bench.add_argument("--quick", action="store_true", help="time a few cases and sizes, in under a minute")
+    bench.add_argument("--threads", help="numbers of threads, such as 1,2 (default: one, then all; with --quick: one)")
+    bench.add_argument("--sizes", help="sizes of the arrays, such as 4,64,512 (default: 4 to 512)")
+    bench.add_argument("--fresh", action="store_true", help="start over, without the results of an interrupted run")
+    bench.add_argument(
+        "--compare", nargs=2, metavar=("OLD.json", "NEW.json"), help="show which cases became slower or faster"
+    )
+    bench.add_argument(
+        "--fail-above",
+        type=float,
+        metavar="RATIO",
+        help="with --compare: exit with 1 if a case is slower by this ratio",
+    )
+    bench.add_argument("--across-machines", action="store_true", help="with --compare: allow results of two machines")
     bench.add_argument("--dtype", default="float64", help="float64 or float32 (default: float64)")
-    bench.add_argument("--plot", metavar="FILE", help="write a picture, .png or .svg: time against size, roofline")
+    bench.add_argument(
+        "--plot", metavar="FILE", help="draw time against size, and the roofline, to a .png or .svg file"
+    )
     bench.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
     add_outputs(bench)
 
     soak_command.add_parser(commands)
     replay_command.add_parser(commands)
 
-    listing = add_command(commands, "list", _list, "operations, scenarios, backends and published faults")
+    listing = add_command(commands, "list", _list, "list the operations, scenarios, backends and published faults")
     listing.add_argument(
-        "what", nargs="?", choices=["operations", "scenarios", "backends", "faults"], help="(default: all)"
+        "what",
+        nargs="?",
+        choices=["operations", "scenarios", "backends", "faults"],
+        help="one of these lists (default: all)",
     )
-    add_command(commands, "env", _env, "versions, processor and threads")
+    add_command(commands, "env", _env, "show versions, processor and threads")
     return parser
 
 
@@ -147,7 +167,7 @@ def _names(text: str) -> list[str]:
 
 
 def _numbers(name: str, text: str | None) -> list[int] | None:
-    """Return the whole numbers of an option, None where it is not given."""
+    """Return the whole numbers of an option, or None if it is not given."""
     if text is None:
         return None
     try:
@@ -223,7 +243,9 @@ def _bench(options: argparse.Namespace) -> int:
         across = options.across_machines
         return finish(compare_results(*options.compare, fail_above=options.fail_above, across_machines=across), options)
     if options.fail_above is not None or options.across_machines:
-        raise ArgumentValueError("--fail-above, --across-machines: they belong to --compare OLD.json NEW.json.")
+        raise ArgumentValueError(
+            "--fail-above, --across-machines: got one without --compare OLD.json NEW.json. Add it."
+        )
     with show_progress(options) as progress:
         try:
             report = bench(
@@ -238,7 +260,7 @@ def _bench(options: argparse.Namespace) -> int:
                 progress=progress,
             )
         except KeyboardInterrupt:
-            print("gradtwin: what was measured is kept; the same command goes on from there.", file=sys.stderr)
+            print("gradtwin: the results so far are kept; the same command continues from them.", file=sys.stderr)
             raise
     assert isinstance(report.details, BenchDetails)
     if options.plot:

@@ -1,4 +1,4 @@
-"""Errors of gradtwin's own: each names the argument, what was given, what was expected and what to do."""
+"""gradtwin's exceptions: each message names the argument, what was given, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .cleaning import clean, disarm
 
 
 class GradTwinError(Exception):
-    """Whatever gradtwin raises on purpose; what a message quotes of others is made safe to print."""
+    """The base class of gradtwin's exceptions; a message's quotations are made safe to print."""
 
     def __str__(self) -> str:
         return disarm(clean(super().__str__()))
@@ -25,11 +25,11 @@ class ShapeError(ArgumentValueError):
 
 
 class InputFileError(GradTwinError, ValueError):
-    """A file that can't be read, or whose content is not what was asked for."""
+    """A file that can't be read, or has the wrong content."""
 
 
 class OutputFileError(GradTwinError, OSError):
-    """A file that can't be written; whatever stood there before is untouched."""
+    """A file that can't be written; a file that was there before is unchanged."""
 
 
 class BackendMissingError(GradTwinError, ImportError):
@@ -41,7 +41,7 @@ class UnsupportedError(GradTwinError, TypeError):
 
 
 class GradientMismatch(GradTwinError, AssertionError):
-    """A gradient, value or update that does not agree."""
+    """A gradient, a value or an update that does not agree."""
 
 
 def unknown_name(argument: str, given: object, known: list[str] | tuple[str, ...]) -> ArgumentValueError:

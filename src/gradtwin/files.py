@@ -16,12 +16,13 @@ import numpy as np
 from .errors import ArgumentValueError, InputFileError, OutputFileError
 from .memory import check_fits, readable
 
-#: An archive that unpacks to more than the first, and to so many times its own size, is taken for one made to do harm.
+#: An archive that unpacks to more bytes than LARGE, and to more than LARGEST_RATIO times its size, is taken for an
+#: attack.
 LARGE, LARGEST_RATIO = 2**30, 100
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:
-    """Write a file by writing another beside it and renaming it, so that no half-written one can be left."""
+    """Write a file whole or not at all: write another file beside it, and rename that."""
     path = Path(path)
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content  # halves of pairs
     try:
@@ -43,7 +44,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise OutputFileError unless a file can be written there; asked before long work, not after it."""
+    """Raise OutputFileError unless a file can be written there; called before long work."""
     path = Path(path)
     try:
         is_name = b"\0" not in os.fsencode(path)
@@ -60,7 +61,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def check_folder(path: str | Path) -> None:
-    """Raise OutputFileError unless files can be written in this folder, or it can be made; asked before long work."""
+    """Raise OutputFileError unless the folder is writable or can be made; called before long work."""
     path = Path(path)
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
     if not there.is_dir():
@@ -72,9 +73,9 @@ def check_folder(path: str | Path) -> None:
 def read_arrays(path: str | Path) -> dict[str, Any]:
     """Return the arrays of an `.npz` file.
 
-    Raises InputFileError for what is none; for pickled objects, which could run code; for two arrays of one name; and,
-    before anything is unpacked, for arrays that can't fit in memory and for an archive that unpacks to a vast multiple
-    of its size.
+    Raises InputFileError for any other file, for pickled objects, which could run code, and for two arrays of one name.
+    It also raises, before it unpacks anything, for arrays that can't fit in memory and for an archive that unpacks to a
+    vast multiple of its size.
     """
     try:
         with Path(path).open("rb") as file:
@@ -91,7 +92,7 @@ def read_arrays(path: str | Path) -> dict[str, Any]:
         raise
     except FileNotFoundError as error:
         raise InputFileError(f"{path}: there is no such file. Check the path.") from error
-    except Exception as error:  # whatever zipfile, its decompressors and NumPy find wrong with damaged content
+    except Exception as error:  # zipfile, its decompressors and NumPy raise many kinds for damaged content
         if "pickle" in str(error).lower() or "Object arrays" in str(error):
             detail = "it holds pickled objects, which could run code; expected plain numeric arrays"
         else:
@@ -126,7 +127,7 @@ def _check_unpacked_size(path: str | Path, size: int, archive: zipfile.ZipFile) 
 
 
 def _read_array(path: str | Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
-    """Return a member's array; raise InputFileError, before it is made, unless the file holds what its header says."""
+    """Return a member's array; raise InputFileError first if its size is not the one that its header claims."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -136,7 +137,7 @@ def _read_array(path: str | Path, archive: zipfile.ZipFile, member: zipfile.ZipI
         claimed, held = math.prod(shape) * dtype.itemsize, member.file_size - file.tell()
     if not dtype.hasobject and claimed != held:
         raise InputFileError(
-            f"{path}: {member.filename} says that it is an array {shape} of {dtype}, "
+            f"{path}: {member.filename} claims to be an array {shape} of {dtype}, "
             f"{readable(claimed)}, and holds {readable(held)}. Save it again with np.savez."
         )
     with archive.open(member) as file:
@@ -144,7 +145,7 @@ def _read_array(path: str | Path, archive: zipfile.ZipFile, member: zipfile.ZipI
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Any]) -> None:
-    """Write an `.npz` file of named arrays, in their order, whole or not at all; any name will do.
+    """Write an `.npz` file of named arrays, in their order, whole or not at all; any name is allowed.
 
     Raises OutputFileError where it can't be written.
     """

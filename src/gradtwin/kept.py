@@ -1,4 +1,4 @@
-"""What a long run has found so far, kept on disk, so that one that was interrupted goes on where it was."""
+"""The results of a long run, kept on disk, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BEGINNING = b'["'
 
 
 class Kept:
-    """The answers of one run's workers, a line of JSON each; another run, machine, version or code has its own file.
+    """The answers of one run's workers, a line of JSON each; another run, machine, version or code has another file.
 
-    `reused` counts the answers that were there already. Without a folder nothing is kept. Raises InputFileError where
-    what is there is damaged.
+    `reused` counts the answers of earlier runs. Without a folder nothing is kept. Raises InputFileError if the folder's
+    answers are damaged.
     """
 
     def __init__(self, folder: Path | None, run: dict[str, Any], *, fresh: bool = False) -> None:

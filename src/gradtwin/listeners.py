@@ -1,4 +1,4 @@
-"""Who is told of the reports that assertions make: a test session that gathers them. Imports nothing."""
+"""Listeners for the reports that assertions make, such as a test session that gathers them. Imports nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def listening(listener: Callable[[Report], None]) -> Iterator[None]:
 
 
 def tell(report: Report) -> None:
-    """Tell whoever listens of a report."""
+    """Pass a report to the listeners."""
     listener = _LISTENER.get()
     if listener:
         listener(report)

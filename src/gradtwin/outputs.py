@@ -25,7 +25,7 @@ EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
 def add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str
 ) -> argparse.ArgumentParser:
-    """Add a command, which `run` runs, and return its parser."""
+    """Add a command that calls `run`, and return its parser."""
     description = f"{help[0].upper()}{help[1:]}."
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description, epilog=STATUSES)
     parser.set_defaults(run=run)
@@ -33,14 +33,14 @@ def add_command(
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a report goes."""
+    """Add the options for the outputs of a report."""
     output = parser.add_argument_group("output")
     output.add_argument("--json", metavar="FILE", help="write the report as JSON")
     output.add_argument("--html", metavar="FILE", help="write the report as one self-contained page")
     output.add_argument("--junit", metavar="FILE", help="write the report as JUnit XML")
-    output.add_argument("--github", action="store_true", help="print what does not match as GitHub annotations too")
-    output.add_argument("--quiet", action="store_true", help="print the verdict alone")
-    output.add_argument("--no-progress", action="store_true", help="no progress bar")
+    output.add_argument("--github", action="store_true", help="print each mismatch as an annotation for GitHub too")
+    output.add_argument("--quiet", action="store_true", help="print only the verdict")
+    output.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
 def check_outputs(options: argparse.Namespace, plot: str | None = None) -> None:
@@ -53,13 +53,13 @@ def check_outputs(options: argparse.Namespace, plot: str | None = None) -> None:
     for path in paths:
         check_writable(path)
         if paths.count(path) > 1:
-            raise ArgumentValueError(f"{path}: it is named for two outputs; expected a file for each.")
+            raise ArgumentValueError(f"{path}: got one file for two outputs; expected a file for each.")
     if plot and not plot.endswith((".png", ".svg")):
         raise ArgumentValueError(f"--plot: got {plot!r}; expected a file that ends in .png or .svg.")
 
 
 def finish(report: Report, options: argparse.Namespace, image: bytes | None = None) -> int:
-    """Print the report, write it where it was asked for, and return the exit status."""
+    """Print the report, write the files that the options name, and return the exit status."""
     from .files import write_whole
 
     if options.json:
@@ -93,17 +93,17 @@ def finish(report: Report, options: argparse.Namespace, image: bytes | None = No
 
 
 def discard_output() -> None:
-    """Print nothing more: the reader of standard output, such as `head`, has gone."""
+    """Print nothing more: the reader of standard output, such as `head`, has ended."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def finish_saving(report: Report, options: argparse.Namespace) -> int:
-    """Save what mismatches, if asked to, then finish as every command does."""
+    """Save the mismatches if the options say so, then finish as every command does."""
     saved = report.save(options.save) if options.save else []
     status = finish(report, options)
     if saved and not options.quiet:
         folder = clean(options.save)
-        print(f"\nsaved {len(saved)} in {folder}; again with: gradtwin replay {folder}")
+        print(f"\nsaved {len(saved)} in {folder}; to judge them again: gradtwin replay {folder}")
     return status
 
 

@@ -1,7 +1,7 @@
-"""Fresh processes to time, draw and judge in, each with its threads set: both ends of the talk with one.
+"""Fresh processes to time, draw and judge in, each with a set number of threads: both ends of the connection.
 
-A job is a line of JSON, `[name, arguments]`. The answer is `{"result": …}`, or `{"error": [class, message]}` for an
-error of gradtwin's own.
+A job is a line of JSON, `[name, arguments]`. The answer is `{"result": …}`, or `{"error": [class, message]}` for a
+GradTwinError.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class WorkerDiedError(GradTwinError):
-    """A worker process ended before it answered; the message has what it wrote last."""
+    """A worker process ended before it answered; the message has its last output."""
 
 
 class WorkerProcess:
     """A process that runs a `module` for one backend, tool or task, started with its threads set.
 
-    A context manager that ends it. `conditions` is what it found of its machine and settings.
+    A context manager that ends it. `conditions` describes its machine and settings.
     """
 
     def __init__(self, name: str, threads: int, module: str) -> None:
@@ -50,7 +50,7 @@ class WorkerProcess:
             raise
 
     def ask(self, job: str, **arguments: Any) -> Any:
-        """Return the worker's result; raise its error if it is gradtwin's own, WorkerDiedError if it died."""
+        """Return the worker's result; raise its GradTwinError, or WorkerDiedError if it died."""
         assert self._process.stdin
         assert self._process.stdout
         try:
@@ -67,11 +67,11 @@ class WorkerProcess:
         return answer["result"]
 
     def kill(self) -> None:
-        """End the process at once; whoever waits for its answer gets WorkerDiedError."""
+        """End the process at once; a caller that waits for its answer gets WorkerDiedError."""
         self._process.kill()
 
     def close(self) -> None:
-        """End the process and let go of what it held."""
+        """End the process and free its resources."""
         self.kill()
         self._process.communicate()
         self._errors.close()
@@ -89,7 +89,7 @@ class WorkerProcess:
 
 
 def answer_jobs(argument: str, known: Mapping[str, Callable[..., Any]]) -> None:
-    """Answer the jobs on the input stream, given the argument; what libraries print goes to the error stream."""
+    """Answer the jobs on the input stream; the output of libraries goes to the error stream."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

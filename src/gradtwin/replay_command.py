@@ -11,12 +11,15 @@ from .outputs import add_command, add_outputs, check_outputs, finish, show_progr
 
 def add_parser(commands: Any) -> None:
     """Add the command and its options."""
-    parser = add_command(commands, "replay", run, "judge saved cases again, here")
+    parser = add_command(commands, "replay", run, "judge saved cases again")
     parser.epilog = (
-        "Exit status: 0 none mismatches any more, 1 one still does, 2 one can't be read or its functions can't be "
-        "found, 4 one is inconclusive. A case of a checked gradient runs the user's file, as check does."
+        "Exit status: 0 no case mismatches any more, 1 a case still mismatches, 2 a case can't be read or its "
+        "functions can't be found, 4 a case is inconclusive. A case of your own gradient runs your file, as gradtwin "
+        "check does."
     )
-    parser.add_argument("folder", metavar="DIR", help="what --save DIR or a soak has filled, or one JSON file in it")
+    parser.add_argument(
+        "folder", metavar="DIR", help="a folder that --save DIR or a soak has filled, or one JSON file in it"
+    )
     add_outputs(parser)
 
 

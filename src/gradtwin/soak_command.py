@@ -1,4 +1,4 @@
-"""`gradtwin soak`: problems drawn over the whole catalogue for as long as one likes."""
+"""`gradtwin soak`: draws problems over the whole catalogue for as long as you like."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ def add_parser(commands: Any) -> None:
     """Add the command and its options."""
     parser = add_command(commands, "soak", run, "draw cases over the whole catalogue for as long as you like")
     parser.epilog = (
-        "What was done is kept in the folder: the same command goes on where an earlier one ended, was interrupted or "
-        "was killed. Exit status 130 if interrupted, else that of the verdict."
+        "The folder keeps the results: if a soak ends, is interrupted or is killed, the same command continues it. The "
+        "exit status is 130 after an interruption, and else that of the verdict."
     )
     parser.add_argument("operations", nargs="*", metavar="OP", help="operations (default: all)")
-    parser.add_argument("--minutes", type=float, default=1.0, help="how long this run takes (default: 1)")
-    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers are to do it instead")
+    parser.add_argument("--minutes", type=float, default=1.0, help="minutes that this run takes (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="number of processes, with one thread each (default: 1)")
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="address of a Dask cluster whose workers do the work instead"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-    parser.add_argument("--folder", metavar="DIR", help="where findings and tally are kept (default: the user's cache)")
+    parser.add_argument("--folder", metavar="DIR", help="folder of findings and tally (default: in the user's cache)")
     add_outputs(parser)
 
 

@@ -167,7 +167,7 @@ def sequential(*layers, shape=(6, 6, 2)):
 REFUSED = {
     "no model": (lambda: L.Dense(2), "got Dense"),
     "layer": (sequential(L.BatchNormalization(name="norm")), "'norm'.*BatchNormalization.*Supported are Dense"),
-    "own call": (lambda: OwnCall([L.Dense(2)]), "OwnCall has a call of its own"),
+    "own call": (lambda: OwnCall([L.Dense(2)]), "OwnCall overrides call"),
     "branches": (branching, "not a chain"),
     "nested": (sequential(keras.Sequential([L.Dense(2)], name="inner")), "'inner'"),
     "not built": (lambda: keras.Sequential([L.Dense(2, name="late")]), r"'late'.*model\.build"),

@@ -43,7 +43,7 @@ def test_what_changed_beyond_noise_is_told_from_what_did_not(write):
     assert report.ok  # without a limit nothing fails
     text = str(report)
     assert "3 rows compared: 1 slower, 1 faster, 1 not distinguishable." in text
-    assert "1 rows are in the old result alone, 0 in the new one alone." in text
+    assert "1 rows are only in the old result, and 0 only in the new one." in text
     assert report.to_dict()["changes"][0]["ratio"]["to"] == "old"
 
 
@@ -65,10 +65,10 @@ def test_results_of_two_machines_are_compared_when_asked_for_and_labelled(write)
     ("text", "words"),
     [
         (None, "it can't be read"),
-        ('{"schema": "gradtwin.report/1", "comm', "it is not whole JSON"),
-        ("[]", "no result of gradtwin bench"),
-        ('{"schema": "gradtwin.report/1", "command": "check"}', "no result of gradtwin bench"),
-        ('{"schema": "gradtwin.report/1", "command": "bench", "results": [{}]}', "lack what a comparison needs"),
+        ('{"schema": "gradtwin.report/1", "comm', "it is not complete JSON"),
+        ("[]", "not a result of gradtwin bench"),
+        ('{"schema": "gradtwin.report/1", "command": "check"}', "not a result of gradtwin bench"),
+        ('{"schema": "gradtwin.report/1", "command": "bench", "results": [{}]}', "can't be compared"),
     ],
 )
 def test_what_is_no_result_is_named(write, tmp_path, text, words):

@@ -126,7 +126,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch):
     file.write_text("\n".join([*lines[:-1], lines[-1][: len(lines[-1]) // 2]]))  # killed while it wrote
     report = bench(["sgd"], quick=True, keep=tmp_path)
     assert report.environment["reused"] == len(lines) - 1
-    assert "answers are an interrupted run's" in str(report)
+    assert "answers come from an interrupted run" in str(report)
     assert list(tmp_path.iterdir()) == [other]
 
 

@@ -224,7 +224,7 @@ def test_a_corrected_file_is_told(tmp_path):
     arguments = ("check", "mine.py:square", "--vjp", "square_vjp", "--signature", "(n)->(n)", "--save", "saved")
     done = gradtwin(tmp_path, *arguments)
     assert done.returncode == 1
-    assert "saved 1 in saved; again with: gradtwin replay saved" in done.stdout
+    assert "saved 1 in saved; to judge them again: gradtwin replay saved" in done.stdout
     assert gradtwin(tmp_path, "replay", "saved").returncode == 1
     (tmp_path / "mine.py").write_text(FILE.replace("3 * x * y_bar", "2 * x * y_bar"))
     again = gradtwin(tmp_path, "replay", "saved")
@@ -256,7 +256,7 @@ def test_a_comparison_saves_what_mismatches(tmp_path):
     assert {read_case(file).fields["mode"] for file in files} == {"eager", "graph"}
     found = replay(tmp_path)
     assert (found.verdict, len(found.details.replayed)) == ("match", 2), "the catalogue's own rule is right"
-    assert "another verdict, in the same environment" in str(found)
+    assert "another verdict in the same environment" in str(found)
 
 
 def test_what_cannot_be_saved_is_told_when_it_is_needed(tmp_path):

@@ -62,7 +62,7 @@ def test_more_than_the_directory_says_is_never_unpacked(tmp_path):
     path = tmp_path / "x.npz"
     np.savez_compressed(path, x=np.zeros(10**5))
     set_unpacked_size(path, 4 * 10**5)
-    with pytest.raises(gt.InputFileError, match="says that it is an array"):
+    with pytest.raises(gt.InputFileError, match="claims to be an array"):
         read_arrays(path)
 
 

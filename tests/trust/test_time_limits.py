@@ -68,7 +68,7 @@ def test_a_drawn_point_that_does_not_return_ends_the_check():
 
     report = gt.check_gradient(np.tanh, derivative=slow_where_large, signature="(n,3)->(n,3)", timeout=0.5)
     assert "slow_where_large did not return within 0.5 s" in str(report)
-    assert "again with" in str(report)
+    assert "repeat with" in str(report)
 
 
 def test_the_forward_is_put_back_where_it_never_returns_under_the_tape():

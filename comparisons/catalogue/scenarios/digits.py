@@ -46,7 +46,7 @@ def load_mnist() -> dict[str, Array]:
     keras = import_tensorflow().keras
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-    except Exception as error:  # whatever the network, or a cached file, gives
+    except Exception as error:  # the network, or a cached file, raises many kinds
         raise InputFileError(
             f"data: MNIST can't be loaded ({type(error).__name__}: {str(error).splitlines()[0]}). It needs a network "
             f"the first time; or give an .npz file with x_train, y_train, x_test and y_test."

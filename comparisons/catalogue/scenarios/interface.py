@@ -1,4 +1,4 @@
-"""What a scenario is: a network, its published settings, and its data."""
+"""A scenario: a network, its published settings, and its data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradtwin.backends.network import Network
 Decision = Literal["largest", "above half", "none"]
 
 
-#: What a picture of the trained network shows: curves over one input, the surface over two, some digits, or nothing.
+#: The picture of the trained network: curves over one input, the surface over two, some digits, or none.
 Picture = Literal["curves", "surface", "digits", "none"]
 
 
@@ -32,7 +32,7 @@ class ScenarioData:
 
 @dataclass(frozen=True)
 class Request:
-    """What a run asks of a scenario: the seed, data of its own, and the options that the scenario has."""
+    """A run's request to a scenario: the seed, the user's data, and the options that the scenario has."""
 
     seed: int
     arrays: Mapping[str, Array] | None = None
@@ -42,12 +42,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A published system. `prepare(request)` makes its network and data, or takes the data that a file has instead.
+    """A published system. `prepare(request)` makes its network and data, or takes the data of a file instead.
 
-    `epochs` passes over the training data in batches of `batch` samples (None: all at once) are as published; where the
-    published data are another number of samples, an epoch is `epoch_samples` of them. `learning_rate` is the published
-    one; with `rate_by_root` it belongs to single samples, and a batch's steps, summed, take it over √batch.
-    `options` are those of a Request that it has; `activations` what may stand for the published one.
+    `epochs` passes over the training data in batches of `batch` samples (None: all at once) are as published. If the
+    published data have another number of samples, an epoch is `epoch_samples` of them. `learning_rate` is the published
+    one; with `rate_by_root` it belongs to single samples, and the summed steps of a batch take it over √batch.
+    `options` are the fields of a Request that it uses, and `activations` the alternatives to the published one.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""S2: exclusive or by tanh and sigmoid with the log loss; samples stand in columns."""
+"""S2: exclusive or by tanh and sigmoid with the log loss; samples are in columns."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def test_digits_of_ones_own_may_be_flat_whole_and_labelled():
         ({"data": digits(y_train=np.arange(20.0))}, "y_train has shape (20,) and dtype float64"),
         ({"data": digits(x_train=np.zeros((20, 3)))}, "x_train has shape (20, 3); expected pictures"),
         ({"data": digits(x_train=np.zeros((0, 8, 8)), y_train=np.zeros(0, int))}, "at least one"),
-        ({"data": digits(x_test=np.zeros((10, 5, 5)))}, "layer 0 (dense) can't take what comes to it"),
+        ({"data": digits(x_test=np.zeros((10, 5, 5)))}, "layer 0 (dense) doesn't fit its input"),
         ({"data": digits(), "batch": 21}, "batch: got 21; expected a whole number from 1 to 20"),
         ({"batch": 0}, "batch: got 0"),
         ({"learning_rate": 0.0}, "learning_rate: got 0.0"),

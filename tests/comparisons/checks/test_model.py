@@ -346,7 +346,7 @@ def test_missing_things_are_named():
         check_model(Network(Dense(4, 3)), X, TARGET)
     with pytest.raises(gt.ArgumentValueError, match="backprop"):
         check_model(Network(Dense(4, 3)), X, TARGET, loss=mse)
-    with pytest.raises(gt.ArgumentValueError, match="held by the model"):
+    with pytest.raises(gt.ArgumentValueError, match="not in the model"):
         check_model(Network(Dense(4, 3)), X, TARGET, loss=Mse(), layers=[Tanh()])
     with pytest.raises(gt.ArgumentTypeError, match="x:"):
         check_model(Network(Dense(4, 3)), (X, X), TARGET, loss=Mse())
@@ -435,7 +435,7 @@ def test_a_loss_of_the_prediction_may_call_it_anything(names, x):
 def test_a_loss_that_raises_either_way_is_told_of_loss():
     report = check_model(with_loss_of("A", "Y"), X, np.ones((7, 7)), learning_rate=0.1)
     assert report.verdict == "mismatch"
-    assert "expected loss= to be a function of (prediction, target)" in str(report).replace("\n", " ")
+    assert "Pass loss=, a function of (prediction, target)" in str(report).replace("\n", " ")
 
 
 class HiddenGradients(TwoLayers):
@@ -488,7 +488,7 @@ class LosesBias(ReturnsKeyed):
 def test_what_gradient_returns_is_judged_before_what_the_layers_keep():
     report = check_model(ReturnsKeyed(), X, TARGET)
     assert report.ok, str(report)
-    assert "the gradient of b1 is what backward returned at ['b1']" in report.extra["notes"]
+    assert "the gradient of b1 is the result of backward at ['b1']" in report.extra["notes"]
     report = check_model(LosesBias(), X, TARGET)
     assert [check.name for check in report.checks if check.verdict == "mismatch"] == ["gradient of parameter b1"]
     assert any("how the model puts them together" in note for note in report.extra["notes"])

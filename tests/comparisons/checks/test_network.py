@@ -128,7 +128,7 @@ def test_targets_that_are_no_probabilities_are_said():
     x, y = images()
     report = gt.compare_network(model, x, 2 * y)
     assert report.ok, str(report)
-    assert any("sums to 1" in note for note in report.extra["notes"])
+    assert any("sums to exactly 1" in note for note in report.extra["notes"])
 
 
 def test_a_loss_that_keras_computes_in_float32_is_said():

@@ -140,14 +140,14 @@ def test_the_command_prints_and_writes_the_gallery(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--gallery", "user.py"), ["--gallery", "without TARGET", "'user.py'"]),
-        (("--gallery", "--vjp", "f"), ["--vjp", "--gallery has its own"]),
+        (("--gallery", "user.py"), ["--gallery, TARGET: got both", "'user.py'"]),
+        (("--gallery", "--vjp", "f"), ["--vjp", "--gallery, which has fixed code"]),
         (("--gallery", "--value-and-grad"), ["--value-and-grad"]),
         (("--gallery", "--signature", "(n)->(n)"), ["--signature"]),
         (("--gallery", "--seed", "1"), ["--seed"]),
         (("--gallery", "--watch"), ["--watch"]),
         (("--gallery", "--json", "no/such/folder.json"), ["does not exist"]),
-        ((), ["TARGET: none was given", "--gallery"]),
+        ((), ["TARGET: got none", "--gallery"]),
     ],
 )
 def test_bad_usage_is_one_sentence_and_status_2(arguments, words):

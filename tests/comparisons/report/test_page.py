@@ -109,7 +109,7 @@ def test_many_rows_are_paged_searched_and_filtered(long_page, tmp_path):
 
 
 def test_without_scripts_there_are_the_summary_the_mismatches_and_some_rows(page, long_page):
-    for expected in ("mismatch verdict", "gradient of input 0 (x) fails against autodiff", "data:image/png;base64,"):
+    for expected in ("mismatch verdict", "gradient of input 0 (x) differs from autodiff", "data:image/png;base64,"):
         assert expected in page
     assert long_page.count("<tr><td><span") == PAGE_ROWS
     assert re.search(r"<noscript>.*99,800 more", long_page)

@@ -226,7 +226,7 @@ def test_a_soak_that_is_killed_goes_on_and_loses_nothing(tmp_path, monkeypatch, 
     first = start(folder, *arguments)
     wait_for(lambda: len(done_in(folder)) >= 3, first)
     refused = start(folder, *arguments)
-    assert "another soak is at work there" in refused.communicate()[1]
+    assert "another soak is running there" in refused.communicate()[1]
     assert refused.returncode == 2
     workers = children_of(first.pid)
     assert len(workers) == 2
