@@ -11,6 +11,9 @@ from .planting import SINGLE, TANH, Problem, at, confirmed, dense, explain, norm
 
 PROBLEMS = {name: value for name, value in vars(planting).items() if isinstance(value, Problem)}
 
+#: What messages call the input of a planted fault.
+WORDS = ("input 0 (x)",)
+
 
 def from_y_bar(draw):
     """Return a fault whose every gradient is draw(generator, gradient), another one at each point."""
