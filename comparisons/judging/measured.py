@@ -213,7 +213,7 @@ class Measured:
         """
         base = self.sides
         no_wider = np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps
-        if no_wider or self.evaluator.written.style == "jacobian":
+        if no_wider or self.evaluator.user.style == "jacobian":
             return None
 
         def widened(x: Any) -> Any:

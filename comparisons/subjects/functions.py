@@ -83,7 +83,7 @@ class _Seen:
     views: list[str] = field(default_factory=list)
 
 
-class Written:
+class UserFunctions:
     """The user's forward and gradient, in one of the six styles.
 
     `timeout` is how many seconds one call of either may take.

@@ -46,7 +46,7 @@ class Walk:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-class WrittenStep:
+class UserStep:
     """The user's step: a function, or an object with a method, and how its arguments are laid out."""
 
     def __init__(self, step: Any, method: Any, numbers: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:
