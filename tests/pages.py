@@ -159,7 +159,7 @@ def _run_console(block: Block, place: str, folder: Path) -> list[Shown]:
 def _legible(text: str) -> str:
     """Return a text without what depends on the machine: errors at rounding's level, widths of columns, seconds."""
     text = re.sub(r"\d\.?\d*e-1\d", "tiny", text)
-    text = re.sub(r"\bin \d+\.\d+s", "in 1s", text)
+    text = re.sub(r"\bin \d+\.\d+s( \([\d:]+\))?", "in 1s", text)
     return "\n".join(" ".join(re.sub("─+", "─", line).split()) for line in text.strip().splitlines())
 
 
