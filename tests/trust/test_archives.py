@@ -32,7 +32,7 @@ def save_claim(path, shape, held=b"", dtype="<f8"):
 def test_an_absurd_header(tmp_path):
     save_claim(tmp_path / "x.npz", (10**15,), bytes(80))
     with pytest.raises(
-        gt.InputFileError, match=r"x\.npy says .* \(1000000000000000,\) of float64, 7.105 PiB, .* 80 bytes"
+        gt.InputFileError, match=r"x\.npy claims .* \(1000000000000000,\) of float64, 7.105 PiB, .* 80 bytes"
     ):
         read_arrays(tmp_path / "x.npz")
     save_claim(tmp_path / "y.npz", (10,), bytes(80))

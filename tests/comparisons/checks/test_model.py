@@ -396,7 +396,7 @@ def test_layers_are_judged_alone_where_the_loss_s_gradient_stands_nowhere_else()
     assert "is that of layer 1, LinearTanh" in report.extra["notes"][0]
     first = next(check for check in report.checks if check.verdict == "mismatch")
     assert "(layer 1, LinearTanh)" in first.name, "the layer that is wrong stands first"
-    assert str(report).startswith("MISMATCH  LinearTanh: the gradient of input 0 (x) (layer 1, LinearTanh) fails")
+    assert str(report).startswith("MISMATCH  LinearTanh: the gradient of input 0 (x) (layer 1, LinearTanh) differs")
     assert report.reproduce.startswith("gt.check_model(LossWithin, x,")
     report = check_model(HalvedStart(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET)
     assert report.verdict == "mismatch"
