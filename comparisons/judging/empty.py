@@ -1,11 +1,12 @@
-"""Checks that compared nothing, and so could not have failed."""
+"""A report that compared nothing, and so could not have failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gradtwin.comparisons.results.data import Cause, Check
+
+from .titles import Titles
 
 _NOTHING = Cause(
     "not-run",
@@ -16,9 +17,13 @@ _NOTHING = Cause(
 
 
 def flag_empty(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """Return a report's checks; where all of the gradients are empty arrays, these are inconclusive."""
+    """Return a report's checks; where all of its gradients are empty arrays, one more, which is inconclusive.
+
+    An empty array by itself is a match.
+    """
     gradients = [check for check in checks if check.stage == "gradient"]
-    if any(check.size or check.verdict != "match" for check in gradients):
+    if not gradients or any(check.size or check.verdict != "match" for check in gradients):
         return tuple(checks)
-    undecided = [replace(check, verdict="inconclusive", causes=(_NOTHING,)) for check in gradients]
-    return tuple(undecided.pop(0) if check.stage == "gradient" else check for check in checks)
+    first = gradients[0]
+    titles = Titles(first.operation, first.dtype, first.mode)
+    return (*checks, titles.undecided("elements to compare", "gradient", _NOTHING))
