@@ -103,12 +103,12 @@ def bench(
 ) -> Report:
     """Time cases, on both backends and in every mode; by default every operation and step (some, if `quick`).
 
-    Each number of `threads` makes tables of its own; by default one, and unless `quick` all processors. `sizes` are the
-    extents of the dimensions, or the samples of a network's step. What an interrupted run left in the folder `keep` is
-    reused, unless `fresh`; a complete run leaves nothing.
+    Each number of `threads` has separate tables; by default one, and unless `quick` all processors. `sizes` are the
+    extents of the dimensions, or the samples of a network's step. The results of an interrupted run in the folder
+    `keep` are reused, unless `fresh`; a complete run leaves none.
 
     Raises ArgumentValueError for an unknown case or dtype, an impossible number of threads, or a size that does not fit
-    in memory, BackendMissingError where TensorFlow is not installed.
+    in memory, and BackendMissingError if TensorFlow is not installed.
     """
     names = find_cases(cases or (QUICK_CASES if quick else None))
     counts = _check_threads(threads if threads is not None else (1,) if quick else (1, len(usable_cpus())))
@@ -176,7 +176,7 @@ def _check_threads(threads: Sequence[int]) -> list[int]:
     most = len(usable_cpus())
     for count in threads:
         if not 1 <= count <= most:
-            raise ArgumentValueError(f"threads: got {count}; expected 1 to {most}, the processors there are to run on.")
+            raise ArgumentValueError(f"threads: got {count}; expected 1 to {most}, the number of available processors.")
     if not threads:
         raise ArgumentValueError(f"threads: none given; expected at least one number from 1 to {most}.")
     return list(dict.fromkeys(threads))
@@ -199,7 +199,7 @@ def _check_memory(jobs: Sequence[Job]) -> None:
 
 
 def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int) -> Iterator[Job]:
-    """Yield what is to be timed for these cases; with a sweep come the conversions and the plain product."""
+    """Yield the work to time for these cases; a sweep has the conversions and the plain product too."""
     every_mode = {name: list(modes) for name, (_, _, modes) in BACKENDS.items()}
     sweep = [name for name in names if name not in (CHECK, FIGURES)]
     for name in sweep:
@@ -221,7 +221,7 @@ def plan_jobs(names: Sequence[str], sizes: Sequence[int], dtype: str, seed: int)
 
 
 class Gate:
-    """Lets pass what matches; `refused` says what did not, and is not timed."""
+    """Lets matching work pass; `refused` names the other work, which is not timed."""
 
     def __init__(self, kept: Kept) -> None:
         self.refused: list[str] = []
@@ -270,10 +270,10 @@ def measure(
     progress: Progress,
     part: tuple[int, int] = (0, 1),
 ) -> list[Measured]:
-    """Return what was measured of each job's variants, in their order; of so many `parts` this is one.
+    """Return the measurements of each job's variants, in their order; this is one of so many `parts`.
 
-    Each round has fresh processes, one for each backend, which work by turns, never at once; the order of the
-    jobs changes from round to round, that of the backends from job to job.
+    Each round has fresh processes, one for each backend, which work in turn and never at once. The order of the
+    jobs changes from round to round, and the order of the backends from job to job.
     """
     measured: list[Measured] = [{(b, v): Values() for b, names in job.variants.items() for v in names} for job in jobs]
     number, parts = part

@@ -1,4 +1,4 @@
-"""What was found of the gradient checkers: how long each takes, how often it calls, what it catches."""
+"""The results of the gradient checkers: time, number of calls, and caught faults."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Judged:
 
     @property
     def kind(self) -> str:
-        """What the fault is counted under."""
+        """The kind that the fault is counted under."""
         return kind_of(self.fault)
 
     @property
@@ -81,7 +81,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class PeerComparison:
-    """The tools that ran, with their versions, those that are missing, with the reason, and what was found."""
+    """The tools that ran with their versions, the missing tools with the reason, and the results."""
 
     versions: dict[str, str]
     missing: dict[str, str]
@@ -91,7 +91,7 @@ class PeerComparison:
     judged: tuple[Judged, ...]
 
     def checks(self) -> tuple[Check, ...]:
-        """Return gradtwin's verdicts on what was timed, which is right."""
+        """Return gradtwin's verdicts on the timed gradients, which are right."""
         titles = Titles("check_gradient", "float64")
         return tuple(
             titles.passed_on(f"dense + mean square at {t.extents}", "gradient", t.verdict)

@@ -142,9 +142,9 @@ def _explain(view: View) -> list[tuple[Finding, bool]]:
 
 
 def _is_worth_a_guess(repair: Repair, trial: Trial, view: View) -> bool:
-    """Return whether a repair that another point contradicts says something still: a number that was fitted doesn't.
+    """Return whether a repair that another point contradicts is still worth a guess: a fitted number isn't,
 
-    Unless it is the one factor between both gradients. One number for a whole gradient says nothing either.
+    unless it is the one factor between both gradients. One number for a whole gradient isn't either.
     """
     if trial.right.size == 1 < view.right.size:
         return False
@@ -179,8 +179,8 @@ def _passed_elsewhere(repair: Repair, view: View) -> list[tuple[View, Trial]] | 
 def _is_proven(repair: Repair, here: Trial, view: View, passed: list[tuple[View, Trial]]) -> bool:
     """Return whether a repair that passes everywhere could not do so by chance.
 
-    A point that was right without it proves nothing. One point must do where there is no other, unless the repair's
-    parameters were taken from it, or one number could explain it.
+    A point that was right without the repair proves nothing. If there is only one point, it is enough, unless the
+    repair's parameters were taken from it, or one number could explain it.
     """
     telling = [(other, trial) for other, trial in passed if other.differs()]
     if not repair.tells_where and _is_at_one_value([view, *(other for other, _ in telling)]):

@@ -21,11 +21,11 @@ from .trial import View
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that a gradient typically has too often or lacks.
+    """A number that is typically missing from a gradient, or in it once too often.
 
-    The gradient is `value ** power` times too large; `slug` is what the report calls that, `inverse` what it calls one
-    over it, `words` what a sentence calls `value`. What is made of a quantity is named only where the quantity itself
-    isn't the number: the larger its `reach`, the later. A `fixed` one is the same at all points of these shapes.
+    The gradient is `value ** power` times too large; `slug` is the report's name for this, `inverse` its name for the
+    reciprocal, and `words` a sentence's name for `value`. A derived quantity is named only if the basic one isn't the
+    number: the larger its `reach`, the later. A `fixed` one is the same at all points of these shapes.
     """
 
     slug: str
@@ -42,7 +42,7 @@ class Quantity:
         return float(self.value**self.power)
 
 
-#: What is made of a quantity: slug, slug of one over it, words, value, reach.
+#: Derived quantities: slug, slug of the reciprocal, words, value, reach.
 _FORMS = (
     ("{}", "1/{}", "{}", lambda q: q, 0),
     ("√{}", "1/√{}", "the root of {}", math.sqrt, 1),
@@ -68,7 +68,7 @@ def quantities(view: View) -> list[Quantity]:
 def _basic_quantities(view: View) -> Iterator[tuple[str, str, float]]:
     """Yield slug, words and value of the lengths and sizes of all arrays, and of inputs that are one number.
 
-    A derivative acts element by element: no length is in it.
+    A derivative acts element by element, so it has no length in it.
     """
     for name, shape in shapes(view) if view.point.style != "derivative" else ():
         for axis, length in enumerate(shape) if len(shape) > 1 else ():

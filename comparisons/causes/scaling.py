@@ -1,4 +1,4 @@
-"""Causes that one number undoes: a gradient of zeros, a wrong sign, a constant factor and what it is called."""
+"""Causes that one number repairs: a gradient of zeros, a wrong sign, and a constant factor with its name."""
 
 from __future__ import annotations
 
@@ -120,10 +120,10 @@ def _averaged(view: View, length: int) -> Trial | None:
 
 
 def _follows_length(view: View, axis: SummedAxis, too_large: bool) -> bool | None:
-    """Return whether the gradient is wrong by another factor where the axis is one shorter, as that of a mean is.
+    """Return whether the factor changes if the axis is one shorter, as the factor of a mean does.
 
-    False if the factor stays, which is then a number of the formula's. None where it can't be told: the functions may
-    be bound to this length, or both gradients be 0 there.
+    False if the factor stays the same; it is then a number of the formula. None if it can't be decided, because the
+    functions are bound to this length, or both gradients are 0 there.
     """
     cut = max(axis.lengths)
 
@@ -151,7 +151,7 @@ def _divided(view: View, trial: Trial | None, ratio: float) -> Trial | None:
 
 
 def fit(trial: Trial) -> tuple[float, float] | None:
-    """Return c with c · left = right, from the element that tells it best, and how far c may be off."""
+    """Return c with c · left = right, from the element that determines it best, and the error of c."""
     if not trial.left.shape == trial.right.shape == np.shape(trial.allowed):
         return None
     with np.errstate(all="ignore"):
@@ -199,9 +199,9 @@ def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> F
 
 
 def _origin(value: float, names: Sequence[Quantity], near: Sequence[Quantity]) -> str:
-    """Return what a number is: what it may be, where it may as well be another, or stand in the formula; else nothing.
+    """Return the name of a number; with "may be" if it may also be another number or one of the formula; else nothing.
 
-    A common number that is a length may be the root of an axis's length too, as in attention.
+    A common number that is a length may also be the root of an axis's length, as in attention.
     """
     by_slug = {quantity.slug: quantity.words for quantity in reversed(names)}
     slugs = list(dict.fromkeys(quantity.slug for quantity in names))

@@ -20,7 +20,7 @@ class SummedAxis:
     words: str
     length: int
     broadcast: bool
-    #: Its length, or those of the axes that it stands for.
+    #: Its length, or the lengths of its axes.
     lengths: tuple[int, ...]
 
 
@@ -69,10 +69,10 @@ def shapes(view: View) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def axes_of_length(view: View, length: int, too_large: bool) -> Iterator[SummedAxis]:
-    """Yield axes of a length over which forward or gradient sums, so that a mean can stand for a sum or a sum for it.
+    """Yield axes of a length over which forward or gradient sums, where a mean and a sum can be confused.
 
-    A scalar loss is summed over all that its inputs have. Else a gradient that is too small sums over an axis of y,
-    and one that is too large belongs to an input that forward sums over.
+    A scalar loss sums over all axes of its inputs. Otherwise a gradient that is too small sums over an axis of y, and
+    one that is too large belongs to an input that forward sums over.
     """
     if view.y.size == 1:
         for name, shape in shapes(view):

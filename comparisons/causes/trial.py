@@ -1,4 +1,4 @@
-"""What a repair is, what it looks at, and when it has made a gradient right."""
+"""A repair, the things that it looks at, and the test that it has made a gradient right."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class View:
         return View(self.point, k, self.tools, self.intermediates)
 
     def name(self, position: int) -> str:
-        """Return what an input is called: its own name, else its position."""
+        """Return the name of an input, or else its position."""
         name = self.point.names[position] if position < len(self.point.names) else ""
         return name or f"input {position}"
 
@@ -109,7 +109,7 @@ class View:
         return np.asarray(self.wrong | (np.abs(self.right) > self.allowed))
 
     def sources(self, shape: tuple[int, ...] | None = None) -> dict[str, Array]:
-        """Return what the point knows by name: y_bar, inputs, y, intermediates; those of a shape, if it is given."""
+        """Return the named arrays of the point: y_bar, inputs, y, intermediates; only those of a given shape."""
         return {name: array for name, array in self._sources.items() if shape in (None, array.shape)}
 
     @cached_property
@@ -164,8 +164,8 @@ class View:
 class Trial:
     """Two arrays that are equal, to `allowed`, if the repair is the right one.
 
-    `bits` is what their equality proves, where that is not told by how near they came: for two-valued patterns it is
-    the number of elements. Where `left` is NaN nothing is known (NaN has its own cause).
+    `bits` is the evidence of their equality, if it doesn't follow from the size of the differences: for two-valued
+    patterns it is the number of elements. NaN in `left` means unknown (NaN has its own cause).
     """
 
     left: Array
@@ -188,9 +188,10 @@ class Trial:
         return bool(within(self.left, self.right, self.allowed)[self.known()].all())
 
     def evidence(self, before: Trial) -> float:
-        """Return the bits that a pass proves: what each difference there was before is to what is allowed now.
+        """Return the evidence of a pass in bits: each earlier difference over the allowed error now.
 
-        A repair may make both sides equal by making them small: no more is proven than their own size is to `allowed`.
+        A repair may make both sides equal by making them small. The evidence is therefore at most their size over
+        `allowed`.
         """
         if self.bits is not None:
             return self.bits
@@ -208,7 +209,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """A cause in words; `{gradient}` in the text stands for the gradients it is true of."""
+    """A cause in words; `{gradient}` in the text stands for the gradients that have it."""
 
     cause: str
     detail: str
@@ -217,12 +218,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Repair:
-    """How a gradient would become right, with its parameters fixed, so that it can be tried at any point.
+    """A way to make a gradient right, with its parameters fixed, so that it can be tried at any point.
 
-    `attempt` returns None where the repair can't be tried. `fitted` says that parameters were taken from the data: one
-    point proves nothing then. A `guess` is shown without being tried. A `costly` one asks the oracle many times, and is
-    tried at few points. `tells_where` says that the repair tells where the gradient is wrong, and not why.
-    `with_constant` gives the finding where a constant comes on top, for its words and those of one over it.
+    `attempt` returns None where the repair can't be tried. The parameters of a `fitted` repair were taken from the
+    data; one point then proves nothing. A `guess` is shown without a trial. A `costly` repair asks the oracle many
+    times, and is tried at few points. A repair with `tells_where` finds the place of the fault, and not the reason.
+    `with_constant` gives the finding with a constant factor, from the factor's words and those of its reciprocal.
     """
 
     findings: tuple[Finding, ...]
@@ -239,7 +240,7 @@ Propose = Callable[[View], Iterator[Repair]]
 
 
 def distinct(values: Array, allowed: Array) -> Array:
-    """Return which of some numbers to keep, so that one of each value is left: those further from the next one up."""
+    """Return a mask that keeps one number of each value: the numbers that are far from the next larger one."""
     order = np.argsort(values, axis=None)
     ascending, doubt = values.ravel()[order], allowed.ravel()[order]
     keep = np.ones(values.size, bool)
@@ -254,7 +255,7 @@ def within(left: Array, right: Array, allowed: Array | float) -> Array:
 
 
 def joined(*trials: Trial) -> Trial:
-    """Return the trial of all of them at once."""
+    """Return one trial of all of them."""
     unequal = [trial for trial in trials if trial.left.shape != trial.right.shape]
     if unequal:
         return unequal[0]
@@ -264,14 +265,14 @@ def joined(*trials: Trial) -> Trial:
 
 
 def bits_of(size: Array, allowed: Array) -> Array:
-    """Return how many bits a fit to within `allowed` says of numbers of that size."""
+    """Return the bits of evidence of a fit to within `allowed` of numbers of that size."""
     with np.errstate(all="ignore"):
         bits = np.log2(size / np.maximum(allowed, np.finfo(np.float64).tiny)) - NOISE_BITS
     return np.asarray(np.where(bits > 0, bits, 0.0))
 
 
 def times(view: View, factor: Array | float, left: Array, allowed: Array) -> tuple[Array, Array]:
-    """Return factor · left and what is allowed of it: left's error grows with the factor, and the product is rounded.
+    """Return factor · left and its allowed error: left's error grows with the factor, and the product is rounded.
 
     `allowed` covers both sides, of which the factor scales one: max(1, |factor|) · allowed + u |factor · left|.
     """

@@ -32,7 +32,7 @@ def make_case(
 ) -> Case:
     """Return the case of a gradient that fails at these inputs.
 
-    Its functions are told by file and name, with a digest of each file; one that can't be found again is null.
+    Its functions are saved as file and name, with a digest of each file; one that can't be found again is null.
     """
     forward, static = keyword_arguments(user.forward)
     gradient, _ = keyword_arguments(user.gradient)
@@ -61,7 +61,7 @@ def make_case(
 
 
 def _describe(function: Any) -> dict[str, str] | None:
-    """Return where a function is found again; a file below the present folder is told from there."""
+    """Return the place of a function; a file below the present folder has a relative path."""
     source = find_source(function)
     if source is None:
         return None
@@ -71,7 +71,7 @@ def _describe(function: Any) -> dict[str, str] | None:
 
 
 def _plain(name: str, value: Any) -> dict[str, Any]:
-    """Return an argument that is no array, with its value if JSON has such."""
+    """Return an argument that is not an array, with its value if JSON has the type."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):

@@ -32,9 +32,9 @@ def describe_example(user: UserFunctions, inputs: Sequence[Any], point: Point | 
 def write_script(
     user: UserFunctions, inputs: Sequence[Any], seed: int, wrt: Sequence[int] | int | None, reference: Any = None
 ) -> str:
-    """Return a Python script that repeats the check at these inputs; empty where they can't be written out.
+    """Return a Python script that repeats the check at these inputs; empty if they can't be written out.
 
-    It runs by itself where the functions can be imported; where one can't, a comment says to put it there.
+    It runs by itself if the functions can be imported. For one that can't, a comment marks its place.
     """
     if not all(_is_writable(x) for x in inputs):
         return ""
@@ -63,15 +63,15 @@ def write_script(
 
 
 def _import(role: str, function: Any, imports: dict[str, list[str]]) -> str:
-    """Return what a function is called in the script; add the lines that import it, or say that they can't.
+    """Return the name of a function in the script; add the lines that import it, or a comment.
 
-    `imports` are lines, each with the names that it goes on with.
+    `imports` are lines, each with its further names.
     """
     source = find_source(function)
     if source is None:
         own = getattr(function, "__name__", "")
         name = own if own.isidentifier() else role
-        imports[f"# put your own {name} here: it was made in a notebook, by a lambda or within a function"] = []
+        imports[f"# put your {name} here: it comes from a notebook, a lambda or the body of a function"] = []
         return name
     first, *rest = source.name.split(".")
     if source.folder:

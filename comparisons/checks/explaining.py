@@ -40,7 +40,7 @@ def explain(judge: GradientJudge, found: Judgement) -> Judgement:
 
     def another(seed: int) -> Point | None:
         rng = np.random.default_rng([seed, UPSTREAM_STREAM, 1])
-        for keeps_whole in (False, True):  # what only bears whole numbers is moved as far as it can be
+        for keeps_whole in (False, True):  # integers are moved as far as they can be
             moved = [redrawn(x, rng, keeps_whole) if i in point.wrt else x for i, x in enumerate(inputs)]
             with suppress(ArgumentTypeError, ArgumentValueError):
                 if (other := judge.look_only(moved, seed, oracle)) is not None:

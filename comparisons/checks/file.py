@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-#: What else there is to do about a pair that does not return at the inputs it was tried at.
+#: Advice for a pair that does not return at the inputs of the trial.
 INPUTS_ALONE = "check it alone, at inputs that you give"
 
-#: Functions that take a stored value instead of the input, so that one written for the output looks right there.
+#: Functions of a stored value instead of the input; one that is written for the output looks right there.
 WITH_STORED_VALUE = ("derivative", "vjp")
 
 
@@ -58,7 +58,7 @@ class FileDetails(Details):
         print_pairs(report, console)
 
     def parts(self, report: Report) -> list[Text | Table]:
-        """Return the pairs and what was skipped, for a page."""
+        """Return the pairs and the skipped functions, for a page."""
         from gradtwin.comparisons.report.pairs_text import list_pairs
 
         return list_pairs(report)
@@ -76,9 +76,9 @@ def check_file(
     require: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Check every pair that is found by name in a loaded module; raise InputFileError where there is none.
+    """Check every pair that is found by name in a loaded module; raise InputFileError if there is none.
 
-    `place` is how the user named the file; `timeout` is in seconds, for each pair, to find out how it is called and
+    `place` is the user's name of the file; `timeout` is in seconds, for each pair, to find out how it is called and
     again to check it. A pair that can't be called, or takes longer, is inconclusive. So is each name of `require`, of
     a function or its gradient, that is in no pair.
     """
@@ -156,12 +156,14 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
             f"terms of the output, then check it with {adapted}, or a wrong value is stored for it",
         )
     if report.verdict == "mismatch" and found.doubtful_input:
-        notes.insert(0, f"it was taken for the gradient of {found.doubtful_input}; if it is not, say --wrt")
+        notes.insert(
+            0, f"it was taken for the gradient of {found.doubtful_input}; if it is another input's, give --wrt"
+        )
     return replace(report, extra={**report.extra, "notes": notes})
 
 
 def _at_vectors_alone(pair: NamedPair, vector: Guess, dtype: str) -> Check:
-    """Return the check that is undecided: nothing says whether the function is meant for matrices too."""
+    """Return the undecided check: it is not known whether the function is meant for matrices too."""
     text = (
         f"its gradient is right at a vector and wrong at a matrix. If it is meant for vectors alone, check it with "
         f"--signature '{vector.signature}'."

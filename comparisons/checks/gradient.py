@@ -1,4 +1,4 @@
-"""`check_gradient` and `assert_gradient`: a hand-derived gradient, as people wrote it, against autodiff."""
+"""`check_gradient` and `assert_gradient`: a hand-derived gradient against autodiff."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _shrink(
 
 
 def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judgement) -> None:
-    """Raise ShapeError if forward returned another shape than the signature says."""
+    """Raise ShapeError if forward returned another shape than the signature's."""
     if found.point is None:
         return
     shapes = [np.shape(x) for x in inputs]
@@ -229,7 +229,7 @@ def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judg
 
 
 def _broke(judged: Judgement) -> bool:
-    """Return whether the user's functions raised, or did not return, so that no smaller point says more."""
+    """Return whether the user's functions raised, or did not return, which ends the search for a smaller point."""
     return any(cause.cause in ("raises", "timeout") for check in judged.checks for cause in check.causes)
 
 
@@ -238,9 +238,9 @@ NUMBERED = ("factor", "missing-term", "elementwise-factor")
 
 
 def _main_cause(judged: Judgement) -> tuple[str, ...]:
-    """Return the stage that failed first and its first cause, how sure it is, and what of: 3 is not 2 times.
+    """Return the stage that failed first, its first cause, its certainty and its detail: 3 times is not 2 times.
 
-    Where it says a place or a threshold, these numbers may be others in a smaller example.
+    The numbers of a place or a threshold may differ in a smaller example.
     """
     for check in judged.checks:
         if check.verdict == "mismatch":
@@ -294,7 +294,7 @@ def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:
     if len(chosen) != 1:
         came = ", ".join(chosen) if chosen else "none"
         raise ArgumentValueError(
-            f"{', '.join(given)}: got {came}; expected exactly one, the way the gradient was written down."
+            f"{', '.join(given)}: got {came}; expected exactly one, the way that the gradient is written."
         )
     style: Any = chosen[0]
     return style, None if style == "value_and_grad" else given[style]
@@ -303,7 +303,7 @@ def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:
 def _read_inputs(inputs: Any) -> tuple[Any, ...]:
     if not isinstance(inputs, tuple | list):
         raise ArgumentTypeError(
-            f"inputs: got {type(inputs).__name__}; expected a tuple of forward's arguments, for one array (x,)."
+            f"inputs: got {type(inputs).__name__}; expected a tuple of forward's arguments, such as (x,) for one array."
         )
     for i, x in enumerate(inputs):
         if isinstance(x, np.ma.MaskedArray):

@@ -1,4 +1,4 @@
-"""`check_layer`: an object with forward and backward methods, as people write them, against autodiff."""
+"""`check_layer`: an object with forward and backward methods against autodiff."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def check_layer(
     factory = _factory_of(layer, forward, backward)
     if variants and factory is None:
         raise ArgumentValueError(
-            f"variants: they are given to a factory, and layer is an object of {type(layer).__name__}; expected its "
+            f"variants: layer is an object of {type(layer).__name__}, which can't take them; expected its "
             f"class, or a function that makes one."
         )
     findings: list[Finding] = []
@@ -154,7 +154,7 @@ def check_layer(
 
 @dataclass
 class Finding:
-    """What came of judging one object, or one stage of a model; `label` says which where there are several."""
+    """The outcome of judging one object, or one stage of a model; `label` names it if there are several."""
 
     judged: Judgement
     label: str = ""
@@ -163,7 +163,7 @@ class Finding:
 
     @property
     def operation(self) -> str:
-        """What was judged."""
+        """The name of the judged object."""
         return self.judged.checks[0].operation
 
     @property
@@ -178,7 +178,7 @@ class Finding:
 
 
 def make_finding(judged: Judgement, user: UserObject, inputs: Sequence[Any], label: str = "") -> Finding:
-    """Return the finding of an object, with notes of what was found out about it and, on a mismatch, the example."""
+    """Return the finding of an object, with the notes of its discovery and, on a mismatch, the example."""
     notes = [note + _suffix(label) for note in (*user.notes.lines, *judged.notes)]
     example = describe_example(user, user.arguments(inputs), judged.point) if judged.failed else None
     return Finding(judged, label, notes, example)
@@ -195,7 +195,7 @@ def _suffix(label: str) -> str:
 
 
 def make_report(command: str, findings: Sequence[Finding], seed: int, operation: str = "") -> Report:
-    """Return the report of one or more objects, or variants of one, under the name of what was given."""
+    """Return the report of one or more objects, or variants of one, under the name of the checked object."""
     checks = tuple(check for finding in findings for check in finding.judged.checks)
     notes = dict.fromkeys(note for finding in findings for note in finding.notes)
     worst = next((finding for finding in findings if finding.failed), findings[0])
@@ -257,7 +257,7 @@ def judge_user_object(
     upstream: Any = None,
     label: str = "",
 ) -> Judgement:
-    """Judge an object's gradients, and say why one is wrong and what can't be judged.
+    """Judge an object's gradients, and name the causes and the parts that can't be judged.
 
     `upstream` is the upstream gradient to judge with, drawn by default.
     """
@@ -326,7 +326,7 @@ def read_inputs(x: Any, batch_axis: int | None) -> tuple[Any, ...]:
 
 
 def read_scale(param_scale: str | float | None, x: Any, batch_axis: int | None) -> float:
-    """Return what the layer's gradients are multiplied by to be those of y_bar · y."""
+    """Return the factor from the layer's gradients to those of y_bar · y."""
     if param_scale is None:
         return 1.0
     if isinstance(param_scale, str):
@@ -346,7 +346,7 @@ def read_scale(param_scale: str | float | None, x: Any, batch_axis: int | None) 
 
 
 def _factory_of(layer: Any, forward: Any, backward: Any) -> Callable[..., Any] | None:
-    """Return layer if it is a factory: a class, a function, or what is called without arguments and has no backward."""
+    """Return layer if it is a factory: a class, a function, or another callable without arguments or a backward."""
     if isinstance(layer, type) or inspect.isroutine(layer):
         return layer
     has_backward = any(callable(getattr(layer, name, None)) for name in BACKWARD_NAMES)
@@ -365,7 +365,7 @@ def _make(factory: Callable[..., Any], variant: Mapping[str, Any]) -> Any:
             f"layer: the factory can't be called{what} ({error}). Expected a function that makes the object, for "
             f"example lambda **kw: Dense(4, 3, **kw)."
         ) from error
-    except Exception as error:  # whatever a user's constructor raises is judged, not passed on
+    except Exception as error:  # an exception of a user's constructor is judged, and not passed on
         raise ContractError(raised("the factory", error)) from error
     return copied(made)
 
@@ -385,7 +385,7 @@ def _batch_or_samples(inputs: tuple[Any, ...], axis: int | None) -> list[tuple[s
     """Return the inputs, then one sample of them, as a batch of one and alone."""
     tries = [("", inputs)]
     if axis is not None and all(isinstance(x, np.ndarray) and -x.ndim <= axis < x.ndim for x in inputs):
-        note = "a batch raises; judged at its first sample alone"
+        note = "forward raises for a batch; judged at the first sample alone"
         tries.append((note, tuple(np.take(x, [0], axis) for x in inputs)))
         tries.append((note, tuple(np.asarray(np.take(x, 0, axis)) for x in inputs)))
     return tries

@@ -175,10 +175,10 @@ def _locate(
     seed: int,
     whole: Finding,
 ) -> list[Finding]:
-    """Return what is wrong with the first layer, from the loss backwards, whose rule is wrong.
+    """Return the finding of the first wrong layer, from the loss backwards.
 
-    A stage that is wrong alone and right with the layer before it is one of two that share a rule, as softmax and
-    cross-entropy do.
+    A stage that is wrong alone and right with the layer before it shares a rule with that layer, as cross-entropy does
+    with softmax.
     """
     try:
         activations = _activations(owner, inputs[0], places, seed)
@@ -186,9 +186,7 @@ def _locate(
             return _first_wrong_alone(owner, settings, places, activations, seed, whole)
         culprit = _first_wrong(owner, settings, places, activations, seed)
         if culprit is None:
-            whole.notes.append(
-                "every layer's rule is right alone; it is how the model puts them together that is wrong"
-            )
+            whole.notes.append("each layer is right alone; the way that the model combines them is wrong")
             return []
         stage = _judge_stage(owner, settings, places, activations, culprit, seed)
         _name_first(stage)
@@ -236,14 +234,14 @@ def _first_wrong_alone(
             _name_first(stage)
             return [stage]
     whole.notes.append(
-        "every layer's rule is right alone; the gradient that backpropagation begins with, of the loss, is wrong, or "
-        "how the model puts the layers together"
+        "each layer is right alone; the gradient of the loss that backpropagation begins with is wrong, or the way "
+        "that the model combines the layers"
     )
     return []
 
 
 def _name_first(stage: Finding) -> None:
-    stage.notes.insert(0, f"the first rule that is wrong, from the loss backwards, is that of {stage.label}")
+    stage.notes.insert(0, f"from the loss backwards, the first wrong layer is {stage.label}")
 
 
 def _is_wrong(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:

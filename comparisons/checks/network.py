@@ -1,7 +1,7 @@
 """`compare_network`: a Keras model, layer by layer, against the hand-derived rules.
 
-Each layer gets the NumPy side's input and upstream gradient on both sides, so that errors don't chain and a fault is
-localised. What stands against the rule is the Keras layer itself, run under GradientTape.
+Each layer gets the NumPy side's input and upstream gradient on both sides, so errors don't chain, and a fault shows at
+its layer. The rule is compared with the Keras layer itself, under GradientTape.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def compare_network(
     reading = read_model(keras_model, None if dtype is None else find_dtype(dtype).name)
     notes = []
     if reading.passed_over:
-        notes.append(f"passed over, as they do nothing in inference: {', '.join(reading.passed_over)}")
+        notes.append(f"left out, because they do nothing in inference: {', '.join(reading.passed_over)}")
     if reading.regularized:
-        notes.append(f"the regularization of {', '.join(reading.regularized)} is not a part of what is compared")
+        notes.append(f"the regularization of {', '.join(reading.regularized)} is not compared")
     run = _Comparison(reading.parts, _read_x(x, reading.dtype), notes)
     with np.errstate(all="ignore"):  # an overflow or a NaN is judged, like any other value
         judged = run.judge_loss(y, loss, find_loss(keras_model) if loss is None else None, seed)
@@ -119,7 +119,7 @@ def compare_network(
 
 
 class _Comparison:
-    """The NumPy side's forward pass through the parts, and what comes of judging each of them at it."""
+    """The NumPy side's forward pass through the parts, and the outcome of judging each of them."""
 
     def __init__(self, parts: Sequence[Part], x: Array, notes: list[str]) -> None:
         self._parts = parts
@@ -154,7 +154,7 @@ class _Comparison:
                 f"by Keras"
             )
         if not np.isfinite(self._y_bar).all():
-            self._notes.append("the gradient of the loss is not finite: the layers got a drawn one")
+            self._notes.append("the gradient of the loss is not finite: a drawn one was used for the layers")
             self._y_bar = self._draw(seed)
         return checks
 
@@ -212,7 +212,7 @@ class _Comparison:
         return [*checks, *self._judge_whole_layers()]
 
     def _judge_whole_layers(self) -> list[Check]:
-        """Return a check of the value of each layer with weights as it stands: its own weights, its own activation."""
+        """Return a check of the value of each whole layer that has weights: its weights and its activation."""
         checks = []
         numbered = enumerate(self._parts)
         for _, group in groupby(numbered, key=lambda item: item[1].depth):
@@ -255,7 +255,7 @@ def _explained(part: Part, inputs: tuple[Array, ...], y_bar: Array, checks: list
             drawn = [np.asarray(rng.uniform(-2, 2, x.shape), dtype=x.dtype) for x in (*inputs, y_bar)]
             try:
                 return _point(part, tuple(drawn[:-1]), drawn[-1])
-            except Exception:  # whatever a layer's own code raises elsewhere, no repair is told from it
+            except Exception:  # a layer may raise anything elsewhere; no repair follows from it
                 return None
 
         causes = diagnose(point, another)
@@ -287,10 +287,10 @@ def _point(part: Part, inputs: tuple[Array, ...], y_bar: Array) -> Point:
 
 
 def _run_checked(rule: Any, shape: Shape, dtype: np.dtype[Any], *tensors: Any, **options: Any) -> Any:
-    """Return what a Keras layer computes; raise ContractError if it raises, or gives another shape or dtype."""
+    """Return the results of a Keras layer; raise ContractError if it raises, or gives another shape or dtype."""
     try:
         y = rule(*tensors, **options)
-    except Exception as error:  # whatever a layer's own code raises is its failure, not ours
+    except Exception as error:  # an exception of a layer is its failure, not gradtwin's
         text = f"Keras's layer raised {type(error).__name__}: {error}"
         raise ContractError(Cause("raises", True, type(error).__name__, text)) from error
     if tuple(y.shape) != shape:
@@ -313,7 +313,7 @@ def _bound_chain(parts: Sequence[Part], inputs: tuple[Array, ...]) -> Bound:
         return x, ()
 
     bound, _ = bound_rule(rule, inputs)
-    if parts[-1].layer.bound.elementary:  # one kernel of its own accuracy, on top of what its input's errors do
+    if parts[-1].layer.bound.elementary:  # the accuracy of one kernel, besides the errors of its input
         kernel = ELEMENTARY_ROUNDINGS * precision_of(inputs[0].dtype).u * np.abs(bound.value).astype(np.float64)
         bound = replace(bound, error=bound.error + kernel)
     return bound

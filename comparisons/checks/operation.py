@@ -1,6 +1,7 @@
 """One operation of the catalogue at one point, NumPy backend against TensorFlow backend.
 
-Both sides get the same inputs and the same upstream gradient, so that errors don't chain and a fault is localised.
+Both sides get the same inputs and the same upstream gradient, so errors don't chain, and a fault shows at its
+operation.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Judged:
 
     @property
     def results(self) -> tuple[Array | None, ...]:
-        """What the judged side answered; nothing where it broke its contract."""
+        """The judged side's answers; none if it broke its contract."""
         return () if isinstance(self.answer, ContractError) else self.answer.results
 
 
@@ -53,7 +54,7 @@ def run_judged(call: Call, left: Backend) -> Judged:
 
 
 def compare_answers(judged: Sequence[Judged], right: Backend) -> list[list[Check]]:
-    """Compare what the judged side made of calls with the other side's answers, for all of which that is asked once."""
+    """Compare the judged side's answers to calls with the other side's, which is asked once for all of them."""
     answers = iter(right.answer([one.call for one in judged if not isinstance(one.answer, ContractError)]))
     proven = Proven(right)
     found = []
@@ -74,7 +75,7 @@ def _titles(call: Call, right: Backend, prefix: str = "") -> Titles:
 
 
 def name_results(call: Call) -> list[Title]:
-    """Return what the results of a call are called, and the stages at which they are compared."""
+    """Return the names of the results of a call, and the stages at which they are compared."""
     operation = call.operation
     if call.y_bar is None:
         return [("update of " + operation.inputs[i] if i else "update", "update") for i in operation.changed]

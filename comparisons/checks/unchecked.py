@@ -41,7 +41,7 @@ def report_missing(
 def _command_alone(place: str, pair: NamedPair) -> str:
     """Return the command that checks a pair at inputs of its own; empty where the gradient has no name to give.
 
-    What takes one argument gets no y_bar.
+    A function of one argument gets no y_bar.
     """
     if "(" in pair.gradient_name:
         return ""

@@ -177,9 +177,7 @@ def _read(argument: str, given: Any) -> Array:
     if array.dtype.kind not in "fiub":
         raise ArgumentTypeError(f"{argument}: got dtype {array.dtype}; expected floating numbers.")
     if not np.all(np.isfinite(array)):
-        raise ArgumentValueError(
-            f"{argument}: they hold NaN or infinity, of which a step tells nothing; expected finite numbers."
-        )
+        raise ArgumentValueError(f"{argument}: got NaN or infinity; expected finite numbers.")
     return array
 
 

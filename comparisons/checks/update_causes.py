@@ -36,7 +36,7 @@ class Explained:
 
     @property
     def notes(self) -> list[str]:
-        """What is worth a note of the form."""
+        """The notes on the form."""
         return [PUBLISHED_NOTES[flag] for flag in sorted(self.form)]
 
 
@@ -62,7 +62,7 @@ class UpdateCauses:
         for mine in self._mine.walk(0).states[-1]:
             step = self._first_parting(mine, names, paths)
             if step is not None:
-                texts.append((step, f" The state variable {mine} parts from Keras's at step {step}."))
+                texts.append((step, f" The state variable {mine} differs from Keras's from step {step} on."))
         return min(texts)[1] if texts else weights_part(wrong)
 
     def _agreeing(self, hyper: Hyper) -> Agrees:
@@ -77,7 +77,7 @@ class UpdateCauses:
         return agrees
 
     def _other_numbers(self) -> Cause | None:
-        """Return the cause if the step is right with a number of its own that the optimizer has otherwise."""
+        """Return the cause if the step is right with one of its numbers that differs from the optimizer's."""
         for name, value in self._user.hyperparameters(self._hyper.rule).items():
             known = getattr(self._hyper, name, value)
             if known == value:
@@ -104,12 +104,12 @@ class UpdateCauses:
                 agrees = self._agreeing(replace(hyper, weight_decay=decay))
                 flags = (frozenset[str](), frozenset({"decay last"}), frozenset({"coupled decay"}))
                 if any(agrees(form | flag, 1.0) for flag in flags):
-                    text = f"the step takes off weight decay ({decay:.6g}), and the optimizer has none"
+                    text = f"the step applies weight decay ({decay:.6g}), and the optimizer has none"
                     return Cause("missing-term", True, f"{decay:.6g} · w", text)
         return None
 
     def _fitted_factors(self, form: frozenset[str]) -> list[float]:
-        """Return what the first step is of the form's own: the median of the quotients."""
+        """Return the first step over the form's: the median of the quotients."""
         start, pulls = self._starts.vectors[0]
         with np.errstate(all="ignore"):
             right = follow(self._hyper, start, pulls, self._starts.parts, form).weights[0]
@@ -140,7 +140,7 @@ class UpdateCauses:
 
 def weights_part(wrong: int) -> str:
     """Return the words for weights that part at a step, of which no more is known."""
-    return f" The weights part at step {wrong + 1}."
+    return f" The weights differ from step {wrong + 1} on."
 
 
 def _ratio(left: Array | None, right: Array) -> float | None:

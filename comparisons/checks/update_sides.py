@@ -18,7 +18,7 @@ from gradtwin.comparisons.subjects.keras_optimizer import walk_keras
 from gradtwin.comparisons.subjects.update_rules import Hyper, Path, follow
 from gradtwin.comparisons.subjects.update_step import UserStep, Walk
 
-CHANGED = Cause("mutated-input", True, "g", "the gradients that the step was given were changed in place.")
+CHANGED = Cause("mutated-input", True, "g", "the step changed its gradients in place.")
 
 
 class Starts:
@@ -87,7 +87,7 @@ class Spread:
         self._left, self._right, self._starts = left, right, starts
 
     def between(self, left: Answer, right: Answer, at: int, /) -> Sequence[Allowance]:
-        """Return what the weights after each step may differ by."""
+        """Return the allowed difference of the weights after each step."""
         others = [(self._left.run(k).results, self._right.run(k).results) for k in range(1, UPDATE_DRAWS + 1)]
         allowances = []
         for t, (mine, theirs) in enumerate(zip(left.results, right.results, strict=True)):

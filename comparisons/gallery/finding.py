@@ -13,7 +13,7 @@ from .interface import PublishedFault
 
 @dataclass(frozen=True)
 class Finding:
-    """What gradtwin says of a fault and of its correction."""
+    """gradtwin's reports on a fault and on its correction."""
 
     fault: PublishedFault
     said: Report
@@ -26,7 +26,7 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """What fails first."""
+        """The name of the first check that fails."""
         return self._failed[0].name if self._failed else ""
 
     @property

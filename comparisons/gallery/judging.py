@@ -28,7 +28,7 @@ class GalleryDetails(Details):
     findings: tuple[Finding, ...]
 
     def print_to(self, report: Report, console: Console) -> None:
-        """Print the table of faults, and what was not as it should be."""
+        """Print the table of faults, and the unexpected results."""
         print_gallery(report, self.findings, console)
 
 
@@ -49,6 +49,6 @@ def check_gallery(progress: Progress | None = None, faults: Sequence[PublishedFa
 
 
 def _run(version: Version) -> Report:
-    """Run a check; what the code prints is its own business."""
+    """Run a check, without the output of the code."""
     with contextlib.redirect_stdout(io.StringIO()):
         return version.check()

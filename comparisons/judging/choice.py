@@ -1,4 +1,4 @@
-"""Which oracle judges at a point: the reference or the trace, and what takes its place where that can't be trusted."""
+"""The choice of an oracle at a point: the reference or the trace, or another one if these can't be trusted."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def choose_trace(titles: Titles, chosen: Chosen, mine: Mine, seed: int, notes: N
     oracle = chosen.evaluator.oracle
     assert isinstance(oracle, ReferenceOracle)
     narrow = oracle.narrow_operation(mine.inputs)
-    notes[f"the reference has {narrow} of less than float64 inside; judged by autodiff of the forward itself"] = None
+    notes[f"the reference has {narrow} narrower than float64 inside; judged by autodiff of forward"] = None
     return _by(titles, chosen.evaluator.by(trace_of(chosen.evaluator.user)), mine, seed, notes)
 
 
@@ -124,7 +124,7 @@ def _blame_reference(chosen: Chosen) -> Check | None:
     if narrow is None or not _is_narrow_value(chosen):
         return None
     text = (
-        f"the reference is right to float32's precision only: it has {narrow} of less than float64 inside, and "
+        f"the reference is right to float32's precision only: it has {narrow} narrower than float64 inside, and "
         f"forward agrees with it to that precision. Make it float64, or check at float32 inputs."
     )
     return replace(chosen.value, causes=(Cause("reference", True, narrow, text),))

@@ -1,4 +1,4 @@
-"""The one comparator: two results and what is allowed between them, to a Check."""
+"""The one comparator: two results and the allowed difference, to a Check."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from gradtwin.comparisons.results.evidence import make_evidence
 from .titles import Titles
 
 _NO_NUMBER = Cause(
-    "nan", True, "", "neither side is a number in places, and nothing is known there: use inputs of forward's domain."
+    "nan", True, "", "both sides are NaN in places, so nothing is known there: use inputs in forward's domain."
 )
 
 
 def compare_arrays(titles: Titles, name: str, stage: Stage, left: Array, right: Array, allowance: Allowance) -> Check:
     """Judge two arrays of one shape, element by element.
 
-    Where infinities and NaN stand is compared first. An element is undecided where a zero or a negated value would have
-    passed too: where the allowed difference reaches the sum of the absolute terms behind it, or nothing is known of the
-    value.
+    The places of infinities and NaN are compared first. An element is undecided if a zero or a negated value would have
+    passed too: if the allowed difference reaches the sum of the absolute terms behind it, or the value is unknown.
     """
     left64, right64 = left.astype(np.float64, copy=False), right.astype(np.float64, copy=False)
     with np.errstate(all="ignore"):

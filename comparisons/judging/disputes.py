@@ -49,9 +49,9 @@ class Settled:
 
 
 def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int, notes: Notes) -> Settled:
-    """Decide whose fault the differences in the k-th gradient are; what is not the user's is taken from `right`.
+    """Decide whose fault the differences in the k-th gradient are; for the others take the values of `right`.
 
-    Where both sides are not a number, a finite vote takes the oracle's place.
+    If both sides are NaN, a finite vote takes the oracle's place.
     """
     right = point.right[k].astype(np.float64, copy=False)
     left = point.left[k].reshape(right.shape).astype(np.float64, copy=False)
@@ -94,20 +94,22 @@ def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int
             None
         )
     if said["reference"] and isinstance(evaluator.oracle, ReferenceOracle):
-        text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on the forward alone."
+        text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on forward alone."
         narrow = evaluator.oracle.narrow_operation(point.inputs)
         if narrow is not None:
-            text += f" It has {narrow} of less than float64 inside: make it float64, or check at float32 inputs."
+            text += f" It has {narrow} narrower than float64 inside: make it float64, or check at float32 inputs."
         return Settled(right, (Cause("reference", True, narrow or "", text),), first)
     if said["reference"]:
-        notes[f"the traced gradient of {name} is wrong at {said['reference']} points; the vote sides with yours"] = None
+        notes[f"the traced gradient of {name} is wrong at {said['reference']} points; the vote agrees with yours"] = (
+            None
+        )
     return Settled(settled, vote=first)
 
 
 def unresolved(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int) -> bool:
-    """Return whether a gradient is lost in rounding: smaller than what is allowed almost everywhere, and yet not zero.
+    """Return whether a gradient is lost in rounding: smaller than the allowed error almost everywhere, and not zero.
 
-    A gradient that is zero by cancellation looks the same; the third vote, at its largest element, tells them apart.
+    A gradient that is zero by cancellation looks the same; the third vote, at its largest element, decides.
     """
     size = np.abs(point.right[k], dtype=np.float64)
     if not size.size or point.style == "jacobian" or not np.isfinite(size).all() or not size.any():
@@ -159,9 +161,9 @@ def _between_neighbours(
 def _note_ties(
     evaluator: Evaluator, point: Point, k: int, left: Array, kinks: Array, allowed: Array, seed: int
 ) -> Notes:
-    """Note a gradient at kinks that has not forward's slope along a direction that moves equal elements alike.
+    """Note a gradient at kinks without forward's slope along a direction that moves equal elements alike.
 
-    Of two elements that tie for a maximum each may have any part of the gradient, but both together have all of it.
+    Two elements that tie for a maximum may share the gradient in any way, but together they have all of it.
     Nothing where forward has no slope along the direction either: at the kink of a relu, any part will do.
     """
     x = np.asarray(point.inputs[point.wrt[k]])
@@ -234,7 +236,7 @@ def _third_vote(
 
 
 def _cast(evaluator: Evaluator, point: Point, k: int, index: tuple[int, ...], seed: int) -> Vote | None:
-    """Return the vote on one element, None where the forward does not bear being moved."""
+    """Return the vote on one element, None if forward can't be run at moved inputs."""
     inputs = copies(point.inputs)
     return _moved(lambda forward: vote(forward, inputs, point.wrt[k], index, point.y_bar, seed=seed), evaluator)
 

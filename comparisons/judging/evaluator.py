@@ -22,7 +22,7 @@ from gradtwin.errors import ArgumentValueError
 #: Users draw their inputs from default_rng(0) too; a y_bar equal to an input would hide faults.
 UPSTREAM_STREAM = 0x79BA12
 
-#: What is worth a line in the report; a dict, for its order.
+#: Notes for the report; a dict, for its order.
 Notes = dict[str, None]
 
 
@@ -52,7 +52,7 @@ class Sides(Mine):
 
     @cached_property
     def operands(self) -> tuple[float, ...]:
-        """The size of what each gradient is formed from: ‖ȳ ∘ y‖ over the typical size of its input, 0 if unknown.
+        """The size of the terms of each gradient: ‖ȳ ∘ y‖ over the typical size of its input, 0 if unknown.
 
         A gradient that is smaller than this by many digits is zero by cancellation.
         """

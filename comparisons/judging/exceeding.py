@@ -18,7 +18,7 @@ def exceeds(left: Array, right: Array, allowed: Array) -> Array:
 
 
 def excess_of(left: Array, right: Array, allowed: Array) -> Array:
-    """Return how many times what is allowed each difference is."""
+    """Return each difference over the allowed one."""
     with np.errstate(all="ignore"):
         excess = np.abs(left.astype(np.float64) - right) / np.where(allowed > 0, allowed, np.finfo(float).tiny)
     return np.where(np.isnan(excess), np.inf, excess)

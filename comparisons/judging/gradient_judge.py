@@ -1,6 +1,6 @@
 """A hand-derived gradient against autodiff at one point: whether it is right.
 
-Stages in order: contract → value → gradient → side effects. What rounding explains is measured on both sides
+Stages in order: contract → value → gradient → side effects. Rounding is measured on both sides
 themselves (`measured.py`); a difference that it does not explain is settled in `disputes.py`.
 """
 
@@ -37,9 +37,9 @@ from .titles import Titles
 
 @dataclass(frozen=True)
 class Judgement:
-    """What came of one point: the checks, the point itself where gradients can be compared, and notes.
+    """The outcome of one point: the checks, the point itself if gradients can be compared, and notes.
 
-    `oracle` is what judged, None where the user's side broke before.
+    `oracle` is the oracle that judged, None if the user's side broke before.
     """
 
     checks: list[Check]
@@ -106,10 +106,10 @@ class GradientJudge:
         return Judgement(checks, point, chosen.evaluator.oracle, notes)
 
     def look_only(self, inputs: Sequence[Any], seed: int, oracle: Oracle) -> Point | None:
-        """Return a point that a cause must hold at too, without a verdict; None where nothing can be compared there.
+        """Return a point at which a cause must hold too, without a verdict; None if nothing can be compared there.
 
-        The oracle is the one that judges now, and rounding is measured at few points: what is sought there is whether
-        a repair fits, not who is at fault.
+        The oracle is the one that judges now, and rounding is measured at few points: the question there is
+        whether a repair fits, and not who is at fault.
         """
         notes: Notes = {}
         try:
@@ -138,7 +138,7 @@ def _compare_gradients(titles: Titles, chosen: Chosen, seed: int, notes: Notes) 
         if sides.right[k] is None:
             notes[f"TensorFlow finds no path from {sides.name(k)} to the output"] = None
         settled = settle(evaluator, point, k, allowed[k], seed, notes)
-        rights.append(without_nan(point.right[k], settled.right))  # the causes get what the vote says
+        rights.append(without_nan(point.right[k], settled.right))  # the causes get the vote
         scale = point.scale[k] / 2  # at an allowed error of half its size, a halved gradient would pass too
         absorbed = chosen.measured.absorbed(k)
         if unresolved(evaluator, point, k, allowed[k] + absorbed if absorbed.any() else allowed[k], seed):
@@ -218,7 +218,7 @@ def _point(user: UserFunctions, sides: Sides, allowed: list[Array], others: Sequ
 
 
 def _known(point: Point, sides: Sides) -> Point:
-    """Return the point with NaN where the oracle did not look: what stands there proves no cause."""
+    """Return the point with NaN where the oracle did not look: these elements prove no cause."""
     samples = sides.answer.samples
     if samples is None:
         return point
@@ -227,7 +227,7 @@ def _known(point: Point, sides: Sides) -> Point:
 
 
 def _allowed_alone(sides: Sides) -> list[Array]:
-    """Return what a repair of a gradient of another shape may be off by: the oracle's own rounding."""
+    """Return the allowed error of a repair of a gradient with another shape: the oracle's rounding."""
     zeros = [np.zeros(np.shape(sides.inputs[i])) for i in sides.wrt]
     rights = [zero if g is None else g for zero, g in zip(zeros, sides.right, strict=True)]
     return [allowed_difference((g, g), []) for g in rights]
@@ -246,7 +246,7 @@ def _is_comparable(user: UserFunctions, mine: Mine) -> bool:
 
 
 def _check_contract(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
-    """Return what is wrong with the gradients' shapes and dtypes."""
+    """Return the faults of the gradients' shapes and dtypes."""
     causes = []
     words = user.words(len(mine.inputs))
     for i, gradient, shape in zip(mine.wrt, mine.left, _expected(user, mine), strict=True):

@@ -1,4 +1,4 @@
-"""The one judge: two answers and what is allowed between them, to checks.
+"""The one judge: two answers and the allowed differences, to checks.
 
 Checks in order: contract, the results as they are titled, side effects. A broken contract ends it.
 """
@@ -22,7 +22,7 @@ from .titles import Titles
 At = TypeVar("At")
 Where = TypeVar("Where", contravariant=True)
 
-#: What a result is called, and the stage at which it is compared.
+#: The name of a result, and the stage at which it is compared.
 Title = tuple[str, Stage]
 
 
@@ -30,14 +30,14 @@ class Allowed(Protocol[Where]):
     """What two answers may differ by: proven, or measured on the functions themselves."""
 
     def between(self, left: Answer, right: Answer, at: Where, /) -> Sequence[Allowance]:
-        """Return what each result may differ by."""
+        """Return the allowed difference of each result."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One result of both sides, with what they may differ by.
+    """One result of both sides, with its allowed difference.
 
-    `blame` are the causes of a mismatch where they are known beforehand; without an allowance it is one.
+    `blame` are the causes of a mismatch that is known beforehand; without an allowance it is one.
     """
 
     title: Title
@@ -55,7 +55,7 @@ def judge(
     allowed: Allowed[At],
     at: At,
 ) -> list[Check]:
-    """Judge `left` against `right` at one place; `results` names what both answer with."""
+    """Judge `left` against `right` at one place; `results` names the results of both."""
     try:
         mine, theirs = left.run(at), right.run(at)
     except ContractError as error:

@@ -1,4 +1,4 @@
-"""What rounding explains of the two sides of a user's gradient at one point, measured on both of them.
+"""The rounding of the two sides of a user's gradient at one point, measured on both of them.
 
 The oracle is asked at nudged points only where rounding must be measured: it costs most. The user's side is run at the
 first of them at once.
@@ -69,11 +69,11 @@ class Measured:
         return allowed_difference((value, right), [(other.evaluation.y, other.answer.y) for other in self.others])
 
     def of_gradients(self) -> list[Array]:
-        """Return what each gradient may differ by, as far as it is measured now."""
+        """Return the allowed difference of each gradient, as far as it is measured now."""
         return [self._of_gradient(k) for k in range(len(self.sides.wrt))]
 
     def closely(self) -> list[Array]:
-        """Return what each gradient may differ by; where one exceeds it, rounding is measured ever more closely."""
+        """Return the allowed difference of each gradient; if one exceeds it, rounding is measured more closely."""
         sides, errors = self.sides, self.sides.answer.error
         allowed = self.of_gradients()
         if self._exceeded(allowed) and not self.others:
@@ -137,7 +137,7 @@ class Measured:
         return not np.array_equal(self.sides.upstream, np.ones_like(self.sides.upstream))
 
     def _is_steady(self, at: Mine) -> bool:
-        """Return whether rounding can't be as large as what it is in, as far as the user's side shows.
+        """Return whether rounding is certainly smaller than the gradient, as far as the user's side shows.
 
         A difference of two sides varies by no more than both do, and so much of it is allowed in the end.
         """
@@ -189,7 +189,7 @@ class Measured:
                 mine = self.evaluator.run(Place(at, partial(_given, upstream)))
                 asked = replace(mine, wrt=base.wrt, upstream=upstream.astype(mine.evaluation.y.dtype))
                 other = self.evaluator.ask(asked, {})
-            except (ContractError, UntrustedError, GradTwinError):  # no more than the functions were asked for
+            except (ContractError, UntrustedError, GradTwinError):  # no more than the functions asked for
                 return None
             if mine.evaluation.y.shape != base.evaluation.y.shape:
                 return None

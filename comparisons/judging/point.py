@@ -1,4 +1,4 @@
-"""One point at which a hand-derived gradient is judged: everything that comparator, causes and votes look at."""
+"""One point at which a hand-derived gradient is judged: the data of comparator, causes and votes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Point:
     """A forward's inputs and value, the upstream gradient, and both sides' gradients there.
 
     `inputs` are all of forward's arguments; `wrt` the positions of the differentiated ones;
-    `words` what messages call each input. `left` are the user's
+    `words` are the names of the inputs in messages. `left` are the user's
     gradients and `right` the oracle's, in the order of `wrt`; an element may differ by `allowed`, and `scale` is
-    the size of the terms that formed it. A user's gradient of another shape stands in `left` as it came. `y_bar` is
+    the size of the terms that formed it. A user's gradient of another shape is in `left` unchanged. `y_bar` is
     None where the style has none; then the oracle's upstream was all ones. Where `is_sample`, `right` is NaN in all
     entries but those that the oracle looked at.
     """

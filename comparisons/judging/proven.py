@@ -1,8 +1,8 @@
-"""What a rule of the catalogue may differ by: proven by running error analysis at the same inputs.
+"""The allowed difference of a catalogue rule: a bound, by running error analysis at the same inputs.
 
-Autodiff goes through quantities that a rule by hand may do without: of a norm through the gradient of the variance,
-which leaves float16 long before the gradient of the input does. An element that overflows on the other side alone, and
-is right in a wider format, is undecided.
+Autodiff computes quantities that a hand-derived rule may not need. For a norm it computes the gradient of the variance,
+which overflows in float16 long before the gradient of the input does. An element that overflows on the other side
+alone, and is right in a wider format, is undecided.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Proven:
         self._right = right
 
     def between(self, left: Answer, right: Answer, at: Call, /) -> Sequence[Allowance]:
-        """Return what each result may differ by."""
+        """Return the allowed difference of each result."""
         bounds = bound_operation(at.operation, at.inputs, at.y_bar)
         return [
             self._without_overflow(bound.of_two(), at, number, mine, theirs)
@@ -55,6 +55,6 @@ class Proven:
             lost &= np.abs(mine.astype(np.float64) - again.astype(np.float64)) <= allowance.allowed
         if again is None or not lost.any():
             return allowance
-        text = f"the other side overflows on its way in {dtype}, and agrees in {wider}: use a wider dtype."
+        text = f"the other side overflows in {dtype}, and agrees in {wider}: use a wider dtype."
         cause = Cause("nan", True, dtype, text)
         return replace(allowance, allowed=np.where(lost, np.inf, allowance.allowed), why=(cause,))

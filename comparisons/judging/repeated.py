@@ -26,9 +26,9 @@ def _strided_read_only(x: Array) -> Array:
 
 
 def find_effects(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
-    """Return what running the functions did to their arguments, and whether a second run gives other values.
+    """Return the functions' effects on their arguments, and whether a second run gives other values.
 
-    What a function raises in a layout that nobody asked for is a note.
+    An exception in a layout that nobody asked for is a note.
     """
     causes = list(mine.evaluation.effects)
     notes |= dict.fromkeys(mine.evaluation.views)
@@ -47,7 +47,7 @@ def find_effects(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
             causes.append(Cause("nondeterministic", True, f"{label} inputs", text))
         else:
             text = (
-                f"two runs of {found} on equal inputs differ: seed what it draws inside, or let it take the random "
+                f"two runs of {found} on equal inputs differ: seed its random numbers, or let it take the random "
                 f"numbers, such as a mask, as an input."
             )
             causes.append(Cause("nondeterministic", True, found, text))
@@ -56,7 +56,7 @@ def find_effects(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
 
 
 def _runs(user: UserFunctions, mine: Mine, notes: Notes) -> Iterator[tuple[str, Evaluation]]:
-    """Yield runs in other layouts: both at once, and one by one where that is refused."""
+    """Yield runs in other layouts: both at once, or one by one if that is refused."""
     both = _run(user, mine, _strided_read_only)
     if isinstance(both, Evaluation):
         yield "strided or read-only", both

@@ -1,4 +1,4 @@
-"""A layer that has run before must give the gradient of its last run: what it keeps from an earlier one is stale."""
+"""A layer that has run before must give the gradient of its last run: values of an earlier run are stale."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EARLIER_STREAM = 7
 
 
 def find_stale(user: UserObject, inputs: Sequence[Any], y_bar: Any, seed: int) -> Cause | None:
-    """Return what is wrong if the object, right when it is fresh, gives another gradient once it has run before.
+    """Return the fault if the object, right when it is fresh, gives another gradient after an earlier run.
 
-    An object is run before in both of the ways that are usual, forward alone and forward with backward, and is at fault
-    where neither gives what a fresh one does. One whose value changes too keeps a state on purpose, as a recurrent
-    layer or a moving average does, and is not judged here.
+    The earlier run is forward alone, and then forward with backward. The object is at fault if neither gives the fresh
+    gradient. An object whose value changes too keeps a state on purpose, as a recurrent layer or a moving average does,
+    and is not judged here.
     """
     rng = np.random.default_rng([seed, EARLIER_STREAM])
     earlier = tuple(_another(x, rng) for x in inputs)
@@ -53,7 +53,7 @@ def find_stale(user: UserObject, inputs: Sequence[Any], y_bar: Any, seed: int) -
         return None
     text = (
         f"after an earlier run on another input the gradient of {stale} is another one, though forward's value is the "
-        f"same: backward uses something that was kept from the earlier run."
+        f"same: backward uses a value of the earlier run."
     )
     return Cause("stale-value", True, stale, text)
 

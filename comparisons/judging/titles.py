@@ -10,9 +10,9 @@ from gradtwin.comparisons.results.data import Cause, Check, Stage, Verdict
 
 @dataclass(frozen=True)
 class Titles:
-    """What is judged, in words.
+    """The words for a judged thing.
 
-    `prefix` and `suffix` stand around the name of each check; `effects` is the name of the check of side effects.
+    `prefix` and `suffix` surround the name of each check; `effects` is the name of the check of side effects.
     """
 
     operation: str
@@ -27,11 +27,11 @@ class Titles:
         return f"{self.prefix}{what}{self.suffix}"
 
     def contract(self, causes: Sequence[Cause] = ()) -> Check:
-        """Return the check of what a function accepts and returns: a mismatch if there are causes."""
+        """Return the check of a function's arguments and results: a mismatch if there are causes."""
         return self._without_numbers("contract", "contract", "mismatch" if causes else "match", causes)
 
     def side_effects(self, causes: Sequence[Cause] = ()) -> Check:
-        """Return the check of what a run did beside its result: a mismatch if there are causes."""
+        """Return the check of a run's side effects: a mismatch if there are causes."""
         return self._without_numbers(self.effects, "side-effect", "mismatch" if causes else "match", causes)
 
     def failed(self, name: str, stage: Stage, *causes: Cause) -> Check:

@@ -18,10 +18,10 @@ OracleName = Literal["traced", "reference", "finite-differences"]
 
 @dataclass(frozen=True)
 class Derived:
-    """An oracle's value and gradients at one point; `error`, where it knows its own error, elementwise.
+    """An oracle's value and gradients at one point, and `error`, if the oracle knows its error, elementwise.
 
-    `pull_back` gives the gradients for another upstream, at the same point. Where a gradient has too many entries to
-    look at each, `samples` says which ones are known; the others are the user's own.
+    `pull_back` gives the gradients for another upstream, at the same point. If a gradient has too many entries to
+    look at all of them, `samples` marks the known ones; the others are the user's.
     """
 
     y: Array
@@ -50,4 +50,4 @@ class Oracle(Protocol):
 
 
 class UntrustedError(Exception):
-    """The trace can't be trusted; says why, with function, file and line."""
+    """The trace can't be trusted; the message has the reason, with function, file and line."""

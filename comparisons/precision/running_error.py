@@ -33,7 +33,7 @@ class Bound:
 
 
 def bound_operation(operation: Operation, inputs: Sequence[Array], y_bar: Array | None = None) -> tuple[Bound, ...]:
-    """Return the bounds of an operation's value and gradients, or of all that an update changes, by the NumPy rule."""
+    """Return the bounds of an operation's value and gradients, or of the arrays that an update changes, by its rule."""
     rule = partial(RULES[operation.name], **operation.keywords)
     if operation.kind == "update":
         return bound_update(rule, inputs, operation.changed)
@@ -56,7 +56,7 @@ def bound_rule(rule: Rule, inputs: Sequence[Array], y_bar: Array | None = None) 
 
 
 def bound_update(rule: Rule, inputs: Sequence[Array], changed: Sequence[int] = (0,)) -> tuple[Bound, ...]:
-    """Return the bounds of what an optimizer's rule leaves in the inputs that it changes in place."""
+    """Return the bounds of the inputs that an optimizer's rule changes in place."""
     form = _format_for(inputs)
     with np.errstate(all="ignore"):
         given = [BoundedArray.of(x, form) for x in inputs]

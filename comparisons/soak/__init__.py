@@ -1,7 +1,7 @@
-"""Soaking: problems drawn over the whole catalogue for as long as one likes, on all cores or on a cluster.
+"""Soaking: problems drawn over the whole catalogue for as long as you like, on all cores or on a cluster.
 
-The work is cut into chunks (`plan.py`), each of which a worker process draws and judges (`chunk.py`, `worker.py`,
-`processes.py`); what came of each is kept (`run.py`) and summed up (`tally.py`).
+The work is divided into chunks (`plan.py`). A worker process draws and judges each chunk (`chunk.py`, `worker.py`,
+`processes.py`). The results are kept (`run.py`) and summed up (`tally.py`).
 
 May import gallery and the rooms before it.
 """

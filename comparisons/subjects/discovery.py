@@ -1,6 +1,6 @@
-"""Where objects that people write keep what a check needs: their methods and arguments, parameters, and gradients.
+"""Finds the parts of an object that a check needs: its methods and arguments, parameters, and gradients.
 
-Names decide first, then what a run of the object changed or returned; shapes last, and only where they are unique.
+Names decide first, then the changes and results of a run; shapes decide last, and only if they are unique.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def attribute(name: str) -> Place:
 
 
 def find_arrays(owner: Any, depth: int, start: Place = ROOT) -> dict[int, tuple[Array, list[Place]]]:
-    """Return every float array reachable, by id, with all the places it stands at, nearest first."""
+    """Return every reachable float array, by id, with all its places, nearest first."""
     found: dict[int, tuple[Array, list[Place]]] = {}
     seen = {id(owner)}
     level = [(start, owner)]
@@ -140,14 +140,14 @@ def _is_holder(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A float array that an object holds and its output depends on; it may stand at several places."""
+    """A float array that an object holds and its output depends on; it may have several places."""
 
     name: str
     places: tuple[Place, ...]
 
     @property
     def sounds_trained(self) -> bool:
-        """Whether it is called like what is trained: its name, or that of the list or dict of values that holds it."""
+        """Whether it has the name of a trained array, or the list or dict that holds it has."""
         for place in self.places:
             keys = [key for _, key in place.steps if isinstance(key, str) and key not in VALUE_NAMES]
             if keys and TRAINED.match(split_name(keys[-1])[1]):
@@ -178,7 +178,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def gradient_names(name: str) -> tuple[str, ...]:
-    """Return what the gradient of a parameter of that name may be called, in order."""
+    """Return the possible names of the gradient of a parameter, in order."""
     before, bare = split_name(name)
     return tuple(before + form.format(bare) for form in GRADIENT_FORMS)
 
@@ -198,7 +198,7 @@ def aliases(name: str) -> Iterator[str]:
 
 
 def names_trained(name: str) -> bool:
-    """Return whether a name is one of what is trained, or of the gradient of that."""
+    """Return whether a name is that of a trained array, or of its gradient."""
     bare = split_name(name)[1]
     parts = (form.split("{}") for form in GRADIENT_FORMS)
     stems = [bare[len(a) : len(bare) - len(b)] for a, b in parts if bare.startswith(a) and bare.endswith(b)]
@@ -211,7 +211,7 @@ def sounds_like_gradient(key: Any) -> bool:
 
 
 def gradient_places(place: Place) -> Iterator[Place]:
-    """Yield where a parameter's gradient may stand, in order: beside it, in a container, with its value."""
+    """Yield the possible places of a parameter's gradient, in order: beside it, in a container, with its value."""
     key = place.key
     holder = place.parent
     if isinstance(key, str):
@@ -230,7 +230,7 @@ def gradient_places(place: Place) -> Iterator[Place]:
 
 
 def loosely_named_places(place: Place, owner: Any, names: Container[str]) -> Iterator[Place]:
-    """Yield what stands beside a parameter, or in a container of gradients there, under one of these plain names."""
+    """Yield arrays beside a parameter, or in a container of gradients there, with one of these plain names."""
     if not isinstance(place.key, str):  # in a list: what has its position in a list of gradients
         lists = loosely_named_places(place.parent, owner, names) if place.parent.steps else ()
         yield from (found.at("item", place.key) for found in lists)
@@ -291,11 +291,10 @@ def plan_call(
     fixed: Mapping[str, Any],
     role_of: Callable[[inspect.Parameter], str | None],
 ) -> Plan:
-    """Return how to call a function of which only the names of its parameters are known.
+    """Return how to call a function, from the names of its parameters.
 
-    `role_of` tells a parameter's role by its name; the other required parameters get the roles of `queue` in order, and
-    parameters with a default what then remains of it. Raises ArgumentValueError for a required parameter that nothing
-    explains.
+    `role_of` gives a parameter's role by its name. The other required parameters get the roles of `queue` in order, and
+    parameters with a default get the rest. Raises ArgumentValueError for a required parameter without a role.
     """
     roles = {p.name: role_of(p) for p in _parameters(function)}
     waiting = [role for role in queue if role not in roles.values()]
@@ -339,7 +338,7 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def setting_role(p: inspect.Parameter) -> str | None:
-    """Return the role of a parameter that says how to run: in training, at which learning rate."""
+    """Return the role of a parameter that sets the run: training or not, the learning rate."""
     if p.name in TRAINING:
         return "training"
     if LEARNING_RATE.match(p.name) or (p.name in LEARNING_RATE_IF_REQUIRED and p.default is p.empty):

@@ -1,7 +1,7 @@
-"""A forward and its gradient as people write them down, behind one way of calling them.
+"""A user's forward and gradient, with one way of calling all styles.
 
-Whatever breaks the contract between the two (an exception, a wrong number, shape or dtype) is kept as a Cause; how the
-values compare is judged elsewhere.
+A broken contract between the two (an exception, a wrong number, shape or dtype) is kept as a Cause. The values are
+judged elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Style = Literal["vjp", "backward", "grad", "derivative", "jacobian", "value_and_
 
 STYLES: tuple[Style, ...] = ("vjp", "backward", "grad", "derivative", "jacobian", "value_and_grad")
 
-#: Jacobians that a check holds at once: the user's, the oracle's, one at a moved point, and what they differ by.
+#: Jacobians that a check holds at once: the user's, the oracle's, one at a moved point, and a difference.
 JACOBIAN_COPIES = 4
 
 #: Styles in which the user's functions take an upstream gradient.
@@ -40,7 +40,7 @@ WITH_UPSTREAM = ("vjp", "backward")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a user's functions are run.
+    """The place at which a user's functions are run.
 
     `make_y_bar` makes the upstream gradient of forward's value; `layout` says how the copies of the inputs lie in
     memory, by default as the inputs do.
@@ -53,7 +53,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Evaluation(Answer):
-    """What one run of the user's functions gave: y, and one gradient (or None) for each differentiated input.
+    """The results of one run of the user's functions: y, and one gradient (or None) for each differentiated input.
 
     `y_bar` is the upstream gradient that was used, if any; `views` names the results that share memory with an
     argument.
@@ -77,7 +77,7 @@ class Evaluation(Answer):
 
 @dataclass
 class _Seen:
-    """What one run did beside its results."""
+    """The side effects of one run."""
 
     effects: dict[Cause, None] = field(default_factory=dict)
     views: list[str] = field(default_factory=list)
@@ -121,7 +121,7 @@ class UserFunctions:
         return self._value_of(self._call("forward", self.forward, copies(inputs)))
 
     def moved_value(self, *inputs: Any) -> Any:
-        """Return forward's y as it came, at inputs that it may refuse; whatever it raises is passed on."""
+        """Return forward's y at inputs that it may refuse; its exceptions are passed on."""
         with self._limited():
             return self.select(self.forward(*inputs))
 
@@ -144,7 +144,7 @@ class UserFunctions:
         return tuple(f"input {i} ({name})" for i, name in enumerate(self.names(count)))
 
     def run(self, at: Place) -> Evaluation:
-        """Run forward and gradient, each on copies, and see what they did to them."""
+        """Run forward and gradient, each on copies, and look for changes in these."""
         names = self.names(len(at.inputs))
         seen = _Seen()
         given = copies(at.inputs, at.layout)
@@ -199,7 +199,7 @@ class UserFunctions:
             if self.style == "backward" and len(result) > 2:
                 raise ArgumentTypeError(
                     f"forward: it returned a tuple of {len(result)}; expected (y, cache). "
-                    f"If the cache stands elsewhere, see gt.styles.cache_at."
+                    f"If the cache is elsewhere, see gt.styles.cache_at."
                 )
             result = result[0]
         return as_value(result)
@@ -208,7 +208,7 @@ class UserFunctions:
         try:
             with np.errstate(all="ignore"), self._limited():
                 return function(*arguments)
-        except (Exception, SystemExit) as error:  # whatever a user's function raises is judged, not passed on
+        except (Exception, SystemExit) as error:  # an exception of a user's function is judged, and not passed on
             raise ContractError(raised(name, error)) from error
 
     @contextmanager
@@ -219,7 +219,7 @@ class UserFunctions:
 
 
 def _positional(function: Callable[..., Any]) -> list[str]:
-    """Return the names of what a function takes by position."""
+    """Return the names of a function's positional parameters."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
@@ -233,7 +233,7 @@ def _like(result: Any, y_bar: Array) -> Any:
 
 
 def _changed(names: Sequence[str], before: Sequence[Any], after: Sequence[Any], by: str) -> dict[Cause, None]:
-    """Return the causes of what was changed in place."""
+    """Return the causes of changes in place."""
     return {
         Cause("mutated-input", True, f"{name} {by}", f"{name} was changed in place {by}."): None
         for name, x, y in zip(names, before, after, strict=False)

@@ -133,7 +133,7 @@ class GradientFinder:
         except Exception as error:  # a function, or a missing place, may raise anything
             raise _not_there(name, where, f"it raised {type(error).__name__}: {error}") from error
         if not is_gradient:
-            raise _not_there(name, where, "no array of numbers is there after backward")
+            raise _not_there(name, where, "there is no array of numbers after backward")
         return rule
 
     def _rule_of(self, name: str, where: Any) -> Rule:
@@ -144,8 +144,8 @@ class GradientFinder:
             return Rule(f"returned at position {where}", lambda run: run.returned[where])
         if not isinstance(where, str):
             raise ArgumentTypeError(
-                f"grads: for {name!r} got {type(where).__name__}; expected an attribute's name, a position of what "
-                f"backward returns, or a function of (object, returned)."
+                f"grads: for {name!r} got {type(where).__name__}; expected an attribute's name, a position in the "
+                f"results of backward, or a function of (object, returned)."
             )
         keyed = ROOT.at("item", where)
         if keyed.read(self._run.returned) is not None:
@@ -347,7 +347,7 @@ def _not_there(name: str, where: Any, why: str) -> ArgumentValueError:
     said = "a function" if callable(where) else repr(where)
     return ArgumentValueError(
         f"grads: for {name!r} got {said}, and {why}; expected where its gradient is: the name of an attribute of the "
-        f"object, a position in what backward returns, or a function of (object, returned)."
+        f"object, a position in the results of backward, or a function of (object, returned)."
     )
 
 

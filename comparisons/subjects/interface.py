@@ -1,4 +1,4 @@
-"""What is judged, and what one run of it gives."""
+"""A judged subject, and the answer of one run of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ At = TypeVar("At", contravariant=True)
 
 
 class ContractError(Exception):
-    """A subject broke its contract, so that nothing of it can be compared; carries the causes."""
+    """A subject broke its contract, and nothing of it can be compared; carries the causes."""
 
     def __init__(self, *causes: Cause) -> None:
         super().__init__(" ".join(cause.text for cause in causes))
@@ -28,7 +28,7 @@ class ContractError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run gave: its results in order, None where it gave none, and what it did to its arguments."""
+    """The answer of one run: its results in order, with None for a missing one, and its effects on its arguments."""
 
     results: tuple[Array | None, ...]
     effects: Sequence[Cause] = ()
@@ -38,4 +38,4 @@ class Subject(Protocol[At]):
     """One side of a comparison: a rule, a user's functions or object, an optimizer's step."""
 
     def run(self, at: At) -> Answer:
-        """Run it at a place, on copies of all arrays; raise ContractError where nothing can be compared."""
+        """Run it at a place, on copies of all arrays; raise ContractError if nothing can be compared."""

@@ -18,7 +18,7 @@ from .update_step import UserStep
 #: Keras's optimizers that are known by rule, for the causes.
 RULES = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
 
-#: What is said where the step gives no numbers of its own.
+#: The note if the step has no numbers.
 NO_NUMBERS = "Keras's defaults; give your own numbers by config=, such as config={'learning_rate': 0.1}"
 
 
@@ -98,7 +98,7 @@ def rate_of(optimizer: Any) -> Any:
 
 
 def hyper_of(optimizer: Any) -> Hyper | None:
-    """Return the rule and its numbers; None for a rule, or a setting, that there is no re-implementation of."""
+    """Return the rule and its numbers; None for a rule, or a setting, without a re-implementation."""
     rule, settings = type(optimizer).__name__.lower(), optimizer.get_config()
     unusual = (
         "amsgrad",

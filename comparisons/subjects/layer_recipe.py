@@ -76,7 +76,7 @@ class LayerRecipe:
         own = own_learning_rate(layer)
         if own and settings.learning_rate == 1 and "learning_rate" not in self._backward_plan.roles:
             self.learning_rate = own[1]
-            self.note = f"the learning rate is the object's own {own[0]} = {own[1]:g}"
+            self.note = f"the learning rate is the object's {own[0]} = {own[1]:g}"
 
     def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
         """Return the function of the inputs alone that runs forward and returns y."""

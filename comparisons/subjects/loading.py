@@ -162,7 +162,8 @@ def _check_package_name(path: Path, name: str, root: Path) -> None:
     file = getattr(sys.modules.get(package), "__file__", None)
     if file and not Path(file).resolve().is_relative_to(root):
         raise InputFileError(
-            f"{path}: its package is named {package!r}, as one that gradtwin itself uses. Rename the folder, or delete "
+            f"{path}: its package has the name {package!r}, as a package that gradtwin uses. Rename the folder, or "
+            f"delete "
             f"its __init__.py."
         )
 

@@ -1,4 +1,4 @@
-"""What is reported of an exception in code that is judged."""
+"""The report on an exception in judged code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def raised(name: str, error: BaseException) -> Cause:
     """Return the cause of an exception in a user's function: its type, message and line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if is_users(frame.filename)]
-    if not own and isinstance(error, GradTwinError):  # an adapter of gt.styles, which says what was expected
+    if not own and isinstance(error, GradTwinError):  # an adapter of gt.styles, whose message is complete
         return Cause("raises", True, type(error).__name__, str(error))
     if not own and name in CALLED and isinstance(error, TypeError):
         text = f"{name} can't be called as it is, {CALLED[name]}: {message_of(error)}."

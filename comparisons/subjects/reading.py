@@ -1,4 +1,4 @@
-"""What a user's functions returned, read as arrays; what can't be read is a usage error or a broken contract."""
+"""The results of a user's functions, read as arrays; unreadable ones are a usage error or a broken contract."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .interface import ContractError
 
 
 def as_value(result: Any) -> Array:
-    """Return forward's output as an array, or raise ArgumentTypeError that says what came instead."""
+    """Return forward's output as an array, or raise ArgumentTypeError that names the other type."""
     if isinstance(result, tuple):
         raise ArgumentTypeError(
             f"forward: it returned a tuple of {len(result)}; expected an array or a scalar. If it returns (y, cache), "
@@ -77,10 +77,10 @@ def resolve_wrt(
     names: tuple[str, ...],
     gradients: tuple[Array | None, ...],
 ) -> tuple[tuple[int, ...], tuple[Array | None, ...]]:
-    """Return the positions of the differentiated inputs, and the gradients that came for them.
+    """Return the positions of the differentiated inputs, and their gradients.
 
-    One for each input may come too, None for all that `wrt` leaves out. Raises ArgumentValueError where it can't be
-    told what they belong to, ContractError where another number came than `wrt` says.
+    There may also be one for each input, with None for the inputs that `wrt` leaves out. Raises ArgumentValueError if
+    their inputs can't be found, and ContractError if their number is not that of `wrt`.
     """
     floating, count = floating_positions(inputs), len(gradients)
     if wrt is None:

@@ -29,7 +29,7 @@ class RuleSubject:
         copied = dict(zip(arrays, copies(at.arrays), strict=True))
         given = [copied[name] for name in operation.inputs]
         for i in changed:
-            given[i] = given[i].copy(order="K")  # writable, whatever the layout was
+            given[i] = given[i].copy(order="K")  # writable, in any layout
         results: tuple[Array | None, ...]
         broken: list[Cause] = []
         try:
@@ -42,7 +42,7 @@ class RuleSubject:
                     results, broken = (y, *gradients), _check_contract(at, y, gradients)
         except (GradTwinError, ContractError):
             raise
-        except Exception as error:  # whatever a judged rule raises is its failure, not ours
+        except Exception as error:  # an exception of a judged rule is its failure, not gradtwin's
             raise ContractError(raised("the rule", error)) from error
         if broken:
             raise ContractError(*broken)
@@ -61,12 +61,12 @@ class RightRule:
         self._backend = backend
 
     def run(self, at: Call) -> Answer:
-        """Return what the backend makes of a call."""
+        """Return the backend's answer to a call."""
         return Answer(self._backend.answer([at])[0])
 
 
 def _check_contract(call: Call, y: Array, gradients: Sequence[Array | None]) -> list[Cause]:
-    """Return what is wrong with the number, the shapes and the dtypes of what a rule returned."""
+    """Return the faults in the number, the shapes and the dtypes of a rule's results."""
     operation, inputs = call.operation, call.inputs
     causes: list[Cause] = []
     expected = [("the value", y, operation.output_shape(inputs))]

@@ -214,7 +214,8 @@ class UserStep:
             kept.append(name)
             return memory.setdefault(name, self._pack([np.zeros_like(w) for w in weights], "W", "b"))
         raise ArgumentValueError(
-            f"arguments: {self.name} requires {name!r}, whose meaning is not known; expected a value for it, for "
+            f"arguments: {self.name} requires {name!r}, whose meaning gradtwin doesn't know; expected a value for "
+            f"it, for "
             f"example arguments={{{name!r}: ...}}."
         )
 

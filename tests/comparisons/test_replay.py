@@ -183,7 +183,7 @@ def test_what_cannot_be_imported_is_said_in_a_comment(tmp_path, made):
         code = f"exec(compile({code!r}, '<ipython-input-1>', 'exec'))"
     done = run(code, tmp_path) if made in ("notebook", "main") else _run_file(tmp_path, code)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("# put your own ") == 2
+    assert done.stdout.count("# put your ") == 2
     name = "forward" if made == "lambda" else "f"
     assert f"check_gradient({name}, vjp=" in done.stdout
     assert functions["notebook"].split("\n")[0] not in done.stdout

@@ -291,7 +291,7 @@ WRONG = {
         *network(Dense(4, 6), HalfTanh(), Dense(6, 3), Softmax(), loss=CrossEntropy()),
         "layer 1, HalfTanh",
     ),
-    "put together": (lambda: WrongOrder(Dense(4, 6), Tanh(), Dense(6, 3)), {}, "how the model puts them together"),
+    "put together": (lambda: WrongOrder(Dense(4, 6), Tanh(), Dense(6, 3)), {}, "the way that the model combines them"),
     "no layers": (WrongSlope, {}, ""),
     "activation, loss of x": (lambda: with_layer(LossOfInput, "tanh", HalfTanh()), {}, "layer 1, HalfTanh"),
     "bias, loss of x": (lambda: with_layer(LossOfInput, "out", MeanBias(6, 3)), {}, "layer 2, MeanBias"),
@@ -393,14 +393,14 @@ class LinearTanh(Tanh):
 def test_layers_are_judged_alone_where_the_loss_s_gradient_stands_nowhere_else():
     assert check_model(LossWithin(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET).ok
     report = check_model(LossWithin(Dense(4, 6), LinearTanh(), Dense(6, 3)), X, TARGET)
-    assert "is that of layer 1, LinearTanh" in report.extra["notes"][0]
+    assert "the first wrong layer is layer 1, LinearTanh" in report.extra["notes"][0]
     first = next(check for check in report.checks if check.verdict == "mismatch")
     assert "(layer 1, LinearTanh)" in first.name, "the layer that is wrong stands first"
     assert str(report).startswith("MISMATCH  LinearTanh: the gradient of input 0 (x) (layer 1, LinearTanh) differs")
     assert report.reproduce.startswith("gt.check_model(LossWithin, x,")
     report = check_model(HalvedStart(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET)
     assert report.verdict == "mismatch"
-    assert any("every layer's rule is right alone; the gradient that" in note for note in report.extra["notes"])
+    assert any("each layer is right alone; the gradient of the loss that" in note for note in report.extra["notes"])
 
 
 def with_loss_of(first, second, model=Training):
@@ -491,7 +491,7 @@ def test_what_gradient_returns_is_judged_before_what_the_layers_keep():
     assert "the gradient of b1 is the result of backward at ['b1']" in report.extra["notes"]
     report = check_model(LosesBias(), X, TARGET)
     assert [check.name for check in report.checks if check.verdict == "mismatch"] == ["gradient of parameter b1"]
-    assert any("how the model puts them together" in note for note in report.extra["notes"])
+    assert any("the way that the model combines them" in note for note in report.extra["notes"])
 
 
 class Forgetful(TwoLayers):
