@@ -31,7 +31,7 @@ _ORDER = ("mismatch", "inconclusive", "match")
 
 
 def print_pairs(report: Report, console: Console) -> None:
-    """Print the verdict in a sentence, the pairs, the skipped functions, the first failure, and other failures' reasons."""
+    """Print the verdict in a sentence, the pairs, the skipped functions, the first failure, and why others fail."""
     console.print(Group(*_render(report)))
     console.print(Text(f"\nseed {report.seed}; repeat with: {report.reproduce}", style="dim"), soft_wrap=True)
 
