@@ -1,10 +1,12 @@
-"""Hypothesis without deadlines (TensorFlow's first calls are slow) and with a fixed seed; backends made once."""
+"""Hypothesis without deadlines (TensorFlow's first calls are slow); fixed seeds; backends made once."""
 
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -23,6 +25,13 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("gradtwin")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Let each test begin at the same state: Keras draws the seeds of its initializers from `random`."""
+    random.seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture(scope="session")

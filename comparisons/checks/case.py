@@ -14,14 +14,14 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.results.case import Case
 from gradtwin.comparisons.results.data import Check
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.functions import Written
+from gradtwin.comparisons.subjects.functions import UserFunctions
 from gradtwin.comparisons.subjects.source import find_source, keyword_arguments
 
 KIND = "check"
 
 
 def make_case(
-    written: Written,
+    user: UserFunctions,
     reference: Any,
     inputs: Sequence[Any],
     y_bar: Array | None,
@@ -34,15 +34,15 @@ def make_case(
 
     Its functions are told by file and name, with a digest of each file; one that can't be found again is null.
     """
-    forward, static = keyword_arguments(written.forward)
-    gradient, _ = keyword_arguments(written.gradient)
+    forward, static = keyword_arguments(user.forward)
+    gradient, _ = keyword_arguments(user.gradient)
     functions = {"forward": forward, "gradient": gradient, "reference": reference}
-    named = list(zip(written.names(len(inputs)), inputs, strict=True))
+    named = list(zip(user.names(len(inputs)), inputs, strict=True))
     arrays = {name: np.asarray(x) for name, x in named if isinstance(x, np.ndarray | np.generic)}
     fields = {
         "kind": KIND,
         "verdict": "mismatch",
-        "style": written.style,
+        "style": user.style,
         "functions": {role: _describe(function) for role, function in functions.items() if function is not None},
         "inputs": [{"name": name} if name in arrays else _plain(name, x) for name, x in named],
         "wrt": list(wrt) if isinstance(wrt, Sequence) else wrt,
@@ -57,7 +57,7 @@ def make_case(
     told = repr([fields[key] for key in ("functions", "inputs", "wrt", "static", "seed")])
     digest = sha256(b"".join(array.tobytes() for array in arrays.values()) + told.encode())
     operation = getattr(forward, "__name__", "forward").strip("<>")
-    return Case(f"{operation}-{written.style}-{digest.hexdigest()[:8]}", fields, arrays)
+    return Case(f"{operation}-{user.style}-{digest.hexdigest()[:8]}", fields, arrays)
 
 
 def _describe(function: Any) -> dict[str, str] | None:

@@ -9,16 +9,16 @@ import numpy as np
 
 from gradtwin.comparisons.judging.exceeding import exceeds
 from gradtwin.comparisons.judging.point import Point
-from gradtwin.comparisons.subjects.functions import Written
+from gradtwin.comparisons.subjects.functions import UserFunctions
 from gradtwin.comparisons.subjects.source import find_source, keyword_arguments
 
 #: Larger arrays are not written out.
 LARGEST_PRINTED = 64
 
 
-def describe_example(written: Written, inputs: Sequence[Any], point: Point | None) -> str:
+def describe_example(user: UserFunctions, inputs: Sequence[Any], point: Point | None) -> str:
     """Return the inputs by name, y_bar, and both sides of the gradients that differ; short arrays whole."""
-    lines = [f"{name} = {_show(x)}" for name, x in zip(written.names(len(inputs)), inputs, strict=True)]
+    lines = [f"{name} = {_show(x)}" for name, x in zip(user.names(len(inputs)), inputs, strict=True)]
     if point is not None:
         if point.y_bar is not None:
             lines.append(f"y_bar = {_show(point.y_bar)}")
@@ -30,7 +30,7 @@ def describe_example(written: Written, inputs: Sequence[Any], point: Point | Non
 
 
 def write_script(
-    written: Written, inputs: Sequence[Any], seed: int, wrt: Sequence[int] | int | None, reference: Any = None
+    user: UserFunctions, inputs: Sequence[Any], seed: int, wrt: Sequence[int] | int | None, reference: Any = None
 ) -> str:
     """Return a Python script that repeats the check at these inputs; empty where they can't be written out.
 
@@ -38,11 +38,11 @@ def write_script(
     """
     if not all(_is_writable(x) for x in inputs):
         return ""
-    forward, static = keyword_arguments(written.forward)
-    gradient, _ = keyword_arguments(written.gradient)
+    forward, static = keyword_arguments(user.forward)
+    gradient, _ = keyword_arguments(user.gradient)
     names: dict[str, str] = {}
     imports: dict[str, list[str]] = {}
-    for role, function in (("forward", forward), (written.style, gradient), ("reference", reference)):
+    for role, function in (("forward", forward), (user.style, gradient), ("reference", reference)):
         if function is not None:
             names[role] = _import(role, function, imports)
     how = [names.pop("forward"), *[f"{role}={name}" for role, name in names.items()]]

@@ -50,11 +50,11 @@ def explain(judge: GradientJudge, found: Judgement) -> Judgement:
     answers: dict[Any, Derived] = {}
 
     def rerun(at: Sequence[Any], y_bar: Array | None) -> tuple[Array, ...]:
-        evaluation = judge.written.run(Place(at, lambda y: y_bar if y_bar is not None else np.ones_like(y)))
+        evaluation = judge.user.run(Place(at, lambda y: y_bar if y_bar is not None else np.ones_like(y)))
         return tuple(g for g in evaluation.gradients if g is not None)
 
     def oracle_vjp(at: Sequence[Any], y_bar: Array | None) -> tuple[Array, ...]:
-        upstream = np.ones_like(judge.written.value(at)) if y_bar is None else y_bar
+        upstream = np.ones_like(judge.user.value(at)) if y_bar is None else y_bar
         key = tuple((x.shape, x.dtype.str, x.tobytes()) for x in map(np.asarray, at))
         if key not in answers:  # one run of forward serves every y_bar; the last one's tape is kept
             answers.clear()

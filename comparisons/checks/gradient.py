@@ -24,7 +24,7 @@ from gradtwin.comparisons.precision.constants import FAILING_EXAMPLES, SHRINKING
 from gradtwin.comparisons.results.case import Case
 from gradtwin.comparisons.results.data import Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
-from gradtwin.comparisons.subjects.functions import Style, Written
+from gradtwin.comparisons.subjects.functions import Style, UserFunctions
 from gradtwin.comparisons.subjects.reading import is_floating
 from gradtwin.comparisons.subjects.source import find_line
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
@@ -150,12 +150,12 @@ def check_gradient(
     if static:
         forward = functools.partial(forward, **static)
         gradient = gradient and functools.partial(gradient, **static)
-    judge = GradientJudge(Written(forward, style, gradient, timeout), wrt, reference, operation)
+    judge = GradientJudge(UserFunctions(forward, style, gradient, timeout), wrt, reference, operation)
     if inputs is None:
         assert signature is not None
         return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
     given = _read_inputs(inputs)
-    _check_arity(judge.written, len(given), "inputs")
+    _check_arity(judge.user, len(given), "inputs")
     found = judge_and_explain(judge, given, seed)
     return _report([found], given, judge, seed, f"inputs={len(given)} arrays")
 
@@ -168,7 +168,7 @@ def _check_drawn(
         raise ArgumentValueError(f"examples: got {examples!r}; expected a whole number from 1.")
     domains = read_domains(domain, len(parsed.inputs))
     check_memory(parsed, dtype)
-    _check_arity(judge.written, len(parsed.inputs), "signature")
+    _check_arity(judge.user, len(parsed.inputs), "signature")
     typical = typical_point(parsed, dtype, domains, seed)
     first = judge.judge(typical, seed)
     if _broke(first):
@@ -210,7 +210,7 @@ def _shrink(
     def key(inputs: Any) -> Any:
         return tuple((x.shape, x.strides, x.tobytes()) for x in inputs)
 
-    limited = within_budget(fails_alike, key, lambda: judge.written.runs, SHRINKING_RUNS)
+    limited = within_budget(fails_alike, key, lambda: judge.user.runs, SHRINKING_RUNS)
     found = search(short, limited, examples=min(examples, FAILING_EXAMPLES), seed=seed)
     return (failing, judged) if found is None else (found, alike[key(found)])
 
@@ -273,17 +273,17 @@ def _report(found: list[Judgement], at: Any, judge: GradientJudge, seed: int, ho
         notes |= judged.notes
     last = found[-1]
     shown = at if last.failed or _broke(last) else None
-    example = None if shown is None else describe_example(judge.written, shown, last.point)
-    script = write_script(judge.written, shown, seed, judge.wrt, judge.reference) if shown is not None else ""
-    reproduce = script or f"gt.check_gradient({judge.operation}, {judge.written.style}=..., {how}, seed={seed})"
+    example = None if shown is None else describe_example(judge.user, shown, last.point)
+    script = write_script(judge.user, shown, seed, judge.wrt, judge.reference) if shown is not None else ""
+    reproduce = script or f"gt.check_gradient({judge.operation}, {judge.user.style}=..., {how}, seed={seed})"
     cases: tuple[Case, ...] = ()
     if last.failed:
         y_bar = last.point.y_bar if last.point else None
-        cases = (make_case(judge.written, judge.reference, at, y_bar, judge.wrt, seed, last.checks, script),)
+        cases = (make_case(judge.user, judge.reference, at, y_bar, judge.wrt, seed, last.checks, script),)
     extra = {
         "oracle": last.oracle.name if last.oracle else "traced",
         "notes": list(notes),
-        "source": find_line(judge.written.gradient, judge.written.forward),
+        "source": find_line(judge.user.gradient, judge.user.forward),
     }
     checks = flag_empty([merge_checks(checks) for checks in by_name.values()])
     return Report("check", checks, seed, reproduce, describe_environment(), extra, example, cases)
@@ -324,9 +324,9 @@ def _read_inputs(inputs: Any) -> tuple[Any, ...]:
     return tuple(inputs)
 
 
-def _check_arity(written: Written, count: int, argument: str) -> None:
+def _check_arity(user: UserFunctions, count: int, argument: str) -> None:
     try:
-        inspect.signature(written.forward).bind(*range(count))
+        inspect.signature(user.forward).bind(*range(count))
     except TypeError as error:
         raise ArgumentValueError(
             f"{argument}: there are {count} inputs, and forward can't be called with {count} arguments ({error}). "

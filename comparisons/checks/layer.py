@@ -21,7 +21,7 @@ from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects.discovery import required
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.interface import ContractError
-from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
+from gradtwin.comparisons.subjects.layer_object import UserObject, seeded
 from gradtwin.comparisons.subjects.layer_recipe import LayerRecipe, Settings
 from gradtwin.comparisons.subjects.names import BACKWARD_NAMES
 from gradtwin.comparisons.subjects.raising import raised
@@ -177,10 +177,10 @@ class Finding:
         return self.judged.failed
 
 
-def make_finding(judged: Judgement, written: ObjectWritten, inputs: Sequence[Any], label: str = "") -> Finding:
+def make_finding(judged: Judgement, user: UserObject, inputs: Sequence[Any], label: str = "") -> Finding:
     """Return the finding of an object, with notes of what was found out about it and, on a mismatch, the example."""
-    notes = [note + _suffix(label) for note in (*written.notes.lines, *judged.notes)]
-    example = describe_example(written, written.arguments(inputs), judged.point) if judged.failed else None
+    notes = [note + _suffix(label) for note in (*user.notes.lines, *judged.notes)]
+    example = describe_example(user, user.arguments(inputs), judged.point) if judged.failed else None
     return Finding(judged, label, notes, example)
 
 
@@ -223,15 +223,15 @@ def judge_object(
         recipe = LayerRecipe(made, settings, len(xs))
         chosen = replace(choices, learning_rate=recipe.learning_rate)
         try:
-            written = ObjectWritten.discover(made, recipe, xs, recipe.names, chosen, seed)
+            user = UserObject.discover(made, recipe, xs, recipe.names, chosen, seed)
         except ContractError as error:
             first = first or error
             continue
         for line in (note, recipe.note, _equal_sizes(xs)):
             if line:
-                written.notes.add(line)
-        judged = judge_written(written, xs, type(made).__name__, seed, upstream, label)
-        found.append(make_finding(_judge_reuse(written, xs, judged, seed), written, xs, label))
+                user.notes.add(line)
+        judged = judge_user_object(user, xs, type(made).__name__, seed, upstream, label)
+        found.append(make_finding(_judge_reuse(user, xs, judged, seed), user, xs, label))
         if not note or not found[-1].failed:
             return found[-1]
     if found:  # a sample as a batch of one and a sample alone: the layer may take only one of them
@@ -240,17 +240,17 @@ def judge_object(
     return broken_finding(type(made).__name__, first, label)
 
 
-def _judge_reuse(written: ObjectWritten, inputs: Sequence[Any], judged: Judgement, seed: int) -> Judgement:
+def _judge_reuse(user: UserObject, inputs: Sequence[Any], judged: Judgement, seed: int) -> Judgement:
     """Put it on the check of side effects where an object that is right when fresh is not once it has run before."""
     if judged.point is None or judged.failed:
         return judged
     with np.errstate(all="ignore"):
-        stale = find_stale(written, inputs, judged.point.y_bar if written.has_upstream else None, seed)
+        stale = find_stale(user, inputs, judged.point.y_bar if user.has_upstream else None, seed)
     return judged if stale is None else with_effect(judged, stale)
 
 
-def judge_written(
-    written: ObjectWritten,
+def judge_user_object(
+    user: UserObject,
     inputs: Sequence[Any],
     operation: str,
     seed: int,
@@ -261,47 +261,46 @@ def judge_written(
 
     `upstream` is the upstream gradient to judge with, drawn by default.
     """
-    judge = GradientJudge(written, None, None, operation, upstream=upstream, suffix=_suffix(label))
-    found = explain(judge, _judge_at_places(judge, written, inputs, seed))
-    return replace(found, checks=[*found.checks, *_undecided(written, found, label)])
+    judge = GradientJudge(user, None, None, operation, upstream=upstream, suffix=_suffix(label))
+    found = explain(judge, _judge_at_places(judge, user, inputs, seed))
+    return replace(found, checks=[*found.checks, *_undecided(user, found, label)])
 
 
-def judge_without_causes(written: ObjectWritten, inputs: Sequence[Any], operation: str, seed: int) -> Judgement:
+def judge_without_causes(user: UserObject, inputs: Sequence[Any], operation: str, seed: int) -> Judgement:
     """Judge an object's gradients, and leave open why one is wrong."""
-    return _judge_at_places(GradientJudge(written, None, None, operation), written, inputs, seed)
+    return _judge_at_places(GradientJudge(user, None, None, operation), user, inputs, seed)
 
 
-def _judge_at_places(judge: GradientJudge, written: ObjectWritten, inputs: Sequence[Any], seed: int) -> Judgement:
+def _judge_at_places(judge: GradientJudge, user: UserObject, inputs: Sequence[Any], seed: int) -> Judgement:
     """Judge an object's gradients; those at a guessed place that are wrong are left open, the others judged alone."""
-    found = _judge_unclipped(judge, written, inputs, seed)
-    doubted = doubtful(found, written.guesses, written.count)
+    found = _judge_unclipped(judge, user, inputs, seed)
+    doubted = doubtful(found, user.guesses, user.count)
     if not doubted:
         return found
-    return _judge_unclipped(judge, written, inputs, seed) if written.leave_open(doubted) else without_gradients(found)
+    return _judge_unclipped(judge, user, inputs, seed) if user.leave_open(doubted) else without_gradients(found)
 
 
-def _judge_unclipped(judge: GradientJudge, written: ObjectWritten, inputs: Sequence[Any], seed: int) -> Judgement:
+def _judge_unclipped(judge: GradientJudge, user: UserObject, inputs: Sequence[Any], seed: int) -> Judgement:
     """Judge an object's gradients.
 
     Where they are wrong and a small upstream gradient gives right ones, the object clips them, and is judged by that.
     """
-    found = judge.judge(written.arguments(inputs), seed)
+    found = judge.judge(user.arguments(inputs), seed)
     wrong = any(check.stage == "gradient" and check.verdict == "mismatch" for check in found.checks)
-    if not wrong or not written.has_upstream:
+    if not wrong or not user.has_upstream:
         return found
-    again = judge.of(written.with_upstream_scaled(SMALL_UPSTREAM)).judge(written.arguments(inputs), seed)
+    again = judge.of(user.with_upstream_scaled(SMALL_UPSTREAM)).judge(user.arguments(inputs), seed)
     if any(check.verdict != "match" for check in again.checks):
         return found
-    written.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")
+    user.notes.add("backward cuts large gradients (clipping); it is right for a small upstream gradient")
     return again
 
 
-def _undecided(written: ObjectWritten, judged: Judgement, label: str) -> list[Check]:
+def _undecided(user: UserObject, judged: Judgement, label: str) -> list[Check]:
     """Return a check for each thing that ought to be judged, and can't be."""
     titles = Titles(judged.checks[0].operation, judged.checks[0].dtype, suffix=_suffix(label))
     return [
-        titles.undecided(name, "gradient", Cause("unknown", False, name, text))
-        for name, text in written.unjudged.items()
+        titles.undecided(name, "gradient", Cause("unknown", False, name, text)) for name, text in user.unjudged.items()
     ]
 
 

@@ -14,7 +14,7 @@ from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.results.data import Report
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.interface import ContractError
-from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
+from gradtwin.comparisons.subjects.layer_object import UserObject, seeded
 from gradtwin.comparisons.subjects.layer_recipe import Settings
 from gradtwin.comparisons.subjects.model_loss import ModelSettings, find_prediction_loss, has_loss_gradient
 from gradtwin.comparisons.subjects.model_recipe import (
@@ -33,8 +33,8 @@ from .layer import (
     broken_finding,
     copied,
     judge_object,
+    judge_user_object,
     judge_without_causes,
-    judge_written,
     make_finding,
     make_report,
     read_inputs,
@@ -161,10 +161,10 @@ def _judge_whole(
     recipe = ModelRecipe(owner, settings, places, len(inputs))
     choices.learning_rate = recipe.learning_rate
     try:
-        written = ObjectWritten.discover(owner, recipe, inputs, recipe.names, choices, seed)
+        user = UserObject.discover(owner, recipe, inputs, recipe.names, choices, seed)
     except ContractError as error:
         return broken_finding(name, error, notes=[doubt] if doubt else [])
-    return make_finding(judge_written(written, inputs, name, seed), written, inputs)
+    return make_finding(judge_user_object(user, inputs, name, seed), user, inputs)
 
 
 def _locate(
@@ -249,8 +249,8 @@ def _name_first(stage: Finding) -> None:
 def _is_wrong(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:
     rate = settings.learning_rate
     recipe = TailRecipe(settings, places, rate)
-    written = ObjectWritten.discover(owner, recipe, (x,), ["x"], Choices(learning_rate=rate), seed)
-    judged = judge_without_causes(written, (x,), "", seed)
+    user = UserObject.discover(owner, recipe, (x,), ["x"], Choices(learning_rate=rate), seed)
+    judged = judge_without_causes(user, (x,), "", seed)
     return any(check.stage == "gradient" and check.verdict == "mismatch" for check in judged.checks)
 
 
@@ -269,9 +269,9 @@ def _judge_stage(
         if loss is not None and loss.holder is not None:
             given = Settings(target=settings.target)
             return judge_object(copied(loss.holder), given, (x,), choices, None, seed, "the loss")
-        written = ObjectWritten.discover(owner, TailRecipe(settings, (), 1.0), (x,), ["prediction"], choices, seed)
-        judged = judge_written(written, (x,), "loss", seed, label="the loss")
-        return make_finding(judged, written, (x,), "the loss")
+        user = UserObject.discover(owner, TailRecipe(settings, (), 1.0), (x,), ["prediction"], choices, seed)
+        judged = judge_user_object(user, (x,), "loss", seed, label="the loss")
+        return make_finding(judged, user, (x,), "the loss")
     layer = places[i].read(owner.model)
     label = f"layer {i}, {type(layer).__name__}"
     upstream = _right_upstream(owner, settings, places[i + 1 :], activations[i + 1], seed)

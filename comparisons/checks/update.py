@@ -20,7 +20,7 @@ from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects.interface import ContractError, Subject
 from gradtwin.comparisons.subjects.keras_optimizer import find_optimizer, hyper_of, rate_of
 from gradtwin.comparisons.subjects.update_rules import Hyper
-from gradtwin.comparisons.subjects.update_step import SHAPES, WrittenStep
+from gradtwin.comparisons.subjects.update_step import SHAPES, UserStep
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .update_causes import UNKNOWN, UpdateCauses, weights_part
@@ -96,32 +96,32 @@ def check_update(
     'match'
     """
     _check_numbers(steps, seed)
-    written = WrittenStep(_checked(step), method, dict(arguments or {}), config)
+    user = UserStep(_checked(step), method, dict(arguments or {}), config)
     notes: dict[str, None] = {}
     start, flow = _draw(weights, gradients, int(steps), find_dtype(dtype), seed)
-    written.read_state(start, flow)
-    keras_optimizer = find_optimizer(optimizer, written, notes)
+    user.read_state(start, flow)
+    keras_optimizer = find_optimizer(optimizer, user, notes)
     hyper = hyper_of(keras_optimizer)
     if hyper is not None and hyper.rule == "adagrad" and isinstance(optimizer, str):
-        said = written.hyperparameters("adagrad")
+        said = user.hyperparameters("adagrad")
         hyper = replace(hyper, is_start_open="initial_accumulator_value" not in said)
-    written.give_numbers(vars(hyper) if hyper is not None else {"learning_rate": rate_of(keras_optimizer)})
-    titles = Titles(written.name, str(start[0].dtype))
+    user.give_numbers(vars(hyper) if hyper is not None else {"learning_rate": rate_of(keras_optimizer)})
+    titles = Titles(user.name, str(start[0].dtype))
     try:
-        written.choose_form(start, flow)
-        checks = _judge(titles, written, keras_optimizer, hyper, Starts(written, start, flow, seed), notes)
+        user.choose_form(start, flow)
+        checks = _judge(titles, user, keras_optimizer, hyper, Starts(user, start, flow, seed), notes)
     except ContractError as error:
         checks = [titles.contract(error.causes)]
-    reproduce = f"gt.check_update({written.name}, {type(keras_optimizer).__name__}(...), steps={steps}, seed={seed})"
+    reproduce = f"gt.check_update({user.name}, {type(keras_optimizer).__name__}(...), steps={steps}, seed={seed})"
     extra = {"oracle": "reference", "notes": list(notes)}
     return Report("check", tuple(checks), seed, reproduce, describe_environment(), extra)
 
 
 def _judge(
-    titles: Titles, written: WrittenStep, optimizer: Any, hyper: Hyper | None, starts: Starts, notes: dict[str, None]
+    titles: Titles, user: UserStep, optimizer: Any, hyper: Hyper | None, starts: Starts, notes: dict[str, None]
 ) -> list[Check]:
     """Return the checks, the first wrong one with its causes."""
-    mine = UserSteps(written, starts)
+    mine = UserSteps(user, starts)
 
     def judge_by(right: Subject[int]) -> list[Check]:
         steps = len(starts.arrays[0][1])
@@ -131,7 +131,7 @@ def _judge(
     found = judge_by(KerasSteps(optimizer, starts))
     if all(check.verdict == "match" for check in found if check.stage == "update"):
         return found
-    causes = None if hyper is None else UpdateCauses(written, mine, starts, hyper)
+    causes = None if hyper is None else UpdateCauses(user, mine, starts, hyper)
     cause, form = None, frozenset[str]()
     if causes is not None and hyper is not None:
         explained = causes.explain()

@@ -20,7 +20,7 @@ from gradtwin.comparisons.subjects.update_rules import (
     follow,
     forms_of,
 )
-from gradtwin.comparisons.subjects.update_step import WrittenStep
+from gradtwin.comparisons.subjects.update_step import UserStep
 
 from .update_sides import RuleSteps, Starts, UserSteps, allowed_of
 
@@ -43,8 +43,8 @@ class Explained:
 class UpdateCauses:
     """Tries alternatives of a rule, whose numbers `hyper` holds, on the user's steps."""
 
-    def __init__(self, written: WrittenStep, mine: UserSteps, starts: Starts, hyper: Hyper) -> None:
-        self._written, self._mine, self._starts, self._hyper = written, mine, starts, hyper
+    def __init__(self, user: UserStep, mine: UserSteps, starts: Starts, hyper: Hyper) -> None:
+        self._user, self._mine, self._starts, self._hyper = user, mine, starts, hyper
 
     def explain(self) -> Explained:
         """Return the slip that explains every step, or another published form, or nothing."""
@@ -78,7 +78,7 @@ class UpdateCauses:
 
     def _other_numbers(self) -> Cause | None:
         """Return the cause if the step is right with a number of its own that the optimizer has otherwise."""
-        for name, value in self._written.hyperparameters(self._hyper.rule).items():
+        for name, value in self._user.hyperparameters(self._hyper.rule).items():
             known = getattr(self._hyper, name, value)
             if known == value:
                 continue
@@ -93,7 +93,7 @@ class UpdateCauses:
         if hyper.weight_decay:
             return None
         (start, pulls), moved = self._starts.vectors[0], self._mine.walk(0).weights[0]
-        own = self._written.hyperparameters(hyper.rule).get("weight_decay", np.nan)
+        own = self._user.hyperparameters(hyper.rule).get("weight_decay", np.nan)
         for form in forms_of(hyper):
             with np.errstate(all="ignore"):
                 taken_off = follow(hyper, start, pulls, self._starts.parts, form).weights[0] - moved

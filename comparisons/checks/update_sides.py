@@ -16,7 +16,7 @@ from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.interface import Answer, Subject
 from gradtwin.comparisons.subjects.keras_optimizer import walk_keras
 from gradtwin.comparisons.subjects.update_rules import Hyper, Path, follow
-from gradtwin.comparisons.subjects.update_step import Walk, WrittenStep
+from gradtwin.comparisons.subjects.update_step import UserStep, Walk
 
 CHANGED = Cause("mutated-input", True, "g", "the gradients that the step was given were changed in place.")
 
@@ -24,23 +24,23 @@ CHANGED = Cause("mutated-input", True, "g", "the gradients that the step was giv
 class Starts:
     """Where the steps are taken from: the start, number 0, and nudged ones, with the gradients of every step."""
 
-    def __init__(self, written: WrittenStep, start: list[Array], flow: list[list[Array]], seed: int) -> None:
-        sizes = [array.size for array in written.parts(start)]
+    def __init__(self, user: UserStep, start: list[Array], flow: list[list[Array]], seed: int) -> None:
+        sizes = [array.size for array in user.parts(start)]
         #: For each element of the weights, which array it belongs to.
         self.parts = np.repeat(np.arange(len(sizes)), sizes)
         self.arrays: list[tuple[list[Array], list[list[Array]]]] = []
         for k in range(UPDATE_DRAWS + 1):
-            at = [nudge(array, seed + k) if k else array for array in written.parts(start)]
-            pulls = [[nudge(g, seed + k) if k else g for g in written.parts(step)] for step in flow]
+            at = [nudge(array, seed + k) if k else array for array in user.parts(start)]
+            pulls = [[nudge(g, seed + k) if k else g for g in user.parts(step)] for step in flow]
             self.arrays.append((at, pulls))
-        self.vectors = [(written.join(at), [written.join(g) for g in pulls]) for at, pulls in self.arrays]
+        self.vectors = [(user.join(at), [user.join(g) for g in pulls]) for at, pulls in self.arrays]
 
 
 class UserSteps:
     """The user's step."""
 
-    def __init__(self, written: WrittenStep, starts: Starts) -> None:
-        self._written, self._starts = written, starts
+    def __init__(self, user: UserStep, starts: Starts) -> None:
+        self._user, self._starts = user, starts
         self.walk = cache(self._walk)
 
     def run(self, at: int) -> Answer:
@@ -53,7 +53,7 @@ class UserSteps:
         return [self.walk(k) for k in range(UPDATE_DRAWS + 1)]
 
     def _walk(self, at: int) -> Walk:
-        return self._written.walk(*self._starts.arrays[at])
+        return self._user.walk(*self._starts.arrays[at])
 
 
 class KerasSteps:

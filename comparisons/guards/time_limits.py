@@ -19,6 +19,9 @@ from gradtwin.own_code import FOLDERS
 #: Seconds after which the limit is raised again, if the user's code has caught it.
 AGAIN = 1.0
 
+#: A call of NumPy takes some thousand times as long under the tape.
+TRACED_SLOWDOWN = 10_000
+
 #: Seconds that every system's timers take.
 LONGEST = 1e8
 
@@ -53,6 +56,28 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     has_alarm = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
     with (_alarm if has_alarm else _tracing)(min(seconds, LONGEST)):
         yield
+
+
+class CallLimit:
+    """The time that each call of a user's function may take, and a run of it under the tape, which is slower by far."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._longest = 0.0
+
+    @contextmanager
+    def plain(self) -> Iterator[None]:
+        """Limit one call."""
+        started = time.monotonic()
+        with time_limit(self.seconds):
+            yield
+        self._longest = max(self._longest, time.monotonic() - started)
+
+    @contextmanager
+    def traced(self) -> Iterator[None]:
+        """Limit a run under the tape: to the same, or to so many times the longest call if that is more."""
+        with time_limit(None if self.seconds is None else max(self.seconds, TRACED_SLOWDOWN * self._longest)):
+            yield
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def choose(titles: Titles, evaluator: Evaluator, mine: Mine, seed: int, notes: N
         chosen = choose_trace(titles, chosen, mine, seed, notes)
     if chosen.value.verdict == "mismatch" and chosen.evaluator.oracle.name == "traced":
         notes["the traced forward computes another value than NumPy; judged by differences instead"] = None
-        chosen = _by(titles, evaluator.by(DifferencesOracle(evaluator.written)), mine, seed, notes)
+        chosen = _by(titles, evaluator.by(DifferencesOracle(evaluator.user)), mine, seed, notes)
     return chosen if blamed is None else replace(chosen, value=blamed)
 
 
@@ -62,7 +62,7 @@ def choose_trace(titles: Titles, chosen: Chosen, mine: Mine, seed: int, notes: N
     assert isinstance(oracle, ReferenceOracle)
     narrow = oracle.narrow_operation(mine.inputs)
     notes[f"the reference has {narrow} of less than float64 inside; judged by autodiff of the forward itself"] = None
-    return _by(titles, chosen.evaluator.by(trace_of(chosen.evaluator.written)), mine, seed, notes)
+    return _by(titles, chosen.evaluator.by(trace_of(chosen.evaluator.user)), mine, seed, notes)
 
 
 def ask(evaluator: Evaluator, mine: Mine, notes: Notes) -> tuple[Evaluator, Sides]:
@@ -71,7 +71,7 @@ def ask(evaluator: Evaluator, mine: Mine, notes: Notes) -> tuple[Evaluator, Side
         return evaluator, evaluator.ask(mine, notes)
     except UntrustedError as error:
         notes[f"the forward can't be traced: {error} Judged by differences instead."] = None
-        oracle: Oracle = DifferencesOracle(evaluator.written)
+        oracle: Oracle = DifferencesOracle(evaluator.user)
         return evaluator.by(oracle), evaluator.by(oracle).ask(mine, notes)
 
 
@@ -135,7 +135,7 @@ def _is_narrow_value(chosen: Chosen) -> bool:
 
     def value(at: Sequence[Any]) -> Array | None:
         try:
-            return chosen.evaluator.written.value(at)
+            return chosen.evaluator.user.value(at)
         except (ContractError, GradTwinError):
             return None
 

@@ -184,7 +184,7 @@ def _sides_at(
     """Return both sides' k-th gradient at other inputs, None where either has none."""
     upstream = np.ones_like(point.y) if point.y_bar is None else point.y_bar
     try:
-        evaluation = evaluator.written.run(Place(inputs, lambda y: upstream))
+        evaluation = evaluator.user.run(Place(inputs, lambda y: upstream))
         theirs = evaluator.oracle.ask(inputs, point.wrt, upstream).gradients[k]
     except (ContractError, UntrustedError):
         return None
@@ -243,7 +243,7 @@ def _moved(ask: Callable[[Callable[..., Any]], Vote], evaluator: Evaluator) -> V
     """Return a vote on the user's forward, None where it does not bear being moved."""
     try:
         with np.errstate(all="ignore"):
-            return ask(evaluator.written.moved_value)
+            return ask(evaluator.user.moved_value)
     except (Exception, TimeIsUp):  # whatever a user's function raises away from the point that is judged
         return None
 
@@ -252,7 +252,7 @@ def _second_opinion(evaluator: Evaluator, point: Point, k: int, index: tuple[int
     """Where the vote is too coarse, ask the traced forward: some of TensorFlow's own gradients are float32-accurate."""
     try:
         upstream = np.ones_like(point.y) if point.y_bar is None else point.y_bar
-        traced = TracedOracle(evaluator.written).ask(point.inputs, point.wrt, upstream).gradients[k]
+        traced = TracedOracle(evaluator.user).ask(point.inputs, point.wrt, upstream).gradients[k]
     except UntrustedError:
         return "open"
     return "reference" if traced is not None and abs(mine - traced[index]) <= allowed else "open"

@@ -14,7 +14,7 @@ from gradtwin.comparisons.oracles.interface import Derived, Oracle
 from gradtwin.comparisons.precision.constants import JACOBIAN_ROWS
 from gradtwin.comparisons.precision.size import root_mean_square
 from gradtwin.comparisons.results.data import Cause
-from gradtwin.comparisons.subjects.functions import Evaluation, Place, Written
+from gradtwin.comparisons.subjects.functions import Evaluation, Place, UserFunctions
 from gradtwin.comparisons.subjects.interface import ContractError
 from gradtwin.comparisons.subjects.reading import is_floating, resolve_wrt
 from gradtwin.errors import ArgumentValueError
@@ -88,16 +88,16 @@ class Evaluator:
     """
 
     def __init__(
-        self, written: Written, wrt: Sequence[int] | int | None, oracle: Oracle, upstream: Array | None = None
+        self, user: UserFunctions, wrt: Sequence[int] | int | None, oracle: Oracle, upstream: Array | None = None
     ) -> None:
-        self.written = written
+        self.user = user
         self.wrt = wrt
         self.oracle = oracle
         self._upstream = upstream
 
     def by(self, oracle: Oracle) -> Evaluator:
         """Return an evaluator of the same functions by another oracle."""
-        return Evaluator(self.written, self.wrt, oracle, self._upstream)
+        return Evaluator(self.user, self.wrt, oracle, self._upstream)
 
     def evaluate(self, inputs: Sequence[Any], seed: int) -> Mine:
         """Run the user's side, with y_bar of a stream of gradtwin's own; ContractError where it breaks."""
@@ -110,13 +110,13 @@ class Evaluator:
 
         mine = self.run(Place(inputs, make_y_bar))
         self._check_output(mine)
-        if self.written.style == "jacobian" and mine.evaluation.y.size > JACOBIAN_ROWS:
+        if self.user.style == "jacobian" and mine.evaluation.y.size > JACOBIAN_ROWS:
             return replace(mine, upstream=make_y_bar(mine.evaluation.y))
         return mine
 
     def run(self, at: Place) -> Mine:
         """Run the user's side; ContractError where it breaks."""
-        evaluation = self.written.run(at)
+        evaluation = self.user.run(at)
         wrt, gradients = self._pair(at.inputs, evaluation)
         y_bar = evaluation.y_bar
         return Mine(at.inputs, evaluation, np.ones_like(evaluation.y) if y_bar is None else y_bar, wrt, gradients)
@@ -125,14 +125,14 @@ class Evaluator:
         """Return both sides; UntrustedError where the forward can't be traced."""
         answer = self.oracle.ask(mine.inputs, mine.wrt, mine.upstream)
         notes |= dict.fromkeys(answer.notes)
-        words = self.written.words(len(mine.inputs))
+        words = self.user.words(len(mine.inputs))
         right = self._right(answer, mine)
         fields = {name: getattr(mine, name) for name in Mine.__dataclass_fields__}
         return Sides(**fields, words=words, right=right, answer=answer.without_tape())
 
     def _right(self, answer: Derived, mine: Mine) -> tuple[Array | None, ...]:
         y, wrt, inputs = mine.evaluation.y, mine.wrt, mine.inputs
-        if self.written.style != "jacobian" or y.size > JACOBIAN_ROWS:
+        if self.user.style != "jacobian" or y.size > JACOBIAN_ROWS:
             return answer.gradients
         rows: list[list[Array]] = [[] for _ in wrt]
         for k in range(y.size):
@@ -144,7 +144,7 @@ class Evaluator:
         return tuple(np.asarray(row).reshape(shape) for row, shape in zip(rows, shapes, strict=True))
 
     def _check_output(self, mine: Mine) -> None:
-        style, y, wrt = self.written.style, mine.evaluation.y, mine.wrt
+        style, y, wrt = self.user.style, mine.evaluation.y, mine.wrt
         if style in ("grad", "value_and_grad") and y.size != 1:
             raise ArgumentValueError(
                 f"forward: it returned shape {y.shape}; with {style} expected one number, whose gradient it is. "
@@ -158,7 +158,7 @@ class Evaluator:
 
     def _pair(self, inputs: Sequence[Any], evaluation: Evaluation) -> tuple[tuple[int, ...], tuple[Array, ...]]:
         """Return the differentiated positions and their gradients."""
-        names = self.written.names(len(inputs))
+        names = self.user.names(len(inputs))
         wrt, gradients = resolve_wrt(self.wrt, inputs, names, evaluation.gradients)
         kept = []
         for i, gradient in zip(wrt, gradients, strict=True):

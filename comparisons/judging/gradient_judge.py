@@ -22,7 +22,7 @@ from gradtwin.comparisons.precision.allowance import Allowance
 from gradtwin.comparisons.precision.constants import OTHER_DRAWS, UNITS_MOVED
 from gradtwin.comparisons.precision.rounding import allowed_difference
 from gradtwin.comparisons.results.data import Cause, Check
-from gradtwin.comparisons.subjects.functions import Written
+from gradtwin.comparisons.subjects.functions import UserFunctions
 from gradtwin.comparisons.subjects.interface import ContractError
 
 from .choice import Chosen, ask, choose, choose_trace, compare_value, without_nan
@@ -58,7 +58,7 @@ class GradientJudge:
 
     def __init__(
         self,
-        written: Written,
+        user: UserFunctions,
         wrt: Sequence[int] | int | None,
         reference: Callable[..., Any] | None,
         operation: str,
@@ -66,17 +66,17 @@ class GradientJudge:
         upstream: Array | None = None,
         suffix: str = "",
     ) -> None:
-        self.written = written
+        self.user = user
         self.wrt = wrt
         self.reference = reference
         self.operation = operation
         self._suffix = suffix
-        oracle = trace_of(written) if reference is None else ReferenceOracle(reference)
-        self._evaluator = Evaluator(written, wrt, oracle, upstream)
+        oracle = trace_of(user) if reference is None else ReferenceOracle(reference)
+        self._evaluator = Evaluator(user, wrt, oracle, upstream)
 
-    def of(self, written: Written) -> GradientJudge:
+    def of(self, user: UserFunctions) -> GradientJudge:
         """Return the judge of another pair of functions, with drawn upstream gradients."""
-        return GradientJudge(written, self.wrt, self.reference, self.operation, suffix=self._suffix)
+        return GradientJudge(user, self.wrt, self.reference, self.operation, suffix=self._suffix)
 
     def judge(self, inputs: Sequence[Any], seed: int) -> Judgement:
         """Judge at one point."""
@@ -84,11 +84,11 @@ class GradientJudge:
         notes: Notes = {}
         try:
             mine = self._evaluator.evaluate(inputs, seed)
-            contract = titles.contract(_check_contract(self.written, mine, notes))
-            effects = titles.side_effects(find_effects(self.written, mine, notes))  # now, while little is in memory
+            contract = titles.contract(_check_contract(self.user, mine, notes))
+            effects = titles.side_effects(find_effects(self.user, mine, notes))  # now, while little is in memory
             chosen = choose(titles, self._evaluator, mine, seed, notes)
-            if not _is_comparable(self.written, mine):
-                point = _known(_point(self.written, chosen.sides, _allowed_alone(chosen.sides)), chosen.sides)
+            if not _is_comparable(self.user, mine):
+                point = _known(_point(self.user, chosen.sides, _allowed_alone(chosen.sides)), chosen.sides)
                 return Judgement([contract, chosen.value, effects], point, chosen.evaluator.oracle, notes)
             gradients, point = _compare_gradients(titles, chosen, seed, notes)
             if _is_narrow(chosen, gradients):  # the reference's few digits would hide what is wrong
@@ -98,9 +98,9 @@ class GradientJudge:
         except ContractError as error:
             return Judgement([titles.contract(error.causes)], notes=notes)
         except TimeIsUp as error:
-            if self.written.timeout is None:  # it is a caller's limit
+            if self.user.timeout is None:  # it is a caller's limit
                 raise
-            text = f"{describe(error, self.written.timeout, 'the check')}; nothing is known of its gradient."
+            text = f"{describe(error, self.user.timeout, 'the check')}; nothing is known of its gradient."
             return Judgement([titles.undecided("contract", "contract", Cause("timeout", True, "", text))], notes=notes)
         checks = [contract, chosen.value, *gradients, effects]
         return Judgement(checks, point, chosen.evaluator.oracle, notes)
@@ -116,22 +116,22 @@ class GradientJudge:
             evaluator, sides = ask(self._evaluator.by(oracle), self._evaluator.evaluate(inputs, seed), notes)
             if sides.evaluation.y.shape != sides.answer.y.shape:
                 return None
-            if not _is_comparable(self.written, sides):
-                return _known(_point(self.written, sides, _allowed_alone(sides)), sides)
+            if not _is_comparable(self.user, sides):
+                return _known(_point(self.user, sides, _allowed_alone(sides)), sides)
             measured = Measured(evaluator, sides, seed, notes).begin()
             measured.measure(OTHER_DRAWS)
         except (ContractError, TimeIsUp):
             return None
         if compare_value(Titles("", ""), measured).verdict == "mismatch":
             return None
-        return _known(_point(self.written, sides, measured.of_gradients(), measured.others), sides)
+        return _known(_point(self.user, sides, measured.of_gradients(), measured.others), sides)
 
 
 def _compare_gradients(titles: Titles, chosen: Chosen, seed: int, notes: Notes) -> tuple[list[Check], Point]:
     """Return a check for each gradient, with what disputes settled, and the point for causes to look at."""
     sides, evaluator = chosen.sides, chosen.evaluator
     allowed = chosen.measured.closely()
-    point = _point(evaluator.written, sides, allowed, chosen.measured.others)
+    point = _point(evaluator.user, sides, allowed, chosen.measured.others)
     values_differ = any(cause.cause.startswith("forward") for cause in chosen.value.causes)
     rights, checks = [], []
     for k in range(len(sides.wrt)):
@@ -180,7 +180,7 @@ def _is_narrow(chosen: Chosen, gradients: Sequence[Check]) -> bool:
     return accuses and oracle.narrow_operation(chosen.sides.inputs) is not None
 
 
-def _point(written: Written, sides: Sides, allowed: list[Array], others: Sequence[Sides] = ()) -> Point:
+def _point(user: UserFunctions, sides: Sides, allowed: list[Array], others: Sequence[Sides] = ()) -> Point:
     left = tuple(np.asarray(g) for g in sides.left)
     right = tuple(
         np.zeros(np.shape(sides.inputs[i])) if g is None else np.asarray(g)
@@ -203,10 +203,10 @@ def _point(written: Written, sides: Sides, allowed: list[Array], others: Sequenc
         size[zero] = sensitivity[k]
         scales.append(size)
     return Point(
-        written.style,
+        user.style,
         tuple(sides.inputs),
         sides.wrt,
-        written.names(len(sides.inputs)),
+        user.names(len(sides.inputs)),
         sides.words,
         sides.evaluation.y,
         sides.y_bar,
@@ -233,23 +233,23 @@ def _allowed_alone(sides: Sides) -> list[Array]:
     return [allowed_difference((g, g), []) for g in rights]
 
 
-def _expected(written: Written, mine: Mine) -> list[tuple[int, ...]]:
+def _expected(user: UserFunctions, mine: Mine) -> list[tuple[int, ...]]:
     """Return the shape that each gradient must have."""
-    lead = mine.evaluation.y.shape if written.style == "jacobian" else ()
+    lead = mine.evaluation.y.shape if user.style == "jacobian" else ()
     return [lead + np.shape(mine.inputs[i]) for i in mine.wrt]
 
 
-def _is_comparable(written: Written, mine: Mine) -> bool:
+def _is_comparable(user: UserFunctions, mine: Mine) -> bool:
     """Return whether every gradient has as many elements as it must."""
-    shapes = _expected(written, mine)
+    shapes = _expected(user, mine)
     return all(g.size == np.prod(shape, dtype=int) for g, shape in zip(mine.left, shapes, strict=True))
 
 
-def _check_contract(written: Written, mine: Mine, notes: Notes) -> list[Cause]:
+def _check_contract(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
     """Return what is wrong with the gradients' shapes and dtypes."""
     causes = []
-    words = written.words(len(mine.inputs))
-    for i, gradient, shape in zip(mine.wrt, mine.left, _expected(written, mine), strict=True):
+    words = user.words(len(mine.inputs))
+    for i, gradient, shape in zip(mine.wrt, mine.left, _expected(user, mine), strict=True):
         what = f"the gradient of {words[i]}"
         given = mine.inputs[i]
         x = np.asarray(given)

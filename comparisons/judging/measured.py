@@ -22,6 +22,7 @@ from gradtwin.comparisons.precision.rounding import (
     allowed_difference,
     cancelled_error,
     nudge,
+    nudge_input,
     scaled_error,
     vanished,
     wider_error,
@@ -116,7 +117,7 @@ class Measured:
     def _move(self, k: int) -> Mine | None:
         """Run the user's side at a nudged point, None where it does not compare; at the first one not contiguous."""
         sides, seed = self.sides, self._seed + k
-        inputs = [_nudge_input(x, seed) if i in sides.wrt else x for i, x in enumerate(sides.inputs)]
+        inputs = [nudge_input(x, seed) if i in sides.wrt else x for i, x in enumerate(sides.inputs)]
         layouts = [LAYOUTS[NUDGED_LAYOUTS[k]], None] if k in NUDGED_LAYOUTS else [None]
         mine = None
         for layout in layouts:  # that it refuses a layout is a note of the check of side effects
@@ -212,7 +213,7 @@ class Measured:
         """
         base = self.sides
         no_wider = np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps
-        if no_wider or self.evaluator.written.style == "jacobian":
+        if no_wider or self.evaluator.user.style == "jacobian":
             return None
 
         def widened(x: Any) -> Any:
@@ -232,9 +233,3 @@ class Measured:
             error = wider_error(left, own, right, limit)
             errors.append(np.where(vanished(left, own, base.operands_at(k)), 0.0, error))
         return errors
-
-
-def _nudge_input(x: Any, seed: int) -> Any:
-    if isinstance(x, np.ndarray):
-        return nudge(x, seed)
-    return float(nudge(np.asarray(x), seed)) if isinstance(x, float) else x

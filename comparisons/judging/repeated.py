@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.drawing.problems import LAYOUTS, Layout
-from gradtwin.comparisons.precision.constants import RERUN_DIGITS
+from gradtwin.comparisons.precision.constants import OTHER_DRAWS, RERUN_DIGITS
+from gradtwin.comparisons.precision.rounding import allowed_difference, nudge, nudge_input
 from gradtwin.comparisons.results.data import Cause
-from gradtwin.comparisons.subjects.functions import Evaluation, Place, Written
+from gradtwin.comparisons.subjects.functions import Evaluation, Place, UserFunctions
 from gradtwin.comparisons.subjects.interface import ContractError
 
 from .evaluator import Mine, Notes
+from .exceeding import exceeds
 
 
 def _strided_read_only(x: Array) -> Array:
-    return LAYOUTS["read-only"](LAYOUTS["strided"](x))
+    strided = LAYOUTS["strided"](x.copy())
+    strided.setflags(write=False)
+    return strided
 
 
-def find_effects(written: Written, mine: Mine, notes: Notes) -> list[Cause]:
+def find_effects(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
     """Return what running the functions did to their arguments, and whether a second run gives other values.
 
     What a function raises in a layout that nobody asked for is a note.
     """
     causes = list(mine.evaluation.effects)
     notes |= dict.fromkeys(mine.evaluation.views)
-    for label, again in _runs(written, mine, notes):
+    for label, again in _runs(user, mine, notes):
         found = _difference(mine, again)
         if found is None:
             continue
-        own = _run(written, mine, None)
+        own = _run(user, mine, None)
         if isinstance(own, Evaluation) and _difference(mine, own) is None:
+            if _is_rounding(user, mine, again):
+                continue
             text = (
                 f"{found} has other values for {label} inputs than for equal ones as they were given: index elements "
                 f"by position, not by where they lie in memory."
@@ -48,25 +55,41 @@ def find_effects(written: Written, mine: Mine, notes: Notes) -> list[Cause]:
     return causes
 
 
-def _runs(written: Written, mine: Mine, notes: Notes) -> Iterator[tuple[str, Evaluation]]:
+def _runs(user: UserFunctions, mine: Mine, notes: Notes) -> Iterator[tuple[str, Evaluation]]:
     """Yield runs in other layouts: both at once, and one by one where that is refused."""
-    both = _run(written, mine, _strided_read_only)
+    both = _run(user, mine, _strided_read_only)
     if isinstance(both, Evaluation):
         yield "strided or read-only", both
         return
     for label in ("strided", "read-only"):
-        again = _run(written, mine, LAYOUTS[label])
+        again = _run(user, mine, LAYOUTS[label])
         if isinstance(again, Evaluation):
             yield label, again
         elif not mine.evaluation.effects:  # one that changes its inputs needs them writable, and is at fault for that
             notes[f"with {label} inputs, {again.text}"] = None
 
 
-def _run(written: Written, mine: Mine, layout: Layout | None) -> Evaluation | Cause:
+def _run(user: UserFunctions, mine: Mine, layout: Layout | None) -> Evaluation | Cause:
     try:
-        return written.run(Place(mine.inputs, lambda _: mine.upstream, layout))
+        return user.run(Place(mine.inputs, lambda _: mine.upstream, layout))
     except ContractError as error:
         return error.cause
+
+
+def _is_rounding(user: UserFunctions, mine: Mine, again: Evaluation) -> bool:
+    """Return whether results differ by no more than they vary at nudged points: another layout rounds otherwise."""
+    nudged: list[Evaluation] = []
+    for seed in range(1, OTHER_DRAWS + 1):
+        inputs = [nudge_input(x, seed) if i in mine.wrt else x for i, x in enumerate(mine.inputs)]
+        with suppress(ContractError):
+            nudged.append(user.run(Place(inputs, lambda _, seed=seed: nudge(mine.upstream, seed))))  # type: ignore[misc]
+    for k, (one, two) in enumerate(zip(mine.evaluation.results, again.results, strict=False)):
+        if one is None or two is None:
+            continue
+        others = [(moved, one) for run in nudged if (moved := run.results[k]) is not None and moved.shape == one.shape]
+        if np.any(exceeds(one, two, allowed_difference((one, one), others))):
+            return False
+    return True
 
 
 def _difference(mine: Mine, again: Evaluation) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 from gradtwin.comparisons.drawing.redrawing import redrawn
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.comparisons.subjects.arrays import copies
-from gradtwin.comparisons.subjects.layer_object import ObjectWritten
+from gradtwin.comparisons.subjects.layer_object import UserObject
 
 from .gradient_judge import Judgement
 from .repeated import differs
@@ -20,7 +20,7 @@ from .repeated import differs
 EARLIER_STREAM = 7
 
 
-def find_stale(written: ObjectWritten, inputs: Sequence[Any], y_bar: Any, seed: int) -> Cause | None:
+def find_stale(user: UserObject, inputs: Sequence[Any], y_bar: Any, seed: int) -> Cause | None:
     """Return what is wrong if the object, right when it is fresh, gives another gradient once it has run before.
 
     An object is run before in both of the ways that are usual, forward alone and forward with backward, and is at fault
@@ -29,22 +29,22 @@ def find_stale(written: ObjectWritten, inputs: Sequence[Any], y_bar: Any, seed: 
     """
     rng = np.random.default_rng([seed, EARLIER_STREAM])
     earlier = tuple(_another(x, rng) for x in inputs)
-    parameters = written.arguments(inputs)[written.count :]
-    y, expected = written.run_owner(written.fresh(parameters), inputs, y_bar)
+    parameters = user.arguments(inputs)[user.count :]
+    y, expected = user.run_owner(user.fresh(parameters), inputs, y_bar)
     floats = [g.dtype for g in expected if g is not None and g.dtype.kind == "f"]
     coarsest = max((float(np.finfo(dtype).eps) for dtype in floats), default=0.0)
     stale: str | None = None
-    for run_before in _ways(written, earlier, y_bar):
-        owner = written.fresh(parameters)
+    for run_before in _ways(user, earlier, y_bar):
+        owner = user.fresh(parameters)
         try:
             run_before(owner)
-            written.put_parameters(owner, parameters)
-            again, gradients = written.run_owner(owner, inputs, y_bar)
+            user.put_parameters(owner, parameters)
+            again, gradients = user.run_owner(owner, inputs, y_bar)
         except Exception:  # the object is the user's: one that can't run twice so is not judged by it
             continue
         if np.shape(again) != np.shape(y) or differs(np.asarray(again), np.asarray(y), coarsest):
             continue
-        pairs = zip(written.names(), gradients, expected, strict=True)
+        pairs = zip(user.names(), gradients, expected, strict=True)
         moved = [name for name, one, two in pairs if one is not None and two is not None and _moved(one, two, coarsest)]
         if not moved:
             return None
@@ -67,12 +67,12 @@ def with_effect(judged: Judgement, cause: Cause) -> Judgement:
     return replace(judged, checks=checks)
 
 
-def _ways(written: ObjectWritten, earlier: Sequence[Any], y_bar: Any) -> Iterator[Callable[[Any], None]]:
-    yield lambda owner: written.run_forward_of(owner, copies(earlier))
+def _ways(user: UserObject, earlier: Sequence[Any], y_bar: Any) -> Iterator[Callable[[Any], None]]:
+    yield lambda owner: user.run_forward_of(owner, copies(earlier))
 
     def with_backward(owner: Any) -> None:
-        written.run_owner(owner, earlier, y_bar)
-        written.clear_gradients(owner)
+        user.run_owner(owner, earlier, y_bar)
+        user.clear_gradients(owner)
 
     yield with_backward
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.constants import EVERY_ENTRY, MOST_DIFFERENCES
-from gradtwin.comparisons.subjects.functions import Place, Written
+from gradtwin.comparisons.subjects.functions import Place, UserFunctions
 from gradtwin.errors import ArgumentValueError
 
 from .interface import Derived, OracleName
@@ -22,13 +22,13 @@ class DifferencesOracle:
 
     name: OracleName = "finite-differences"
 
-    def __init__(self, written: Written) -> None:
-        self._written = written
+    def __init__(self, user: UserFunctions) -> None:
+        self._user = user
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients: entry by entry, or samples where there are many entries."""
         count = sum(np.size(inputs[i]) for i in wrt)
-        if self._written.style == "jacobian" and count > MOST_DIFFERENCES:
+        if self._user.style == "jacobian" and count > MOST_DIFFERENCES:
             raise ArgumentValueError(
                 f"inputs: forward can't be traced, and differences of {count} elements would run it some hundreds of "
                 f"times for each. Check at no more than {MOST_DIFFERENCES}; the same faults show there."
@@ -38,7 +38,7 @@ class DifferencesOracle:
             return tuple(part.value for part in self._take(inputs, wrt, upstream))
 
         parts = self._take(inputs, wrt, y_bar)
-        value = self._written.value(inputs)
+        value = self._user.value(inputs)
         samples = tuple(part for part in parts if isinstance(part, Sampled))
         return Derived(
             value,
@@ -50,9 +50,9 @@ class DifferencesOracle:
         )
 
     def _take(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Sequence[Differences | Sampled]:
-        if self._written.style == "jacobian" or sum(np.size(inputs[i]) for i in wrt) <= EVERY_ENTRY:
-            return differences_gradient(self._written.moved_value, inputs, wrt, y_bar)
-        evaluation = self._written.run(Place(inputs, lambda _: y_bar))
+        if self._user.style == "jacobian" or sum(np.size(inputs[i]) for i in wrt) <= EVERY_ENTRY:
+            return differences_gradient(self._user.moved_value, inputs, wrt, y_bar)
+        evaluation = self._user.run(Place(inputs, lambda _: y_bar))
         came = [g for g in evaluation.gradients if g is not None]
         given = [
             came[k].reshape(np.shape(inputs[i]))
@@ -60,7 +60,7 @@ class DifferencesOracle:
             else np.zeros(np.shape(inputs[i]))
             for k, i in enumerate(wrt)
         ]
-        forward = self._written.moved_value
+        forward = self._user.moved_value
         return [sample_gradient(forward, inputs, i, y_bar, g, seed=0) for i, g in zip(wrt, given, strict=True)]
 
     def _describe(
@@ -70,7 +70,7 @@ class DifferencesOracle:
         for i, part in zip(wrt, parts, strict=True):
             if not part.value.size:
                 continue
-            name = self._written.words(len(inputs))[i]
+            name = self._user.words(len(inputs))[i]
             known = part.known if isinstance(part, Sampled) else np.ones(part.value.shape, bool)
             largest, error = (float(np.max(np.abs(a[known]))) for a in (part.value, part.error))
             sharpness = f"good to {error / largest:.1g} of the largest" if largest > 0 else f"good to {error:.1g}"

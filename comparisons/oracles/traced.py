@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.subjects.functions import Written
-from gradtwin.comparisons.subjects.layer_object import ObjectWritten, seeded
+from gradtwin.comparisons.subjects.functions import UserFunctions
+from gradtwin.comparisons.subjects.layer_object import UserObject, seeded
 
 from .interface import Derived, Oracle, OracleName, UntrustedError
 
 
-def trace_of(written: Written) -> Oracle:
+def trace_of(user: UserFunctions) -> Oracle:
     """Return the oracle that runs a user's own code under GradientTape."""
-    return ObjectOracle(written) if isinstance(written, ObjectWritten) else TracedOracle(written)
+    return ObjectOracle(user) if isinstance(user, UserObject) else TracedOracle(user)
 
 
 class TracedOracle:
@@ -24,25 +24,25 @@ class TracedOracle:
 
     name: OracleName = "traced"
 
-    def __init__(self, written: Written) -> None:
-        self._written = written
+    def __init__(self, user: UserFunctions) -> None:
+        self._user = user
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients, or raise UntrustedError."""
         from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
         try:
-            with np.errstate(all="ignore"), self._written.traced_limit():
+            with np.errstate(all="ignore"), self._user.traced_limit():
                 plain = tuple(np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs)
-                trace = trace_forward(self._written.forward, plain, wrt)
+                trace = trace_forward(self._user.forward, plain, wrt)
             trace.restore()
             if trace.escapes:
                 raise UntrustedError(f"a value left the trace: {trace.escapes[0]}")
-            y = trace.value(self._written.select)
-            gradients = trace.gradient(y_bar, self._written.select)
+            y = trace.value(self._user.select)
+            gradients = trace.gradient(y_bar, self._user.select)
         except UntraceableError as error:
             raise UntrustedError(str(error)) from error
-        return Derived(y, gradients, lambda upstream: trace.gradient(upstream, self._written.select), None, trace.notes)
+        return Derived(y, gradients, lambda upstream: trace.gradient(upstream, self._user.select), None, trace.notes)
 
 
 class ObjectOracle:
@@ -50,22 +50,22 @@ class ObjectOracle:
 
     name: OracleName = "traced"
 
-    def __init__(self, written: ObjectWritten) -> None:
-        self._written = written
+    def __init__(self, user: UserObject) -> None:
+        self._user = user
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients, or raise UntrustedError."""
         from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
-        written, count = self._written, self._written.count
-        owner = written.fresh(inputs[count:])
-        wanted = [written.parameters[i - count] for i in wrt if i >= count]
+        user, count = self._user, self._user.count
+        owner = user.fresh(inputs[count:])
+        wanted = [user.parameters[i - count] for i in wrt if i >= count]
         arrays = {p.name: p.places[0].read(owner) for p in wanted}
         xs = tuple(np.array(x, order="C") if isinstance(x, np.ndarray) and x.ndim else x for x in inputs[:count])
         inner = tuple(i for i in wrt if i < count)
         try:
-            with np.errstate(all="ignore"), seeded(written.seed), written.traced_limit():
-                trace = trace_forward(written.recipe.forward(owner), xs, inner, parameters=arrays)
+            with np.errstate(all="ignore"), seeded(user.seed), user.traced_limit():
+                trace = trace_forward(user.recipe.forward(owner), xs, inner, parameters=arrays)
             trace.restore()
             if trace.escapes:
                 raise UntrustedError(f"a value left the trace: {trace.escapes[0]}")
@@ -73,7 +73,7 @@ class ObjectOracle:
             def pull_back(upstream: Array) -> tuple[Array | None, ...]:
                 of_inputs = dict(zip(inner, trace.gradient(upstream), strict=True))
                 of_parameters = trace.parameter_gradient(upstream)
-                return tuple(of_inputs[i] if i < count else of_parameters[written.names()[i]] for i in wrt)
+                return tuple(of_inputs[i] if i < count else of_parameters[user.names()[i]] for i in wrt)
 
             return Derived(trace.value(), pull_back(y_bar), pull_back, None, trace.notes)
         except UntraceableError as error:

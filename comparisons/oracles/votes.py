@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,6 +111,10 @@ def differences_gradient(
     return tuple(gradients)
 
 
+#: The type that floating inputs are held in.
+Format = type[np.floating[Any]]
+
+
 @dataclass(frozen=True)
 class _Sample:
     """φ at one t; `magnitude` is Σ|y_bar · y|, `imaginary` Σ|y_bar · Im y|, `u` the unit roundoff of y."""
@@ -137,10 +142,13 @@ class _Line:
         size = max((size for size in sizes if not math.isnan(size)), default=0.0)
         longest = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
         ratio = size / longest if size > 0 and longest > 0 and math.isfinite(size / longest) else 1.0
+        floats = [np.asarray(x).dtype for x in self.inputs if np.asarray(x).dtype.kind == "f"]
+        #: The narrowest format that an input has.
+        self.narrowest: Format = min(floats, key=lambda dtype: dtype.itemsize).type if floats else np.float64
         #: The scale of t at which the inputs change by their own size, a power of two so that steps add exactly.
         self.scale = 2.0 ** math.ceil(math.log2(ratio))
 
-    def at(self, t: complex, dtype: type[np.floating[Any]] = np.float64, jitter: Any = None) -> _Sample:
+    def at(self, t: complex, dtype: Format = np.float64, jitter: Any = None) -> _Sample:
         """Return φ(t) with floating inputs held in `dtype`; with a generator, each moved by up to one rounding."""
         arguments = []
         for i, given in enumerate(self.inputs):
@@ -159,7 +167,8 @@ class _Line:
             real = y.real.dtype if y.dtype.kind in "fc" else np.dtype(np.float64)
             terms = np.asarray(y if self.y_bar is None else np.asarray(self.y_bar) * y.astype(_widest(y.dtype)))
             magnitude, imaginary = (float(np.abs(part).sum()) for part in (terms, terms.imag))
-            return _Sample(terms.sum(), magnitude, imaginary, float(np.finfo(real).eps) / 2, y.dtype)
+            eps = max(float(np.finfo(real).eps), float(np.finfo(dtype).eps))
+            return _Sample(terms.sum(), magnitude, imaginary, eps / 2, y.dtype)
 
 
 def _along(line: _Line, seed: int) -> Vote:
@@ -193,13 +202,8 @@ def _complex_step(line: _Line, differences: Vote, seed: int) -> Vote | None:
 
 
 def _differences(line: _Line) -> Vote:
-    """Extrapolate central and one-sided differences, in longdouble where the forward keeps it."""
-    dtype: type[np.floating[Any]] = np.float64
-    try:
-        if line.at(0.0, np.longdouble).dtype == np.longdouble:
-            dtype = np.longdouble
-    except Exception:  # SciPy, LAPACK and user code may refuse longdouble in any way
-        dtype = np.float64
+    """Extrapolate central and one-sided differences, in the widest format that the forward keeps."""
+    dtype = _find_format(line)
     middle = line.at(0.0, dtype)
     noise = max(middle.u * middle.magnitude, _noise(line, dtype))
     samples: list[tuple[float, Any, Any]] = []
@@ -223,7 +227,16 @@ def _differences(line: _Line) -> Vote:
     return Vote(value, error, "differences")
 
 
-def _try(line: _Line, t: float, dtype: type[np.floating[Any]]) -> Any:
+def _find_format(line: _Line) -> Format:
+    """Return longdouble where the forward keeps it, else float64, else what its inputs have: it may take no other."""
+    for dtype in (np.longdouble, np.float64):
+        with suppress(Exception):  # SciPy, LAPACK and user code may refuse a format in any way
+            if line.at(0.0, dtype).dtype == dtype or dtype == np.float64:
+                return dtype
+    return line.narrowest
+
+
+def _try(line: _Line, t: float, dtype: Format) -> Any:
     """Return φ(t), NaN where the forward raises, as it may outside its domain."""
     try:
         return line.at(t, dtype).value
@@ -261,7 +274,7 @@ def _extrapolate(steps: Sequence[float], differences: Sequence[Any], noise: floa
     return best, error + ROUNDED_TO_DOUBLE * abs(best)
 
 
-def _noise(line: _Line, dtype: type[np.floating[Any]]) -> float:
+def _noise(line: _Line, dtype: Format) -> float:
     """Estimate how far φ strays from a smooth function: its high differences, over what unit noise would give."""
     unit = math.sqrt(math.comb(2 * NOISE_ORDER, NOISE_ORDER))
     noise = 0.0

@@ -10,6 +10,7 @@ stochastic arithmetic for reliable scientific computation*, 1993; Parker, *Monte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,13 @@ def nudge(x: Array, seed: int) -> Array:
         for block, moved in blocks:
             _nudge_block(block, moved, seed)
     return result
+
+
+def nudge_input(x: Any, seed: int) -> Any:
+    """Nudge an argument of a user's function: an array, or a number; others are returned as they are."""
+    if isinstance(x, np.ndarray):
+        return nudge(x, seed)
+    return float(nudge(np.asarray(x), seed)) if isinstance(x, float) else x
 
 
 def _nudge_block(x: Array, moved: Array, seed: int) -> None:

@@ -31,7 +31,7 @@ _ORDER = ("mismatch", "inconclusive", "match")
 
 
 def print_pairs(report: Report, console: Console) -> None:
-    """Print the verdict in a sentence, the pairs, the skipped functions, the first failure, and why others fail."""
+    """Print the verdict in a sentence, the pairs, the skipped ones, the first failure, and reasons of the others."""
     console.print(Group(*_render(report)))
     console.print(Text(f"\nseed {report.seed}; repeat with: {report.reproduce}", style="dim"), soft_wrap=True)
 

@@ -12,7 +12,7 @@ from gradtwin.errors import ArgumentValueError, BackendMissingError
 from gradtwin.kept import digest_code
 
 from .plan import Chunk
-from .processes import Hands, Processes
+from .processes import Processes, WorkerPool
 
 #: Seconds to wait for a scheduler that does not answer, and for its first worker.
 PATIENCE = 30
@@ -24,7 +24,7 @@ _processes = Processes()
 
 
 @contextmanager
-def hands_of_cluster(address: str) -> Iterator[Hands]:
+def pool_on_cluster(address: str) -> Iterator[WorkerPool]:
     """Hand chunks to the cluster of a scheduler; a task whose worker dies is done again by another, a few times.
 
     Raises BackendMissingError without Dask, ArgumentValueError where no scheduler or worker answers, or the workers
@@ -46,7 +46,7 @@ def hands_of_cluster(address: str) -> Iterator[Hands]:
         _check_workers(client, address)
         executor = client.get_executor(pure=False, retries=RETRIES)
         try:
-            yield Hands(
+            yield WorkerPool(
                 lambda chunks: executor.submit(do_chunks, list(chunks)), lambda: sum(client.nthreads().values())
             )
         finally:

@@ -25,7 +25,7 @@ LONGEST = 900.0
 
 
 @dataclass(frozen=True)
-class Hands:
+class WorkerPool:
     """Who does the chunks: `submit` has some done, one after the other; `count` says how many can be busy at once."""
 
     submit: Callable[[Sequence[Chunk]], Future[list[dict[str, Any]]]]
@@ -33,12 +33,12 @@ class Hands:
 
 
 @contextmanager
-def hands_of_this_machine(workers: int, folder: Path) -> Iterator[Hands]:
+def pool_on_this_machine(workers: int, folder: Path) -> Iterator[WorkerPool]:
     """Hand chunks to so many processes of this machine; they save what they find in the folder themselves."""
     processes = Processes()
     with ThreadPoolExecutor(workers) as executor:
         try:
-            yield Hands(lambda chunks: executor.submit(processes.run, chunks, folder), lambda: workers)
+            yield WorkerPool(lambda chunks: executor.submit(processes.run, chunks, folder), lambda: workers)
         finally:
             processes.close()
 

@@ -21,9 +21,9 @@ from gradtwin.files import write_whole
 from gradtwin.kept import Kept, damaged
 from gradtwin.progress import Progress
 
-from .cluster import hands_of_cluster
+from .cluster import pool_on_cluster
 from .plan import EXAMPLES, tasks
-from .processes import LONGEST, Hands, hands_of_this_machine
+from .processes import LONGEST, WorkerPool, pool_on_this_machine
 from .report import SoakDetails
 from .tally import Tally
 
@@ -60,13 +60,13 @@ def soak(
         raise ArgumentValueError(f"workers: got {workers!r}; expected a whole number from 1.")
     environment = describe_environment()
     folder = Path(folder).resolve()
-    hands = hands_of_cluster(scheduler) if scheduler else hands_of_this_machine(workers, folder)
+    pool = pool_on_cluster(scheduler) if scheduler else pool_on_this_machine(workers, folder)
     with _alone_in(folder):
         kept = Kept(folder / "done", {"seed": seed, "examples": EXAMPLES, "environment": environment})
         soaking = _Soaking(kept, folder, seed, minutes * 60, progress)
-        with hands as hired:
+        with pool as started:
             try:
-                soaking.hand_out(hired, chosen)
+                soaking.hand_out(started, chosen)
             except KeyboardInterrupt:
                 soaking.interrupted = True
     where = f"--scheduler {scheduler}" if scheduler else f"--workers {workers}"
@@ -105,16 +105,16 @@ class _Soaking:
         """Seconds since the start."""
         return monotonic() - self._started
 
-    def hand_out(self, hands: Hands, operations: Collection[str]) -> None:
+    def hand_out(self, pool: WorkerPool, operations: Collection[str]) -> None:
         """Have tasks of these operations done until the time is up and the last of them has ended."""
         asked = (task for task in tasks(self._seed) if task[0].operation in operations)
         remaining = ([chunk for chunk in task if not self._kept.knows(vars(chunk))] for task in asked)
         waiting: dict[Future[list[dict[str, Any]]], int] = {}
         came = monotonic()
         while waiting or self.seconds < self._length:
-            while len(waiting) < max(1, hands.count()) and self.seconds < self._length:
+            while len(waiting) < max(1, pool.count()) and self.seconds < self._length:
                 chunks = next(filter(None, remaining))
-                waiting[hands.submit(chunks)] = len(chunks)
+                waiting[pool.submit(chunks)] = len(chunks)
             done, _ = wait(waiting, LOOK_EVERY, FIRST_COMPLETED)
             for future in done:
                 self._take(future, waiting.pop(future))

@@ -7,7 +7,6 @@ values compare is judged elsewhere.
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.drawing.problems import Layout
-from gradtwin.comparisons.guards.time_limits import time_limit
+from gradtwin.comparisons.guards.time_limits import CallLimit
 from gradtwin.comparisons.results.data import Cause
 from gradtwin.errors import ArgumentTypeError
 from gradtwin.memory import check_fits
@@ -37,11 +36,6 @@ JACOBIAN_COPIES = 4
 
 #: Styles in which the user's functions take an upstream gradient.
 WITH_UPSTREAM = ("vjp", "backward")
-
-
-#: The traced run of a forward gets this many times what its longest plain run took, or the limit of time if that is
-#: more: each NumPy call of a loop is some thousand times slower under the tape.
-TRACED_SLOWDOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ class _Seen:
     views: list[str] = field(default_factory=list)
 
 
-class Written:
+class UserFunctions:
     """The user's forward and gradient, in one of the six styles.
 
     `timeout` is how many seconds one call of either may take.
@@ -109,7 +103,7 @@ class Written:
         #: What messages call the gradient function.
         self.label: str = style
         self._parameters: list[str] | None = None
-        self._longest_call = 0.0
+        self._limit = CallLimit(timeout)
         #: How often the functions were run so far.
         self.runs = 0
 
@@ -135,8 +129,7 @@ class Written:
     def traced_limit(self) -> Iterator[None]:
         """Limit the time of a traced run of forward, which is slower than a plain one by far."""
         self.runs += 1
-        slow = TRACED_SLOWDOWN * self._longest_call
-        with time_limit(None if self.timeout is None else max(self.timeout, slow)):
+        with self._limit.traced():
             yield
 
     def names(self, count: int) -> tuple[str, ...]:
@@ -221,10 +214,8 @@ class Written:
     @contextmanager
     def _limited(self) -> Iterator[None]:
         self.runs += 1
-        started = time.perf_counter()
-        with time_limit(self.timeout):
+        with self._limit.plain():
             yield
-        self._longest_call = max(self._longest_call, time.perf_counter() - started)
 
 
 def _positional(function: Callable[..., Any]) -> list[str]:

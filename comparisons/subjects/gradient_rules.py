@@ -296,13 +296,13 @@ class GradientFinder:
         Those that are called like a gradient come first, then those with the parameter's name in theirs. Of a
         parameter that may be a constant no other counts.
         """
-        written = self._written_like(p, rules)
+        user = self._written_like(p, rules)
         alike = [q for q in self._parameters if self._shape(q) == self._shape(p) and not rules[q.name]]
-        rivals = [q.name for q in alike if not written or _is_beside(written[0], q)] or [p.name]
-        sounding = [at for at in written if any(sounds_like_gradient(key) for _, key in at.steps)]
+        rivals = [q.name for q in alike if not user or _is_beside(user[0], q)] or [p.name]
+        sounding = [at for at in user if any(sounds_like_gradient(key) for _, key in at.steps)]
         if len(sounding) > 1 or (sounding and len(rivals) > 1):
             raise _ambiguous(rivals, [str(place) for place in sounding])
-        others = self._hinting(p, written) or (self._fresh(written) if len(rivals) == 1 else [])
+        others = self._hinting(p, user) or (self._fresh(user) if len(rivals) == 1 else [])
         found = sounding or (others if p.sounds_trained or self._choices.params is not None else [])
         return left_rule(found[0], "shape") if len(found) == 1 else None
 
@@ -310,12 +310,12 @@ class GradientFinder:
         """Return where backward wrote an array of the parameter's shape: beside it, else anywhere."""
         used = {rule.place for rule in rules.values() if rule is not None}
         used.update(place for q in self._parameters for place in q.places)
-        written = [
+        user = [
             places[0]
             for array, places in find_arrays(self._run.owner, self._depth).values()
             if array.shape == self._shape(p) and not used & set(places) and self._is_written(places[0])
         ]
-        return [at for at in written if _is_beside(at, p)] or written
+        return [at for at in user if _is_beside(at, p)] or user
 
     def _hinting(self, p: Parameter, places: list[Place]) -> list[Place]:
         """Return the places beside a parameter that have its name as a word of theirs, as `update_w` has."""

@@ -13,7 +13,7 @@ from gradtwin.comparisons.precision.constants import NAMED_MOMENTUM
 from gradtwin.errors import ArgumentTypeError, unknown_name
 
 from .update_rules import Hyper
-from .update_step import WrittenStep
+from .update_step import UserStep
 
 #: Keras's optimizers that are known by rule, for the causes.
 RULES = ("sgd", "rmsprop", "adagrad", "adam", "adamw")
@@ -63,7 +63,7 @@ def _renewed(optimizer: Any, dtype: np.dtype[Any]) -> Any:
     return fresh
 
 
-def find_optimizer(given: Any, written: WrittenStep, notes: dict[str, None]) -> Any:
+def find_optimizer(given: Any, user: UserStep, notes: dict[str, None]) -> Any:
     """Return the Keras optimizer; one that is given by name gets the step's own numbers."""
     with _float_of(np.dtype(np.float64)) as keras:
         if isinstance(given, keras.optimizers.Optimizer):
@@ -82,7 +82,7 @@ def find_optimizer(given: Any, written: WrittenStep, notes: dict[str, None]) -> 
             raise unknown_name("optimizer", given, sorted({*names, *aliases} - {"optimizer", "legacy"}))
         kind = names[name]
         default = kind()
-        said = {key: v for key, v in written.hyperparameters(kind.__name__).items() if key in default.get_config()}
+        said = {key: v for key, v in user.hyperparameters(kind.__name__).items() if key in default.get_config()}
         settings = {**settings, **said}
         if "learning_rate" in settings:
             settings["learning_rate"] = float(settings["learning_rate"])

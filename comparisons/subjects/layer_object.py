@@ -25,7 +25,7 @@ from .discovery import (
     find_arrays,
     name_parameters,
 )
-from .functions import Written
+from .functions import UserFunctions
 from .gradient_rule import Guess, Rule, Run
 from .gradient_rules import Choices, GradientFinder
 from .interface import ContractError
@@ -58,7 +58,7 @@ class Notes:
         self.lines[line] = None
 
 
-class ObjectWritten(Written):
+class UserObject(UserFunctions):
     """An object's forward and gradient; the inputs are the object's own, then its parameters."""
 
     def __init__(self, prototype: Any, recipe: Recipe, names: Sequence[str], choices: Choices, seed: int) -> None:
@@ -80,11 +80,11 @@ class ObjectWritten(Written):
     @classmethod
     def discover(
         cls, prototype: Any, recipe: Recipe, inputs: Sequence[Any], names: Sequence[str], choices: Choices, seed: int
-    ) -> ObjectWritten:
+    ) -> UserObject:
         """Run an object, and find its parameters and their gradients; ContractError where it breaks."""
-        written = cls(prototype, recipe, names, choices, seed)
-        written._discover(tuple(inputs))
-        return written
+        user = cls(prototype, recipe, names, choices, seed)
+        user._discover(tuple(inputs))
+        return user
 
     def names(self, count: int = -1) -> tuple[str, ...]:
         """Return the names of the inputs and parameters, of all or of the first `count`."""
@@ -96,7 +96,7 @@ class ObjectWritten(Written):
         own = super().words(min(count, self.count))
         return (*own, *(f"parameter {p.name}" for p in self.parameters[: count - len(own)]))
 
-    def with_upstream_scaled(self, scale: float) -> ObjectWritten:
+    def with_upstream_scaled(self, scale: float) -> UserObject:
         """Return the same, whose backward gets so many times the upstream gradient, and gradients scaled back."""
         scaled = copy.copy(self)
         scaled.y_bar_scale = scale
@@ -231,9 +231,9 @@ class ObjectWritten(Written):
             run, before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
         )
         self._rules = finder.find(inputs)
-        self._tell(finder.unclaimed)
+        self._report_missing(finder.unclaimed)
 
-    def _tell(self, unclaimed: list[Place]) -> None:
+    def _report_missing(self, unclaimed: list[Place]) -> None:
         wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
         for place in unclaimed if self._choices.params is None else ():
             self.unjudged[f"gradient returned at {place}"] = (

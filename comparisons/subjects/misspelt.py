@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
@@ -36,7 +35,11 @@ def find_misspelt_forward(wanted: Iterable[str], functions: Iterable[str]) -> st
     plain = {name.replace("_", "").lower(): name for name in functions}
     for stem in wanted:
         if len(stem) >= SHORTEST_STEM:
-            for close in get_close_matches(stem, plain, n=3, cutoff=ALIKE_STEM):
-                if re.findall(r"\d+", close) == re.findall(r"\d+", stem) and len(close) >= SHORTEST_STEM:
+            for close in get_close_matches(stem, plain, cutoff=ALIKE_STEM):
+                if _digits(close) == _digits(stem) and len(close) >= SHORTEST_STEM:
                     return plain[close]
     return None
+
+
+def _digits(name: str) -> list[str]:
+    return [letter for letter in name if letter.isdigit()]

@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Walk:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
-class WrittenStep:
+class UserStep:
     """The user's step: a function, or an object with a method, and how its arguments are laid out."""
 
     def __init__(self, step: Any, method: Any, numbers: Mapping[str, Any], config: Mapping[str, Any] | None) -> None:
@@ -56,10 +57,13 @@ class WrittenStep:
         self.form = "arrays"
         self.is_function = inspect.isroutine(step) or type(step).__name__ == "partial"
         self.name = getattr(step, "__name__", type(step).__name__)
-        _, call = self._fresh()
         self._keras_numbers: dict[str, Any] = {}
         self._state_numbers: dict[str, Any] = {}
-        self._parameters = list(inspect.signature(call).parameters.values())
+
+    @cached_property
+    def _parameters(self) -> list[inspect.Parameter]:
+        _, call = self._fresh()
+        return list(inspect.signature(call).parameters.values())
 
     def hyperparameters(self, rule: str) -> dict[str, Any]:
         """Return the step's own numbers, under Keras's names: from its config, defaults, attributes or state.

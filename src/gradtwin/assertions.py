@@ -11,7 +11,7 @@ from gradtwin.comparisons.checks.layer import check_layer
 from gradtwin.comparisons.checks.update import check_update
 from gradtwin.comparisons.results.data import Report
 
-from .listeners import tell
+from .listeners import notify
 
 
 def assert_gradient(forward: Callable[..., Any], **arguments: Any) -> None:
@@ -147,5 +147,5 @@ def assert_match(*operations: str, **arguments: Any) -> None:
 
 def _assert(report: Report) -> None:
     __tracebackhide__ = True
-    tell(report)
+    notify(report)
     report.raise_if_failed()

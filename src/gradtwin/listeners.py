@@ -23,7 +23,7 @@ def listening(listener: Callable[[Report], None]) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
-def tell(report: Report) -> None:
+def notify(report: Report) -> None:
     """Pass a report to the listeners."""
     listener = _LISTENER.get()
     if listener:

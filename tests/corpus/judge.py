@@ -26,7 +26,7 @@ if not __package__:  # run as a script
 
 import gradtwin as gt
 from gradtwin.comparisons.judging.gradient_judge import GradientJudge
-from gradtwin.comparisons.subjects.functions import Written
+from gradtwin.comparisons.subjects.functions import UserFunctions
 
 from . import RIGHT, WRONG
 from .case import Case
@@ -43,7 +43,7 @@ def drawn(case: Case | Hard, seed: int, dtype: np.dtype = FLOAT64) -> tuple[np.n
 def verdicts(case: Case, inputs: tuple[np.ndarray, ...], seed: int) -> set[str]:
     """The verdicts of a case's checks; looking for the cause takes most of the time, and is left out."""
     style, gradient = next(iter(case.arguments().items()))
-    written = Written(case.forward, style, None if gradient is True else gradient)
+    written = UserFunctions(case.forward, style, None if gradient is True else gradient)
     judged = GradientJudge(written, case.wrt, None, case.name).judge(inputs, seed)
     return {check.verdict for check in judged.checks}
 

@@ -45,7 +45,8 @@ def make_point(problem: Problem, fault: Fault, seed: int, dtype: Any = np.float6
     ]  # the user rounds differently
     left = tuple(np.asarray(g) for g in fault(perturbed, inputs, y_bar, y))
     allowed = tuple(ROUNDINGS * u * s for s in scale)
-    return Point("vjp", inputs, problem.wrt, problem.names, y, y_bar, left, tuple(right), allowed, scale)
+    words = tuple(f"input {i} ({name})" for i, name in enumerate(problem.names))
+    return Point("vjp", inputs, problem.wrt, problem.names, words, y, y_bar, left, tuple(right), allowed, scale)
 
 
 def oracle(problem: Problem, inputs: tuple[Any, ...], y_bar: Any) -> tuple[Any, ...]:

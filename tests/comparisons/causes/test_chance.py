@@ -11,6 +11,9 @@ from .planting import SINGLE, TANH, Problem, at, confirmed, dense, explain, norm
 
 PROBLEMS = {name: value for name, value in vars(planting).items() if isinstance(value, Problem)}
 
+#: What messages call the input of a planted fault.
+WORDS = ("input 0 (x)",)
+
 
 def from_y_bar(draw):
     """Return a fault whose every gradient is draw(generator, gradient), another one at each point."""
@@ -131,7 +134,19 @@ def test_any_shapes_can_be_asked_about(left, right):
             g = rng.normal(size=right)
             y_bar = rng.normal(size=y) if has_y_bar else None
             x, value, wrong = rng.normal(size=right), rng.normal(size=y), rng.normal(size=left)
-            return Point("vjp", (x,), (0,), ("x",), value, y_bar, (wrong,), (g,), (1e-15 * np.abs(g),), (np.abs(g),))
+            return Point(
+                "vjp",
+                (x,),
+                (0,),
+                ("x",),
+                ("input 0 (x)",),
+                value,
+                y_bar,
+                (wrong,),
+                (g,),
+                (1e-15 * np.abs(g),),
+                (np.abs(g),),
+            )
 
         causes = diagnose(
             point(0), point, oracle_vjp=lambda xs, b: (np.zeros(right),), rerun=lambda xs, b: (np.ones(left),)
@@ -150,7 +165,19 @@ def derivative_of(f, right, wrong, shape=(5, 4)):
         size, sign = rng.uniform(0.2, 8, size=shape), np.tile([-1.0, 1.0], int(np.prod(shape)) // 2)
         x = rng.permutation(sign).reshape(shape) * size  # as many of either sign
         g, given = right(x), wrong(x)
-        return Point("derivative", (x,), (0,), ("x",), f(x), None, (given,), (g,), (1e-15 * (1 + np.abs(g)),), (1 + g,))
+        return Point(
+            "derivative",
+            (x,),
+            (0,),
+            ("x",),
+            ("input 0 (x)",),
+            f(x),
+            None,
+            (given,),
+            (g,),
+            (1e-15 * (1 + np.abs(g)),),
+            (1 + g,),
+        )
 
     return diagnose(point(0), point, oracle_vjp=lambda xs, b: (right(xs[0]),), rerun=lambda xs, b: (wrong(xs[0]),))
 

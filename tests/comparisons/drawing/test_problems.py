@@ -19,7 +19,7 @@ from gradtwin.comparisons.drawing.problems import (
 FLOAT64 = np.dtype(np.float64)
 
 
-def drawn(operation, count=450, dtype=FLOAT64):
+def drawn(operation, count=900, dtype=FLOAT64):
     found: list[Problem] = []
 
     @settings(max_examples=count)

@@ -41,7 +41,6 @@ NOT_LISTED = {
     ("oracles/votes.py", "gap, gap_error = _extrapolate("): "the noise of f(h) − 2 f(0) + f(−h)",
     ("causes/arrangement.py", "_REVERSED = "): "axes, by how many there are",
     ("causes/regions.py", "scale = 10.0 ** "): "decimal digits",
-    ("checks/gradient.py", "SHRINKING_SECONDS = "): "until the search for the smallest example counts work",
     ("checks/example.py", "LARGEST_PRINTED = "): "how an example is printed",
     ("subjects/functions.py", "JACOBIAN_COPIES = "): "an estimate of memory: it refuses, and judges nothing",
     ("subjects/update_step.py", "SHAPES = "): "shapes that are tried",
@@ -54,7 +53,7 @@ NOT_LISTED = {
 }
 
 #: Where a clock is read, and why.
-CLOCKS = {"checks/gradient.py": "until the search for the smallest example counts work"}
+CLOCKS: dict[str, str] = {}
 
 #: Keyword arguments and functions whose numbers are shapes, streams of random numbers, or printing.
 OF_FORM = {"size", "shape", "axis", "maxsize", "precision", "threshold", "edgeitems", "examples", "default_rng"}

@@ -18,12 +18,13 @@ OF_TEXTS = {
     "comparisons/checks/gradient.py",
     "comparisons/gallery/text.py",
     "comparisons/report/junit.py",
+    "src/gradtwin/cleaning.py",
 }
 
 #: Names that are gradtwin's own, by the module and the first of them: arguments of check_gradient, stages, roles.
 NOT_THE_USERS = {
     ("comparisons/subjects/functions.py", "vjp"),
-    ("comparisons/subjects/functions.py", "forward"),
+    ("comparisons/subjects/raising.py", "forward"),
     ("src/gradtwin/check_command.py", "vjp"),
     ("comparisons/report/check_text.py", "gradient"),
     ("comparisons/results/data.py", "contract"),

@@ -335,7 +335,7 @@ NOT_RUN = {
     ),
     "arguments of no known style": (
         "def f(x): return x**2\ndef f_prime(a, b, c, d, e): return 2 * a",
-        "it takes 1 inputs and f_prime 5, which is no style known",
+        "it takes 1 inputs and f_prime 5, which fits no known style",
     ),
     "a misspelt gradient": (
         "def f(x): return x**2\ndef f_derivitive(x): return 2 * x",

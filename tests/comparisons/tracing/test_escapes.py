@@ -149,7 +149,7 @@ def through_array_module(x):
 
 
 class Hidden:
-    """Hands out an array that no attribute shows."""
+    """WorkerPool out an array that no attribute shows."""
 
     def __call__(self):
         return pickle.loads(pickle.dumps(X))
