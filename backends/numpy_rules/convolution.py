@@ -85,7 +85,7 @@ def conv2d(
 
 def _windows(x: Array, kernel: tuple[int, ...], stride: int) -> Array:
     """Return a view (n,p,q,c,i,j) of the windows of x (n,h,w,c)."""
-    return sliding_window_view(x, kernel, axis=(1, 2), subok=True)[:, ::stride, ::stride]
+    return sliding_window_view(x, kernel, axis=(1, 2))[:, ::stride, ::stride]
 
 
 def _columns(x: Array, kernel: tuple[int, ...], stride: int) -> Array:

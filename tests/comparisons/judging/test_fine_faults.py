@@ -45,13 +45,13 @@ def test_a_forgotten_weight_decay_is_seen_in_float32(decay):
 
 
 def test_a_factor_is_seen_in_float32_however_long_the_array_is():
-    x = np.random.default_rng(0).uniform(1, 2, 2**16).astype(np.float32)
+    x = np.random.default_rng(0).uniform(1, 2, 2**14).astype(np.float32)
 
     def check(factor):
         return gt.check_gradient(lambda x: x * x, derivative=lambda x: np.float32(2 * factor) * x, inputs=(x,)).verdict
 
     assert check(1) == "match"
-    assert check(1.00002) == "mismatch"
+    assert check(1.00001) == "mismatch"
 
 
 @pytest.mark.parametrize("x", [np.array([1e170, 2.0, 1e160]), np.array([1e30, 2e25], np.float32)])
