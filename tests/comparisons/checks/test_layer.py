@@ -760,7 +760,7 @@ def test_a_factory_that_raises_is_judged():
         ({"learning_rate": 0}, "learning_rate"),
         ({"param_scale": "batch/2"}, "param_scale"),
         ({"param_scale": "1/batch", "batch_axis": None}, "batch_axis"),
-        ({"variants": [{}]}, "factory"),
+        ({"variants": [{}]}, "expected its class, or a function that makes one"),
         ({"forward": "fly"}, "no method 'fly'"),
         ({"batch_axis": 7}, r"batch_axis: got 7, and x has shape \(5, 4\)"),
     ],

@@ -74,7 +74,7 @@ def test_a_package_of_a_name_that_is_taken_says_what_to_do(tmp_path, package):
     path = write(tmp_path, package)
     (path.parent / "__init__.py").write_text("")
     with (
-        pytest.raises(InputFileError, match=f"its package is named '{package}'.*__init__.py"),
+        pytest.raises(InputFileError, match=f"its package has the name '{package}'.*__init__.py"),
         load(Target.parse(str(path)), 20),
     ):
         pass
