@@ -223,7 +223,7 @@ def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judg
     expected = signature.output_shape(signature.match(shapes, found.point.names))
     if np.shape(found.point.y) != expected:
         raise ShapeError(
-            f"signature: of inputs of shapes {', '.join(map(str, shapes))} it says {expected}, and forward returned "
+            f"signature: for inputs of shapes {', '.join(map(str, shapes))} it expects {expected}; forward returned "
             f"{np.shape(found.point.y)}. Correct the right side of '->' in {signature.text}."
         )
 
@@ -294,7 +294,7 @@ def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:
     if len(chosen) != 1:
         came = ", ".join(chosen) if chosen else "none"
         raise ArgumentValueError(
-            f"{', '.join(given)}: got {came}; expected exactly one, the way the gradient was written down."
+            f"{', '.join(given)}: got {came}; expected exactly one. It says how the gradient is written."
         )
     style: Any = chosen[0]
     return style, None if style == "value_and_grad" else given[style]

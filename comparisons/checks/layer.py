@@ -137,7 +137,7 @@ def check_layer(
     factory = _factory_of(layer, forward, backward)
     if variants and factory is None:
         raise ArgumentValueError(
-            f"variants: they are given to a factory, and layer is an object of {type(layer).__name__}; expected its "
+            f"variants: they need a class, and layer is an object of {type(layer).__name__}; expected its "
             f"class, or a function that makes one."
         )
     findings: list[Finding] = []

@@ -156,7 +156,7 @@ def _judge_whole(
 ) -> Finding:
     name = type(owner.model).__name__
     if len(inputs) != 1:
-        raise ArgumentTypeError(f"x: got a tuple of {len(inputs)}; expected the one array that the model is fed.")
+        raise ArgumentTypeError(f"x: got a tuple of {len(inputs)}; expected one array, the model's input.")
     doubt = settle_loss(owner, settings, places, inputs[0], seed)
     recipe = ModelRecipe(owner, settings, places, len(inputs))
     choices.learning_rate = recipe.learning_rate
@@ -186,9 +186,7 @@ def _locate(
             return _first_wrong_alone(owner, settings, places, activations, seed, whole)
         culprit = _first_wrong(owner, settings, places, activations, seed)
         if culprit is None:
-            whole.notes.append(
-                "every layer's rule is right alone; it is how the model puts them together that is wrong"
-            )
+            whole.notes.append("every layer's rule is right alone; the model puts the layers together wrongly")
             return []
         stage = _judge_stage(owner, settings, places, activations, culprit, seed)
         _name_first(stage)
@@ -236,14 +234,14 @@ def _first_wrong_alone(
             _name_first(stage)
             return [stage]
     whole.notes.append(
-        "every layer's rule is right alone; the gradient that backpropagation begins with, of the loss, is wrong, or "
-        "how the model puts the layers together"
+        "every layer's rule is right alone; the loss's gradient, with which backpropagation begins, is wrong, or the "
+        "model puts the layers together wrongly"
     )
     return []
 
 
 def _name_first(stage: Finding) -> None:
-    stage.notes.insert(0, f"the first rule that is wrong, from the loss backwards, is that of {stage.label}")
+    stage.notes.insert(0, f"the first wrong rule, from the loss backwards, is that of {stage.label}")
 
 
 def _is_wrong(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> bool:

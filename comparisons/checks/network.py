@@ -59,7 +59,7 @@ def compare_network(
     Parameters
     ----------
     keras_model : keras.Sequential or keras.Model
-        A built model that is a chain of layers that the catalogue has, or of subclasses of them.
+        A built model: a chain of layers that are in the catalogue, or of subclasses of such layers.
     x : ndarray, shape (n, ...)
         A batch of inputs, of a floating dtype.
     y : ndarray, shape (n, ...), optional
@@ -105,9 +105,9 @@ def compare_network(
     reading = read_model(keras_model, None if dtype is None else find_dtype(dtype).name)
     notes = []
     if reading.passed_over:
-        notes.append(f"passed over, as they do nothing in inference: {', '.join(reading.passed_over)}")
+        notes.append(f"skipped, because they do nothing in inference: {', '.join(reading.passed_over)}")
     if reading.regularized:
-        notes.append(f"the regularization of {', '.join(reading.regularized)} is not a part of what is compared")
+        notes.append(f"the regularization of {', '.join(reading.regularized)} is not compared")
     run = _Comparison(reading.parts, _read_x(x, reading.dtype), notes)
     with np.errstate(all="ignore"):  # an overflow or a NaN is judged, like any other value
         judged = run.judge_loss(y, loss, find_loss(keras_model) if loss is None else None, seed)

@@ -62,7 +62,7 @@ class UpdateCauses:
         for mine in self._mine.walk(0).states[-1]:
             step = self._first_parting(mine, names, paths)
             if step is not None:
-                texts.append((step, f" The state variable {mine} parts from Keras's at step {step}."))
+                texts.append((step, f" The state variable {mine} first differs from Keras's at step {step}."))
         return min(texts)[1] if texts else weights_part(wrong)
 
     def _agreeing(self, hyper: Hyper) -> Agrees:
@@ -104,7 +104,7 @@ class UpdateCauses:
                 agrees = self._agreeing(replace(hyper, weight_decay=decay))
                 flags = (frozenset[str](), frozenset({"decay last"}), frozenset({"coupled decay"}))
                 if any(agrees(form | flag, 1.0) for flag in flags):
-                    text = f"the step takes off weight decay ({decay:.6g}), and the optimizer has none"
+                    text = f"the step subtracts weight decay ({decay:.6g}), and the optimizer has none"
                     return Cause("missing-term", True, f"{decay:.6g} · w", text)
         return None
 
@@ -140,7 +140,7 @@ class UpdateCauses:
 
 def weights_part(wrong: int) -> str:
     """Return the words for weights that part at a step, of which no more is known."""
-    return f" The weights part at step {wrong + 1}."
+    return f" The weights first differ at step {wrong + 1}."
 
 
 def _ratio(left: Array | None, right: Array) -> float | None:

@@ -18,7 +18,7 @@ from gradtwin.comparisons.subjects.keras_optimizer import walk_keras
 from gradtwin.comparisons.subjects.update_rules import Hyper, Path, follow
 from gradtwin.comparisons.subjects.update_step import UserStep, Walk
 
-CHANGED = Cause("mutated-input", True, "g", "the gradients that the step was given were changed in place.")
+CHANGED = Cause("mutated-input", True, "g", "the step changed its gradients in place.")
 
 
 class Starts:

@@ -17,7 +17,10 @@ from gradtwin.comparisons.results.evidence import make_evidence
 from .titles import Titles
 
 _NO_NUMBER = Cause(
-    "nan", True, "", "neither side is a number in places, and nothing is known there: use inputs of forward's domain."
+    "nan",
+    True,
+    "",
+    "both sides are NaN or infinite in places, and can't be compared there: use inputs in forward's domain.",
 )
 
 

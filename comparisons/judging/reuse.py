@@ -52,8 +52,8 @@ def find_stale(user: UserObject, inputs: Sequence[Any], y_bar: Any, seed: int) -
     if stale is None:
         return None
     text = (
-        f"after an earlier run on another input the gradient of {stale} is another one, though forward's value is the "
-        f"same: backward uses something that was kept from the earlier run."
+        f"the gradient of {stale} changes after an earlier run on another input, although forward's value doesn't: "
+        f"backward uses something that it kept from the earlier run."
     )
     return Cause("stale-value", True, stale, text)
 

@@ -400,7 +400,7 @@ def test_layers_are_judged_alone_where_the_loss_s_gradient_stands_nowhere_else()
     assert report.reproduce.startswith("gt.check_model(LossWithin, x,")
     report = check_model(HalvedStart(Dense(4, 6), Tanh(), Dense(6, 3)), X, TARGET)
     assert report.verdict == "mismatch"
-    assert any("every layer's rule is right alone; the gradient that" in note for note in report.extra["notes"])
+    assert any("every layer's rule is right alone; the loss's gradient" in note for note in report.extra["notes"])
 
 
 def with_loss_of(first, second, model=Training):

@@ -389,7 +389,7 @@ def test_what_parts_first_is_named():
     assert failed[0].name == "weights after step 2"  # the first is right: t is 1
     report = check_update(RestartsState(), "momentum")
     failed = [check for check in report.checks if check.verdict == "mismatch"]
-    assert "state variable v parts from Keras's at step 2" in failed[0].causes[0].text
+    assert "state variable v first differs from Keras's at step 2" in failed[0].causes[0].text
 
 
 def test_the_papers_form_of_adam_is_a_note():
@@ -463,7 +463,7 @@ def test_the_state_that_parts_has_a_name_whatever_it_is_kept_under():
         config["cache"] = 0.5 * config["cache"] + 0.1 * dw**2
         return w - config["learning_rate"] * dw / (np.sqrt(config["cache"]) + 1e-7), config
 
-    assert "state variable cache parts from Keras's at step 2" in str(check_update(without_rho, "rmsprop"))
+    assert "state variable cache first differs from Keras's at step 2" in str(check_update(without_rho, "rmsprop"))
 
 
 def test_what_is_nan_on_both_sides_decides_nothing():

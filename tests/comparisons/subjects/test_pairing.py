@@ -254,7 +254,7 @@ def test_a_derivative_in_terms_of_the_output_is_a_mismatch_that_says_so(tmp_path
 def test_an_input_that_was_only_guessed_is_said(tmp_path):
     report = check(tmp_path, "def f(a, b): return np.sum(a * a * b)\ndef f_grad(a, b): return a * a")
     assert report.verdict == "mismatch"
-    assert "gradient of a; if it is not, say --wrt" in str(report)
+    assert "gradient of a; if it is not, pass --wrt" in str(report)
 
 
 def test_the_report_of_several_pairs(tmp_path):
@@ -339,7 +339,7 @@ NOT_RUN = {
     ),
     "a misspelt gradient": (
         "def f(x): return x**2\ndef f_derivitive(x): return 2 * x",
-        "f_derivitive is nearly named like its gradient; is 'derivative' meant?",
+        "f_derivitive looks like a misspelt name of its gradient; is 'derivative' meant?",
     ),
     "a flag": (
         "def f(x, deriv=False):\n    if deriv: raise NotImplementedError\n    return x**2",
