@@ -260,7 +260,7 @@ def test_bad_input_is_one_sentence_and_status_2(xor, arguments, words):
 def test_code_that_ends_the_process_is_told(tmp_path, call):
     loaded = gradtwin(write(tmp_path, f"import os, sys\n{call}"))
     assert (loaded.returncode, loaded.stdout) == (2, "")
-    assert "user.py:2: while being loaded it ended the program (SystemExit): 0." in loaded.stderr
+    assert "user.py:2: it ended the program (SystemExit) while it was loaded: 0." in loaded.stderr
     called = gradtwin(write(tmp_path, f"import os, sys\ndef f(x): {call}\ndef f_prime(x): return 1 + 0 * x"))
     assert (called.returncode, called.stderr) == (4, "")
     assert "f could not be run at drawn inputs (SystemExit: 0 in f, " in called.stdout

@@ -153,7 +153,7 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
         notes.insert(
             0,
             f"{pair.gradient_name} is right at {operation}'s output instead of its input: either it is written in "
-            f"terms of the output, then check it with {adapted}, or a wrong value is stored for it",
+            f"terms of the output (then check it with {adapted}), or a wrong value is stored for it",
         )
     if report.verdict == "mismatch" and found.doubtful_input:
         notes.insert(

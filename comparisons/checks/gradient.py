@@ -223,7 +223,7 @@ def _check_output_shape(signature: Signature, inputs: Sequence[Any], found: Judg
     expected = signature.output_shape(signature.match(shapes, found.point.names))
     if np.shape(found.point.y) != expected:
         raise ShapeError(
-            f"signature: of inputs of shapes {', '.join(map(str, shapes))} it says {expected}, and forward returned "
+            f"signature: for inputs of shapes {', '.join(map(str, shapes))} it expects {expected}; forward returned "
             f"{np.shape(found.point.y)}. Correct the right side of '->' in {signature.text}."
         )
 

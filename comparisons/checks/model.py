@@ -156,7 +156,7 @@ def _judge_whole(
 ) -> Finding:
     name = type(owner.model).__name__
     if len(inputs) != 1:
-        raise ArgumentTypeError(f"x: got a tuple of {len(inputs)}; expected the one array that the model is fed.")
+        raise ArgumentTypeError(f"x: got a tuple of {len(inputs)}; expected one array, the model's input.")
     doubt = settle_loss(owner, settings, places, inputs[0], seed)
     recipe = ModelRecipe(owner, settings, places, len(inputs))
     choices.learning_rate = recipe.learning_rate

@@ -59,7 +59,7 @@ def compare_network(
     Parameters
     ----------
     keras_model : keras.Sequential or keras.Model
-        A built model that is a chain of layers that the catalogue has, or of subclasses of them.
+        A built model: a chain of layers that are in the catalogue, or of subclasses of such layers.
     x : ndarray, shape (n, ...)
         A batch of inputs, of a floating dtype.
     y : ndarray, shape (n, ...), optional

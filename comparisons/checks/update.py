@@ -51,8 +51,8 @@ def check_update(
         A function such as ``w = f(w, g)``, ``w, config = f(w, g, config)`` or ``w, m, v = f(w, g, m, v, t)``; one that
         changes its arrays, dicts or lists in place; or an object with a method `update`, `step` or `apply`.
     optimizer : str or keras.optimizers.Optimizer
-        An optimizer of Keras, or its name. By name it gets the numbers of the step's attributes, defaults and
-        `config`.
+        An optimizer of Keras, or its name. If you pass a name, the optimizer gets the numbers of the step's
+        attributes, defaults and `config`.
     method : str or callable, optional
         The method of an object, if it has another name.
     weights : ndarray or sequence of ndarray, optional
@@ -74,7 +74,7 @@ def check_update(
     -------
     Report
         One check for each step, "weights after step 1" and so on. Another published form of the rule is a note. If the
-        sides part, the cause names the alternative that explains it, the state variable and the step.
+        weights differ, the cause names a variant of the rule that explains it, the state variable and the step.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def check_update(
     -----
     Published forms: Kingma & Ba, *Adam* (2015), algorithm 1; Loshchilov & Hutter, *Decoupled weight decay
     regularization* (2019); Duchi, Hazan & Singer, *Adaptive subgradient methods* (2011). The allowed error is measured
-    at nudged starts.
+    at starts that are moved by a few units in the last place.
 
     Examples
     --------

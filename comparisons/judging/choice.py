@@ -70,7 +70,7 @@ def ask(evaluator: Evaluator, mine: Mine, notes: Notes) -> tuple[Evaluator, Side
     try:
         return evaluator, evaluator.ask(mine, notes)
     except UntrustedError as error:
-        notes[f"the forward can't be traced: {error} Judged by differences instead."] = None
+        notes[f"forward can't be traced: {str(error).rstrip('.')}. Judged by differences instead."] = None
         oracle: Oracle = DifferencesOracle(evaluator.user)
         return evaluator.by(oracle), evaluator.by(oracle).ask(mine, notes)
 

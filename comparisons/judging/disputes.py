@@ -90,9 +90,8 @@ def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int
         return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right), vote=first)
     if said["kink"]:
         notes |= _note_ties(evaluator, point, k, left, differing, allowed, seed)
-        notes[f"kink: {name} has {said['kink']} points without a derivative; the gradient lies between its sides"] = (
-            None
-        )
+        points = f"{said['kink']} points without a derivative"
+        notes[f"kink: {name} has {points}; the gradient lies between the one-sided derivatives"] = None
     if said["reference"] and isinstance(evaluator.oracle, ReferenceOracle):
         text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on forward alone."
         narrow = evaluator.oracle.narrow_operation(point.inputs)
@@ -177,7 +176,7 @@ def _note_ties(
     if abs(np.sum(direction * left) - slope.value) <= slope.error + np.sum(direction * allowed):
         return {}
     name = point.words[point.wrt[k]]
-    return {f"kink: the elements of {name} that tie don't share one gradient: together they have more, or less": None}
+    return {f"kink: the elements of {name} that tie don't share one gradient: their gradients add up wrongly": None}
 
 
 def _sides_at(

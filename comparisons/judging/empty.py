@@ -12,7 +12,7 @@ _NOTHING = Cause(
     "not-run",
     False,
     "empty",
-    "nothing was compared: the gradients have no elements, so that any would pass. Check them at inputs with elements.",
+    "nothing was compared: the gradients have no elements, so any would pass. Check them at inputs with elements.",
 )
 
 

@@ -100,7 +100,7 @@ class GradientJudge:
         except TimeIsUp as error:
             if self.user.timeout is None:  # it is a caller's limit
                 raise
-            text = f"{describe(error, self.user.timeout, 'the check')}; nothing is known of its gradient."
+            text = f"{describe(error, self.user.timeout, 'the check')}; its gradient was not judged."
             return Judgement([titles.undecided("contract", "contract", Cause("timeout", True, "", text))], notes=notes)
         checks = [contract, chosen.value, *gradients, effects]
         return Judgement(checks, point, chosen.evaluator.oracle, notes)

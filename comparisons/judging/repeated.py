@@ -41,8 +41,8 @@ def find_effects(user: UserFunctions, mine: Mine, notes: Notes) -> list[Cause]:
             if _is_rounding(user, mine, again):
                 continue
             text = (
-                f"{found} has other values for {label} inputs than for equal ones as they were given: index elements "
-                f"by position, not by where they lie in memory."
+                f"{found} changes if equal inputs are {label}: index elements by position, not by where they lie in "
+                f"memory."
             )
             causes.append(Cause("nondeterministic", True, f"{label} inputs", text))
         else:

@@ -73,7 +73,7 @@ class DifferencesOracle:
             name = self._user.words(len(inputs))[i]
             known = part.known if isinstance(part, Sampled) else np.ones(part.value.shape, bool)
             largest, error = (float(np.max(np.abs(a[known]))) for a in (part.value, part.error))
-            sharpness = f"good to {error / largest:.1g} of the largest" if largest > 0 else f"good to {error:.1g}"
+            sharpness = f"{error / largest:.1g} of the largest" if largest > 0 else f"{error:.1g}"
             where = f"{int(known.sum())} of {known.size} entries"
             where += f" and along {part.along.value.size} directions" if isinstance(part, Sampled) else ""
-            yield f"differences of {name} were taken at {where}; they are {sharpness}"
+            yield f"differences of {name} were taken at {where}; their estimated error is {sharpness}"

@@ -256,7 +256,7 @@ def find_method(owner: Any, given: Any, names: Sequence[str], role: str) -> Call
             return method
     public = [name for name in dir(owner) if not name.startswith("_")]
     methods = ", ".join(name for name in public if callable(inspect.getattr_static(owner, name, None)))
-    wanted = f"{given!r}" if given is not None else f"any of {', '.join(names)}"
+    wanted = f"{given!r}" if given is not None else f"with one of the names {', '.join(names)}"
     raise ArgumentValueError(
         f"{role}: {type(owner).__name__} has no method {wanted}; its methods are: {methods or 'none'}. "
         f"Give the name with {role}=."

@@ -116,7 +116,7 @@ class UserObject(UserFunctions):
             value = float(array.flat[0])
             drawn = np.random.default_rng([self.seed, 5]).uniform(*TELLING_SCALE, array.shape) * (value or TELLING_ZERO)
             array = np.asarray(drawn, dtype=array.dtype)
-            self.notes.add(f"every element of {p.name} is {value:g}, which hides faults; judged at values drawn around")
+            self.notes.add(f"every element of {p.name} is {value:g}, which hides faults; judged at drawn values")
         return array
 
     def run_forward(self, *arguments: Any) -> Any:
@@ -164,9 +164,9 @@ class UserObject(UserFunctions):
             name, rule = self.names()[k], self._rules[k]
             assert rule is not None  # only a guess is left open
             self.unjudged[f"gradient of {self.words(k + 1)[k]}"] = (
-                f"the gradient of {name} was taken to be {rule.text}; no name says so, and it is wrong there. If it "
-                f"belongs there, pass grads={{{name!r}: {rule.grads}}} to have it judged; if not, pass the attribute "
-                f"or the position where it is."
+                f"the gradient of {name} was taken to be {rule.text}. No name confirms this, and the array is wrong. "
+                f"If it is this gradient, pass grads={{{name!r}: {rule.grads}}}, and it is judged. Otherwise pass the "
+                f"attribute or the position of the right array."
             )
             self._rules[k] = None
         return any(rule is not None for rule in self._rules)

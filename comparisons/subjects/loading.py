@@ -228,7 +228,7 @@ def _broken(path: Path, root: Path, error: BaseException) -> InputFileError:
     where = f"{own[-1].filename}:{own[-1].lineno}" if own else str(path)
     message = message_of(error).strip().splitlines() or [""]
     what = "it ended the program (SystemExit)" if isinstance(error, SystemExit) else f"it raised {type(error).__name__}"
-    return InputFileError(f"{where}: while being loaded {what}: {message[0]}. Nothing was checked.")
+    return InputFileError(f"{where}: {what} while it was loaded: {message[0]}. Nothing was checked.")
 
 
 def _is_own(file: str, path: Path, root: Path) -> bool:

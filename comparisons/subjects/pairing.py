@@ -196,14 +196,14 @@ def _misspelt(functions: dict[str, Any], own: set[str], used: set[str]) -> Itera
         for forward in others:
             word = find_misspelt_word(name, forward, (_plain, _stripped))
             if word is not None and parameters(functions[name]):
-                doubt = f"{name} is nearly named like its gradient; is {word!r} meant? Rename it"
+                doubt = f"{name} looks like a misspelt name of its gradient; is {word!r} meant? Rename it"
                 yield NamedPair(forward, name, functions[forward], functions[name], doubt)
                 break
         else:
             stem = _missing_stem(name)
             nearest = find_misspelt_forward([_plain(stem), *_opposites(name)], others) if stem else None
             if nearest is not None:
-                doubt = f"it is nearly named like the function of {name}, {stem!r}. Rename one of them"
+                doubt = f"its name is almost {stem!r}, the function that {name} asks for. Rename one of them"
                 yield NamedPair(nearest, name, functions[nearest], functions[name], doubt)
 
 

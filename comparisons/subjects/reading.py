@@ -89,10 +89,10 @@ def resolve_wrt(
         listed = ", ".join(f"{i} ({names[i]})" for i in floating) or "none"
         if count < len(floating):
             raise ArgumentValueError(
-                f"wrt: {count} gradients came and {len(floating)} inputs are floating: {listed}. "
-                f"Say which they belong to, for example wrt={tuple(floating[:count])}."
+                f"wrt: got {count} gradients for {len(floating)} floating inputs: {listed}. "
+                f"Name the inputs that have one, for example wrt={tuple(floating[:count])}."
             )
-        text = f"{count} gradients came; expected {len(floating)}, for the floating inputs {listed}."
+        text = f"the number of gradients is {count}; expected {len(floating)}, for the floating inputs {listed}."
         raise ContractError(Cause("shape", True, str(count), text))
     positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)
     for i in positions:
@@ -110,7 +110,7 @@ def resolve_wrt(
         return positions, gradients
     if count == len(inputs) and all(g is None for i, g in enumerate(gradients) if i not in positions):
         return positions, tuple(gradients[i] for i in positions)
-    text = f"{count} gradients came; expected {len(positions)}, as wrt={positions} says."
+    text = f"the number of gradients is {count}; expected {len(positions)}, for wrt={positions}."
     raise ContractError(Cause("shape", True, str(count), text))
 
 

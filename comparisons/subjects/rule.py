@@ -78,7 +78,7 @@ def _check_contract(call: Call, y: Array, gradients: Sequence[Array | None]) -> 
         ]
     else:
         named = ", ".join(operation.inputs)
-        text = f"{len(gradients)} gradients came; expected {len(inputs)}, one for each of {named}."
+        text = f"the number of gradients is {len(gradients)}; expected {len(inputs)}, one for each of {named}."
         causes.append(Cause("shape", False, str(len(gradients)), text))
     dtype = inputs[0].dtype.newbyteorder("=").name
     for what, array, shape in expected:

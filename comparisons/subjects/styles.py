@@ -145,7 +145,7 @@ def by_name(gradient: Function, names: Iterable[str]) -> Function:
     Raises
     ------
     ArgumentTypeError
-        If `gradient` is not callable, `names` is no list, or, when called, `gradient` returns no dict.
+        If `gradient` is not callable, `names` is not a list, or, when called, `gradient` doesn't return a dict.
     ArgumentValueError
         If, when called, a name is not among the keys.
 

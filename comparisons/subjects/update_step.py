@@ -117,7 +117,7 @@ class UserStep:
                 return
         if failed is not None:
             raise failed
-        text = f"{self.name} neither returned new weights nor changed those it was given."
+        text = f"{self.name} neither returned new weights nor changed the weights in place."
         raise ContractError(Cause("zeroed", True, "", text))
 
     def parts(self, arrays: Sequence[Array]) -> list[Array]:

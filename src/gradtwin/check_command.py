@@ -109,7 +109,7 @@ def add_parser(commands: Any) -> None:
         "--timeout",
         type=float,
         metavar="SECONDS",
-        help="limit for loading, and for each check (default: 120; 10 for finding out how to call a pair of a file)",
+        help="limit for loading the file, and for each check (default: 120; 10 to find out how to call a pair)",
     )
     how.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
     how.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
@@ -148,7 +148,7 @@ def _check_gallery(options: argparse.Namespace) -> int:
 
     if options.target is not None:
         raise ArgumentValueError(
-            f"--gallery, TARGET: got both, {options.target!r} the target; expected one of them. Leave one out."
+            f"--gallery, TARGET: got both (the target is {options.target!r}); expected one of them. Leave one out."
         )
     for name, default in NOT_FOR_GALLERY.items():
         if getattr(options, name) != default:
@@ -185,7 +185,7 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
     if len(given) != 1:
         raise ArgumentValueError(
             f"gradient: got {' and '.join(given) or 'none'}; expected exactly one of "
-            f"{', '.join(f'--{name} NAME' for name in STYLES)} or --value-and-grad, the way that it is written."
+            f"{', '.join(f'--{name} NAME' for name in STYLES)} or --value-and-grad. It says how yours is written."
         )
     if (options.signature is None) == (options.inputs is None):
         came = "neither" if options.signature is None else "both"

@@ -100,7 +100,7 @@ def _read_line(path: Path, number: int, line: bytes) -> tuple[str, Any]:
             return key, found
     except (ValueError, TypeError, RecursionError):
         pass
-    raise damaged(path, f"line {number} is not what a run writes there")
+    raise damaged(path, f"line {number} is not a line that a run writes")
 
 
 def damaged(path: Path | None, what: str) -> InputFileError:

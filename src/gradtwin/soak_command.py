@@ -13,16 +13,16 @@ def add_parser(commands: Any) -> None:
     parser = add_command(commands, "soak", run, "draw cases over the whole catalogue for as long as you like")
     parser.epilog = (
         "The folder keeps the results: if a soak ends, is interrupted or is killed, the same command continues it. The "
-        "exit status is 130 after an interruption, and else that of the verdict."
+        "exit status is 130 after an interruption. Otherwise it is that of the verdict."
     )
     parser.add_argument("operations", nargs="*", metavar="OP", help="operations (default: all)")
-    parser.add_argument("--minutes", type=float, default=1.0, help="minutes that this run takes (default: 1)")
+    parser.add_argument("--minutes", type=float, default=1.0, help="duration of this run in minutes (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="number of processes, with one thread each (default: 1)")
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="address of a Dask cluster whose workers do the work instead"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
-    parser.add_argument("--folder", metavar="DIR", help="folder of findings and tally (default: in the user's cache)")
+    parser.add_argument("--folder", metavar="DIR", help="folder of cases and results (default: in the user's cache)")
     add_outputs(parser)
 
 

@@ -137,7 +137,7 @@ def test_contracts_are_judged_before_values(tensorflow_backend):
         return a @ b, (lambda y_bar: (y_bar @ b.T).astype(np.float32), lambda y_bar: a.T @ y_bar)
 
     for rule, cause, words in [
-        (short, "shape", "1 gradients came; expected 2"),
+        (short, "shape", "the number of gradients is 1; expected 2"),
         (misshapen, "shape", "the gradient of a has shape (4, 3); expected (3, 4)"),
         (narrowed, "dtype", "the gradient of a has dtype float32; expected float64"),
     ]:

@@ -51,7 +51,7 @@ def test_a_file_that_cannot_be_loaded_names_file_and_line(tmp_path, folder):
     path = write(tmp_path, folder, "x = 1\ny = x / 0\n")
     with pytest.raises(InputFileError) as caught, load(Target.parse(str(path)), 20):
         pass
-    assert str(caught.value).startswith(f"{path}:2: while being loaded it raised ZeroDivisionError")
+    assert str(caught.value).startswith(f"{path}:2: it raised ZeroDivisionError while it was loaded")
 
 
 @pytest.mark.parametrize(

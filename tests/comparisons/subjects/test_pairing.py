@@ -339,7 +339,7 @@ NOT_RUN = {
     ),
     "a misspelt gradient": (
         "def f(x): return x**2\ndef f_derivitive(x): return 2 * x",
-        "f_derivitive is nearly named like its gradient; is 'derivative' meant?",
+        "f_derivitive looks like a misspelt name of its gradient; is 'derivative' meant?",
     ),
     "a flag": (
         "def f(x, deriv=False):\n    if deriv: raise NotImplementedError\n    return x**2",
