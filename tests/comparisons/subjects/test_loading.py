@@ -101,7 +101,7 @@ def test_a_file_named_like_a_library_does_not_replace_it(tmp_path):
     ("source", "words"),
     [
         ("def f(x:\n  pass", [":1: syntax error"]),
-        ("x = 1\ny = x / 0\n", [":2: ", "ZeroDivisionError: division by zero"]),
+        ("x = 1\ny = x / 0\n", [":2: ", "ZeroDivisionError while it was loaded: division by zero"]),
         ("import no_such_library", [":1: ", "No module named 'no_such_library'"]),
         ("import sys\nsys.exit(3)", [":2: ", "ended the program"]),
         ("name = input()", [":1: ", "EOFError"]),
