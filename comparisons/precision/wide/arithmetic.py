@@ -114,20 +114,21 @@ def reciprocal(x: Pair) -> Pair:
 def sqrt(x: Pair) -> Pair:
     """√x."""
     root = np.sqrt(x[0])
-    if _is_extreme(x[0]):
-        exponent = _exponent(x[0]) // 2
-        h, low = _sqrt(scale(x, -2 * exponent))
-        h, low = scale((h, low), exponent)
-    else:
-        h, low = _sqrt(x)
-    return repair(h, low, root)
+    if not _is_extreme(x[0]):
+        high, low = _sqrt(x)
+        return repair(high, low, root)
+    inside = (x[0] > 0) & np.isfinite(x[0])
+    x = np.where(inside, x[0], 1.0), np.where(inside, x[1], 0.0)
+    exponent = _exponent(x[0]) // 2
+    high, low = scale(_sqrt(scale(x, -2 * exponent)), exponent)
+    return np.where(inside, high, root), np.where(inside, low, 0.0)
 
 
 def _sqrt(x: Pair) -> Pair:
     root = np.sqrt(x[0])
     p, e = two_square(root)
     rest = ((x[0] - p) - e) + x[1]
-    return quick_two_sum(root, np.where(root == 0, 0, rest / (2 * root)))
+    return quick_two_sum(root, rest / (2 * root))
 
 
 def scale(x: Pair, exponent: Any) -> Pair:

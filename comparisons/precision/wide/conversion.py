@@ -70,7 +70,7 @@ def _of_integer(x: int) -> Pair:
     try:
         high = float(x)
     except OverflowError:
-        return np.asarray(math.copysign(math.inf, x)), _ZERO
+        return np.asarray(math.inf if x > 0 else -math.inf), _ZERO
     return np.asarray(high), np.asarray(float(x - int(high)))
 
 

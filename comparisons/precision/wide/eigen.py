@@ -112,8 +112,8 @@ def _one_sided(a: WideArray, v: WideArray) -> tuple[WideArray, WideArray, WideAr
             left, right = w[:, :, p], w[:, :, q]
             alpha, beta, gamma = (apply(np.sum, (x * y, 1)) for x, y in ((left, left), (right, right), (left, right)))
             peak = np.max(np.sum(w.high**2, axis=1), axis=-1)[:, None]
-            size = np.sqrt(np.maximum(alpha.high, beta.high)) * np.sqrt(peak)
-            negligible = np.abs(gamma.high) <= 4 * _LAST_BIT * size
+            sizes = [np.sqrt(np.maximum(square.high, _NO_DIRECTION**2 * peak)) for square in (alpha, beta)]
+            negligible = np.abs(gamma.high) <= 4 * _LAST_BIT * sizes[0] * sizes[1]
             if negligible.all():
                 continue
             turned = True

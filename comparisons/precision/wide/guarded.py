@@ -26,10 +26,15 @@ def unary(formula: Unary, plain: Callable[..., Any], inside: Callable[[Pair], An
             high, low = formula(x)
             return (high, low) if high.all() else repair(high, low, plain(x[0]))
         high, low = formula((np.where(good, x[0], safe), np.where(good, x[1], 0)))
-        value = plain(x[0])
+        value = plain(_toward_low(x))
         return repair(np.where(good, high, value), np.where(good, low, 0), value)
 
     return function
+
+
+def _toward_low(x: Pair) -> Any:
+    """Return float64's number next to the value on its own side: the high half alone may end a domain."""
+    return np.where(x[1] == 0, x[0], np.nextafter(x[0], np.copysign(np.inf, x[1])))
 
 
 def binary(

@@ -8,24 +8,28 @@ import numpy as np
 
 from . import tables
 from .arithmetic import add, multiply, number, plus, scale, sqrt, subtract, times
-from .exponentials import exp, exp2, exp_scaled
+from .exponentials import exp, exp2
 from .guarded import binary, choose, is_finite, unary
 from .logarithms import log1p, log_in_three
 from .words import Pair, distill, two_prod, two_square, two_sum
+
+#: Larger exponents have the same powers: 0, 1 and infinity.
+_LARGEST_EXPONENT = 2.0**1000
 
 
 def _power(x: Pair, y: Pair) -> Pair:
     """xʸ = exp(y log x), y log x in three doubles: its absolute error is the power's relative one."""
     sign = np.where(x[0] < 0, -1.0, 1.0)
+    y = choose(np.abs(y[0]) < _LARGEST_EXPONENT, y, (np.copysign(_LARGEST_EXPONENT, y[0]), 0 * y[1]))
     a = log_in_three((x[0] * sign, x[1] * sign))
     terms: list[Any] = [a[2] * y[0], a[1] * y[1]]
     for left, right in ((a[1], y[0]), (a[0], y[1]), (a[0], y[0])):
         terms += list(two_prod(left, right))[::-1]
     first, second, third = distill(terms, 3)
-    y_high, y_low = exp_scaled((first, second))
-    y_high, y_low = two_sum(y_high, y_low + y_high * third)
+    high, low = exp((first, second))
+    high, low = two_sum(high, np.where(np.isfinite(high), low + high * third, 0))
     sign = np.where((sign < 0) & is_odd(y), -1.0, 1.0)
-    return y_high * sign, y_low * sign
+    return high * sign, low * sign
 
 
 def is_integer(x: Pair) -> Any:

@@ -249,6 +249,7 @@ RULES.update(
         for name, function in _MATH_ONLY.items()
     }
 )
+RULES[np.i0] = _rule(by_mpmath(_MPMATH["i0"], np.i0, "np.i0"))
 RULES[math.log] = _log_to_base
 RULES[math.fsum] = lambda items: apply(np.sum, (apply(np.array, (list(items),)),))
 FINDERS.insert(0, _find)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from .arithmetic import divide, multiply, normalize, plus, repair, subtract
+from .arithmetic import divide, multiply, normalize, number, plus, repair, subtract
 from .guarded import binary, choose, is_finite, unary
 from .words import Pair, two_prod, two_sum
 
@@ -74,7 +76,7 @@ def sign(x: Pair) -> Pair:
 
 def heaviside(x: Pair, y: Pair) -> Pair:
     """0, y or 1 for negative, zero and positive x."""
-    return choose(x[0] == 0, (y[0] + 0 * x[0], y[1] + 0 * x[0]), _plain(np.heaviside(x[0], 0.5) + 0 * y[0]))
+    return choose(x[0] == 0, y, _plain(np.heaviside(x[0], 0.5)))
 
 
 # Integer parts: the high half decides unless it is an integer itself.
@@ -109,18 +111,39 @@ rint = unary(_rint, np.rint, is_finite)
 
 # Quotients and remainders.
 
+_LARGEST_QUOTIENT, _FAR = 2.0**50, 2.0**900
 
-def _whole_quotient(step: Callable[[Pair], Pair]) -> Callable[[Pair, Pair], tuple[Pair, Pair]]:
-    """Return q and x − q y, q being an integer part of x/y."""
 
-    def formula(x: Pair, y: Pair) -> tuple[Pair, Pair]:
-        q = step(divide(x, y))
-        rest = _left(x, q, y)
-        more = step(divide(rest, y))  # where rounding put the quotient on the wrong side of an integer
+def _quotient(step: Callable[[Pair], Pair], whole: Callable[[Fraction], int], part: int) -> Callable[..., Pair]:
+    """Return the function q (part 0) or x − q y (part 1), q being an integer part of x/y.
+
+    Quotients beyond 2⁵⁰, and those of the largest and smallest numbers, are computed in rational arithmetic.
+    """
+
+    def formula(x: Pair, y: Pair) -> Pair:
+        a, b, c, d = np.broadcast_arrays(*x, *y)
+        x, y = (a, b), (c, d)
+        far = ~((np.abs(x[0] / y[0]) < _LARGEST_QUOTIENT) & (np.abs(x[0]) < _FAR) & (np.abs(y[0]) > 1 / _FAR))
+        near = choose(far, number(1), x), choose(far, number(1), y)
+        q = step(divide(*near))
+        more = step(divide(_left(near[0], q, near[1]), near[1]))  # rounding may have passed an integer
         q = plus(q, more)
-        return q, _left(x, q, y)
+        high, low = (np.array(half) for half in (q, _left(near[0], q, near[1]))[part])
+        for at in zip(*np.nonzero(far), strict=True):
+            left, right = (Fraction(float(p[0][at])) + Fraction(float(p[1][at])) for p in (x, y))
+            q_exact = whole(left / right)
+            high[at], low[at] = _halves((q_exact, left - q_exact * right)[part])
+        return high, low
 
     return formula
+
+
+def _halves(x: Fraction | int) -> tuple[float, float]:
+    try:
+        high = float(x)
+    except OverflowError:
+        return (np.inf if x > 0 else -np.inf), 0.0
+    return high, float(x - Fraction(high))
 
 
 def _left(x: Pair, q: Pair, y: Pair) -> Pair:
@@ -133,16 +156,23 @@ def _left(x: Pair, q: Pair, y: Pair) -> Pair:
     return rest
 
 
-_floored, _truncated = _whole_quotient(floor), _whole_quotient(trunc)
-
-
 def _divisible(x: Pair, y: Pair) -> Any:
     return np.isfinite(x[0]) & np.isfinite(y[0]) & (y[0] != 0)
 
 
-remainder = binary(lambda x, y: _floored(x, y)[1], np.remainder, _divisible, 1.0)
-fmod = binary(lambda x, y: _truncated(x, y)[1], np.fmod, _divisible, 1.0)
-floor_divide = binary(lambda x, y: _floored(x, y)[0], np.floor_divide, _divisible, 1.0)
+def _remainder(x: Pair, y: Pair) -> Pair:
+    high, low = _quotient(floor, math.floor, 1)(x, y)
+    return np.where(high == 0, np.copysign(high, y[0]), high), low
+
+
+def _fmod(x: Pair, y: Pair) -> Pair:
+    high, low = _quotient(trunc, math.trunc, 1)(x, y)
+    return np.where(high == 0, np.copysign(high, x[0]), high), low
+
+
+remainder = binary(_remainder, np.remainder, _divisible, 1.0)
+fmod = binary(_fmod, np.fmod, _divisible, 1.0)
+floor_divide = binary(_quotient(floor, math.floor, 0), np.floor_divide, _divisible, 1.0)
 
 
 def round_to(x: Pair, decimals: int = 0) -> Pair:

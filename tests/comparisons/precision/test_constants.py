@@ -25,7 +25,8 @@ ROOMS = ("precision", "drawing", "subjects", "oracles", "judging", "causes", "ch
 #: faults, shapes and values by name, Keras's own defaults, what a scenario trains.
 DATA = (
     "precision/constants.py", "precision/listing.py", "precision/wide", "catalogue/faults.py",
-    "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios", "subjects/trial_points.py", "subjects/names.py",
+    "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios",
+    "subjects/trial_points.py", "subjects/names.py",
     "subjects/update_rules.py", "drawing/problems.py", "drawing/domains.py", "drawing/drawn_points.py",
 )  # fmt: skip
 
