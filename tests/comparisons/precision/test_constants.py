@@ -21,11 +21,12 @@ ROWS = [row for section in constants.SECTIONS for row in section.rows]
 #: The rooms whose numbers decide.
 ROOMS = ("precision", "drawing", "subjects", "oracles", "judging", "causes", "checks", "catalogue")
 
-#: Files of these rooms whose numbers are data: the page itself, planted faults, shapes and values by name, Keras's own
-#: defaults, what a scenario trains.
+#: Files of these rooms whose numbers are data: the page itself, formulas that are measured against mpmath, planted
+#: faults, shapes and values by name, Keras's own defaults, what a scenario trains.
 DATA = (
-    "precision/constants.py", "precision/listing.py", "catalogue/faults.py", "catalogue/classic_faults.py",
-    "catalogue/training_pictures.py", "catalogue/scenarios", "subjects/trial_points.py", "subjects/names.py",
+    "precision/constants.py", "precision/listing.py", "precision/wide", "catalogue/faults.py",
+    "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios",
+    "subjects/trial_points.py", "subjects/names.py",
     "subjects/update_rules.py", "drawing/problems.py", "drawing/domains.py", "drawing/drawn_points.py",
 )  # fmt: skip
 
