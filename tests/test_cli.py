@@ -178,7 +178,8 @@ def test_interrupting_writes_no_file(tmp_path):
     command = [sys.executable, "-m", "gradtwin", "compare", "--profile", "thorough", "--json", str(report)]
     heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
     terminal, slave = os.openpty()  # to which the progress is told
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave, preexec_fn=heard)
+    shown = {**os.environ, "TERM": "xterm"}  # a dumb terminal gets no progress
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave, env=shown, preexec_fn=heard)
     os.close(slave)
     told = bytearray()
     reader = threading.Thread(target=read_whole, args=(terminal, told))

@@ -28,6 +28,12 @@ SQRT_ROUNDINGS = _BOUND.chosen(
     "Roundings of a square root. IEEE 754 asks for 1, and 1.0 is the most that was seen; kernels that take a "
     "reciprocal root and a Newton step may need 2. Every bound of an operation with a root depends on it.",
 )
+SMALLER_Y_BAR = _BOUND.chosen(
+    "SMALLER_Y_BAR",
+    2.0**-100,
+    "Where autodiff overflows in float64, the widest format it has, it is asked again at y_bar times this: a power of "
+    "two, which rounds nothing. An element that agrees then is undecided.",
+)
 ELEMENTARY_ULPS = _BOUND.measured(
     "ELEMENTARY_ULPS",
     8,

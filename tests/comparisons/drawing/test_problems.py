@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 
 from gradtwin.backends.operations import OPERATIONS
 from gradtwin.comparisons.drawing.problems import (
@@ -36,7 +36,8 @@ def drawn(operation, count=900, dtype=FLOAT64):
 def test_drawn_problems_are_valid_and_varied(operation):
     found = drawn(operation)
     kinds = {problem.made_of.partition(";")[0] for problem in found}
-    assert kinds >= {"element by element", *VALUES}
+    for kind in {"element by element", *VALUES} - kinds:  # one of nine may be missed by chance
+        find(problems(operation, FLOAT64), lambda problem, kind=kind: problem.made_of.startswith(kind))
     layouts = {name for p in found for name in p.made_of.partition("layouts: ")[2].split(", ")}
     assert layouts == set(LAYOUTS)
     sizes = [x.size for problem in found for x in problem.inputs]
