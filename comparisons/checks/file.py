@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -86,6 +87,8 @@ def check_file(
     read_domains(domain, 1)
     guessing, checking = (GUESSING_SECONDS, CHECKING_SECONDS) if timeout is None else (timeout, timeout)
     named, skipped = find_pairs(module)
+    if named:
+        _ready_tensorflow()
     outcomes: list[Outcome] = []
     for done, pair in enumerate(named):
         if progress:
@@ -124,6 +127,12 @@ def check_file(
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
     return _merge(place, outcomes, skipped, seed, require)
+
+
+@functools.cache
+def _ready_tensorflow() -> None:
+    """Check a pair of our own first: TensorFlow's start takes seconds, which are not the user's functions'."""
+    check_gradient(np.square, derivative=lambda x: 2 * x, inputs=(np.ones(1),))
 
 
 def _check_within(
