@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from gradtwin.comparisons.judging.reuse import find_stale, with_effect
 from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.constants import SMALL_UPSTREAM
 from gradtwin.comparisons.results.data import Cause, Check, Report
-from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects.discovery import required
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.interface import ContractError
@@ -28,8 +27,8 @@ from gradtwin.comparisons.subjects.raising import raised
 from gradtwin.comparisons.subjects.reading import is_floating
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-from .example import describe_example
 from .explaining import explain
+from .findings import Finding, broken_finding, make_finding, make_report, suffix_of
 
 
 @isolated
@@ -72,8 +71,8 @@ def check_layer(
     params : sequence of str, optional
         The names of the trained parameters.
     grads : mapping, optional
-        Where a parameter's gradient is, by the parameter's name: an attribute, a position in the results of backward,
-        or a function of (object, results).
+        Where a gradient is, by the name of its parameter or input: an attribute, a position in the results of
+        backward, or a function of (object, results). None states that there is none, as for x of a first layer.
     learning_rate : float, default 1.0
         The rate of a backward that updates the parameters itself. The gradient is then (before − after) / rate.
     optimizer_step : str or callable, optional
@@ -152,60 +151,6 @@ def check_layer(
     return make_report("gt.check_layer", findings, seed)
 
 
-@dataclass
-class Finding:
-    """The outcome of judging one object, or one stage of a model; `label` names it if there are several."""
-
-    judged: Judgement
-    label: str = ""
-    notes: list[str] = field(default_factory=list)
-    example: str | None = None
-
-    @property
-    def operation(self) -> str:
-        """The name of the judged object."""
-        return self.judged.checks[0].operation
-
-    @property
-    def oracle(self) -> str:
-        """What judged it."""
-        return self.judged.oracle.name if self.judged.oracle else "traced"
-
-    @property
-    def failed(self) -> bool:
-        """Whether a check is a mismatch."""
-        return self.judged.failed
-
-
-def make_finding(judged: Judgement, user: UserObject, inputs: Sequence[Any], label: str = "") -> Finding:
-    """Return the finding of an object, with the notes of its discovery and, on a mismatch, the example."""
-    notes = [note + _suffix(label) for note in (*user.notes.lines, *judged.notes)]
-    example = describe_example(user, user.arguments(inputs), judged.point) if judged.failed else None
-    return Finding(judged, label, notes, example)
-
-
-def broken_finding(operation: str, error: ContractError, label: str = "", notes: Sequence[str] = ()) -> Finding:
-    """Return the finding of an object that can't be judged at all."""
-    titles = Titles(operation, "float64", suffix=_suffix(label))
-    return Finding(Judgement([titles.contract(error.causes)]), label, list(notes))
-
-
-def _suffix(label: str) -> str:
-    return f" ({label})" if label else ""
-
-
-def make_report(command: str, findings: Sequence[Finding], seed: int, operation: str = "") -> Report:
-    """Return the report of one or more objects, or variants of one, under the name of the checked object."""
-    checks = tuple(check for finding in findings for check in finding.judged.checks)
-    notes = dict.fromkeys(note for finding in findings for note in finding.notes)
-    worst = next((finding for finding in findings if finding.failed), findings[0])
-    oracles = [finding.oracle for finding in findings]
-    oracle = "finite-differences" if "finite-differences" in oracles else oracles[0]
-    reproduce = f"{command}({operation or findings[0].operation}, x, ..., seed={seed})"
-    extra = {"oracle": oracle, "notes": list(notes)}
-    return Report("check", checks, seed, reproduce, describe_environment(), extra, worst.example)
-
-
 def judge_object(
     made: Any,
     settings: Settings,
@@ -261,7 +206,7 @@ def judge_user_object(
 
     `upstream` is the upstream gradient to judge with, drawn by default.
     """
-    judge = GradientJudge(user, None, None, operation, upstream=upstream, suffix=_suffix(label))
+    judge = GradientJudge(user, None, None, operation, upstream=upstream, suffix=suffix_of(label))
     found = explain(judge, _judge_at_places(judge, user, inputs, seed))
     return replace(found, checks=[*found.checks, *_undecided(user, found, label)])
 
@@ -298,7 +243,7 @@ def _judge_unclipped(judge: GradientJudge, user: UserObject, inputs: Sequence[An
 
 def _undecided(user: UserObject, judged: Judgement, label: str) -> list[Check]:
     """Return a check for each thing that ought to be judged, and can't be."""
-    titles = Titles(judged.checks[0].operation, judged.checks[0].dtype, suffix=_suffix(label))
+    titles = Titles(judged.checks[0].operation, judged.checks[0].dtype, suffix=suffix_of(label))
     return [
         titles.undecided(name, "gradient", Cause("unknown", False, name, text)) for name, text in user.unjudged.items()
     ]

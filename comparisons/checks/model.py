@@ -28,18 +28,8 @@ from gradtwin.comparisons.subjects.model_recipe import (
 from gradtwin.comparisons.subjects.raising import raised
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-from .layer import (
-    Finding,
-    broken_finding,
-    copied,
-    judge_object,
-    judge_user_object,
-    judge_without_causes,
-    make_finding,
-    make_report,
-    read_inputs,
-    read_scale,
-)
+from .findings import Finding, broken_finding, make_finding, make_report
+from .layer import copied, judge_object, judge_user_object, judge_without_causes, read_inputs, read_scale
 
 
 @isolated
@@ -90,7 +80,7 @@ def check_model(
         The names of the trained parameters.
     grads : mapping, optional
         Where a parameter's gradient is, by the parameter's name: an attribute, a position or a key in the results of
-        backprop, or a function of (model, results).
+        backprop, or a function of (model, results). None states that there is none.
     learning_rate : float, default 1.0
         The rate of a backpropagation that updates the parameters itself.
     batch_axis : int or None, default 0
@@ -130,6 +120,11 @@ def check_model(
     >>> gt.check_model(Line(), np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones((2, 1))).verdict
     'match'
     """
+    if isinstance(model, list | tuple | dict):
+        raise ArgumentTypeError(
+            f"model: got {type(model).__name__}; expected an object that holds the layers, for example "
+            f"types.SimpleNamespace(layers=layers)."
+        )
     inputs = read_inputs(x, batch_axis)
     scale = read_scale(param_scale, inputs[0], batch_axis)
     owner = types.SimpleNamespace(model=copied(model), loss=None, layers=None)
@@ -140,7 +135,7 @@ def check_model(
         copy.deepcopy(target), learning_rate,
     )  # fmt: skip
     places = layer_places(owner.model, layers, model)
-    choices = Choices(params, grads, learning_rate, scale, scale)
+    choices = Choices(params, grads, learning_rate, scale, scale, owes_inputs=False)
     finding = _judge_whole(owner, settings, inputs, choices, places, seed)
     located = _locate(owner, settings, inputs, places, seed, finding) if finding.failed and places else []
     return make_report("gt.check_model", [*located, finding], seed, finding.operation)
@@ -260,7 +255,7 @@ def _judge_stage(
     i: int,
     seed: int,
 ) -> Finding:
-    choices = Choices(learning_rate=settings.learning_rate)
+    choices = Choices(learning_rate=settings.learning_rate, owes_inputs=i > 0)
     if i == len(places):
         loss = find_prediction_loss(owner, settings)
         x = activations[i]

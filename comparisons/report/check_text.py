@@ -77,6 +77,10 @@ def sentence_of(report: Report) -> str:
     if unknown:
         return f"{name}: {'nothing was compared' if unknown[0].detail == 'empty' else 'it could not be checked'}."
     judge = "the reference optimizer" if is_update else judge
+    left_open = [check for check in report.checks if check.verdict == "inconclusive" and check.worst is None]
+    if left_open and all(check.stage == "gradient" for check in left_open):
+        counted = "1 gradient was" if len(left_open) == 1 else f"{len(left_open)} gradients were"
+        return f"{name}: {counted} not judged; no other disagrees with {judge}{points}."
     return f"{name}: nothing disagrees with {judge}{points}, but a wrong gradient might have passed too."
 
 

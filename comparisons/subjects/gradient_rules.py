@@ -20,7 +20,6 @@ from .discovery import (
     Parameter,
     Place,
     aliases,
-    attribute,
     find_arrays,
     gradient_names,
     gradient_places,
@@ -31,13 +30,15 @@ from .discovery import (
     split_name,
 )
 from .gradient_rule import Guess, Rule, Run, is_gradient, left_rule, parse_place, returned_items, returned_rule
-from .names import INPUT_GRADIENT_NAMES
-from .reading import is_floating
+from .input_rules import InputFinder
 
 
 @dataclass
 class Choices:
-    """The caller's arguments on parameters and gradients."""
+    """The caller's arguments on parameters and gradients.
+
+    `owes_inputs` says whether the object has to compute the gradients of its inputs.
+    """
 
     params: Sequence[str] | None = None
     grads: Mapping[str, Any] | None = None
@@ -46,6 +47,12 @@ class Choices:
     input_scale: float = 1.0
     keep_values: bool = False
     is_loss: bool = False
+    owes_inputs: bool = True
+
+    @property
+    def without(self) -> frozenset[str]:
+        """The names that the caller states no gradient of, by None."""
+        return frozenset(name for name, where in (self.grads or {}).items() if where is None)
 
 
 class GradientFinder:
@@ -84,9 +91,12 @@ class GradientFinder:
         rules: dict[str, Rule | None] = {}
         taken: set[Place] = set()
         for p in self._parameters:
-            rules[p.name] = self._said(p.name) or self._changed(p) or self._named(p, taken)
-        waiting = [p for p in self._parameters if rules[p.name] is None]
-        input_rules = self._find_input_rules(inputs, items, waiting, taken)
+            rules[p.name] = None
+            if p.name not in self._choices.without:
+                rules[p.name] = self._said(p.name) or self._changed(p) or self._named(p, taken)
+        waiting = [p for p in self._parameters if rules[p.name] is None and p.name not in self._choices.without]
+        self.inputs = InputFinder(self._run, self._input_names, self._said, self._choices.without)
+        input_rules = self.inputs.find(inputs, items, self._are_parameters_alone(items, waiting), taken)
         items = [(place, value) for place, value in items if place not in taken and isinstance(value, np.ndarray)]
         self._match_returned(waiting, items, rules, taken)
         for p in waiting:
@@ -206,53 +216,6 @@ class GradientFinder:
 
     def _shape(self, p: Parameter) -> tuple[int, ...]:
         return np.shape(p.places[0].read(self._run.owner))
-
-    def _find_input_rules(
-        self,
-        inputs: Sequence[Any],
-        items: list[tuple[Place, Any]],
-        waiting: list[Parameter],
-        taken: set[Place],
-    ) -> list[Rule | None]:
-        alone = self._are_parameters_alone(items, waiting)
-        if alone and np.shape(items[0][1]) != np.shape(inputs[0]):
-            items = []
-        flat = [(place, value) for place, value in items if len(place.steps) < 2 and not isinstance(place.last, str)]
-        rules: list[Rule | None] = []
-        for i, (name, x) in enumerate(zip(self._input_names, inputs, strict=True)):
-            rule = self._said(name)
-            if rule is None and is_floating(x):
-                rule = self._input_rule(name, i, np.shape(x), items, flat, taken)
-                if rule is not None and rule.guess and alone:
-                    rule = replace(rule, guess="shape")  # it may be a parameter's as well
-            rules.append(rule)
-        return rules
-
-    def _input_rule(
-        self,
-        name: str,
-        i: int,
-        shape: tuple[int, ...],
-        items: list[tuple[Place, Any]],
-        flat: list[tuple[Place, Any]],
-        taken: set[Place],
-    ) -> Rule | None:
-        keyed = {place.last: place for place, value in items if is_gradient(value)}
-        names = (*gradient_names(name), *(INPUT_GRADIENT_NAMES if len(self._input_names) == 1 else ()))
-        for key in names:
-            if key in keyed:
-                taken.add(keyed[key])
-                return returned_rule(keyed[key])
-        if i < len(flat):
-            place, value = flat[i]
-            fitting = [entry for entry in flat if is_gradient(entry[1]) and np.shape(entry[1]) == shape]
-            guess: Guess = "order"
-            if len(self._input_names) == 1 and value is not None and np.shape(value) != shape and len(fitting) == 1:
-                (place, value), guess = fitting[0], "shape"
-            taken.add(place)
-            return None if value is None else returned_rule(place, guess)
-        left = [place for place in map(attribute, names) if is_gradient(place.read(self._run.owner))]
-        return left_rule(left[0]) if left else None
 
     def _are_parameters_alone(self, items: list[tuple[Place, Any]], waiting: list[Parameter]) -> bool:
         """Return whether the results may be the parameters' gradients without the input's."""

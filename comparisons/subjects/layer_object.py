@@ -7,7 +7,7 @@ object is never changed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,9 +28,10 @@ from .discovery import (
 from .functions import UserFunctions
 from .gradient_rule import Guess, Rule, Run
 from .gradient_rules import Choices, GradientFinder
+from .input_rules import Absent
 from .interface import ContractError
-from .raising import raised
-from .reading import as_value
+from .raising import raised, refused
+from .reading import as_value, kind_of
 
 
 class Recipe(Protocol):
@@ -45,6 +46,9 @@ class Recipe(Protocol):
 
     def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], y_bar: Any, /) -> Any:
         """Run backward, after forward, and return its results."""
+
+    def suspects(self, owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
+        """Return the names and values that may be at fault where forward raises."""
 
 
 @dataclass
@@ -231,37 +235,67 @@ class UserObject(UserFunctions):
             run, before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
         )
         self._rules = finder.find(inputs)
-        self._report_missing(finder.unclaimed)
+        self._report_missing(inputs, finder.unclaimed, finder.inputs.absent)
 
-    def _report_missing(self, unclaimed: list[Place]) -> None:
+    def _report_missing(self, inputs: Sequence[Any], unclaimed: Sequence[Place], absent: Mapping[str, Absent]) -> None:
         wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
         for place in unclaimed if self._choices.params is None else ():
             self.unjudged[f"gradient returned at {place}"] = (
                 f"the result of backward at {place} has no parameter's name, and is none of the judged gradients. If "
-                f"it is "
-                f"a parameter's gradient, pass it by grads=: grads={{{self.names()[-1]!r}: ...}}."
+                f"it is a parameter's gradient, pass it by grads=: grads={{{self.names()[-1]!r}: ...}}."
             )
         for k, (name, rule) in enumerate(zip(self.names(), self._rules, strict=True)):
-            if rule is None and k >= self.count and name in wanted and not self._choices.is_loss:
+            if rule is not None:
+                self.notes.add(f"the gradient of {name} is {rule.text}")
+            elif name in self._choices.without:
+                self.notes.add(f"the gradient of {name} is not judged: grads= states that there is none")
+            elif k < self.count:
+                self._report_input(name, inputs[k], absent[name], f"gradient of {self.words(k + 1)[k]}")
+            elif name in wanted and not self._choices.is_loss:
                 self.unjudged[f"gradient of parameter {name}"] = (
                     f"no gradient of {name} was found among the results of backward or in the object. If it is "
-                    f"computed, "
-                    f"pass its place by grads=; if {name} is a constant, leave it out of params=."
+                    f"computed, pass its place by grads=; if {name} is a constant, pass grads={{{name!r}: None}}."
                 )
-            elif rule is None:
-                self.notes.add(f"no gradient of {name} was found; it is not judged (pass its place by grads=)")
             else:
-                self.notes.add(f"the gradient of {name} is {rule.text}")
+                self.notes.add(f"no gradient of {name} was found; it is not judged (pass its place by grads=)")
         self.clear_gradients(self.prototype)  # where it is added to, it starts at zero
         if all(rule is None for rule in self._rules):
+            for name, reason in absent.items():
+                if reason.reason == "whole with gradient":
+                    raise ArgumentTypeError(
+                        f"{name}: {_of_whole(name, inputs[self.names().index(name)], reason.where)}"
+                    )
             listed = ", ".join(self.names())
             raise ArgumentValueError(
                 f"grads: no gradient of {listed} was found among the results of backward or in the object. Pass their "
                 f"places, for example grads={{{self.names()[-1]!r}: 'name of an attribute'}}."
             )
 
+    def _report_input(self, name: str, x: Any, absent: Absent, title: str) -> None:
+        """Report an input whose gradient is not judged: as open, if the object has to compute it."""
+        if absent.reason == "whole":
+            self.notes.add(f"{name} is {kind_of(x)}, which has no gradient")
+        elif absent.reason == "returned as None":
+            self.notes.add(f"backward returned None for {name}; its gradient is not judged")
+        elif absent.reason == "whole with gradient":
+            text = _of_whole(name, x, absent.where)
+            if self._choices.owes_inputs:
+                self.unjudged[title] = text
+            else:
+                self.notes.add(f"{name} is {kind_of(x)}, so its gradient is not judged")
+        elif self._choices.owes_inputs:
+            self.unjudged[title] = (
+                f"backward returned nothing for {name}. Return its gradient, or pass its place by grads=. If the layer "
+                f"needs none, because it is the first one, pass grads={{{name!r}: None}}."
+            )
+        else:
+            self.notes.add(f"no gradient of {name} was found; it is not judged (pass its place by grads=)")
+
     def _try_forward(self, inputs: tuple[Any, ...]) -> Any:
-        return as_value(self._call("forward", self.run_forward, copies(inputs)))
+        try:
+            return as_value(self._call("forward", self.run_forward, copies(inputs)))
+        except ContractError as error:
+            raise refused(error, self.recipe.suspects(self.fresh(()), copies(inputs))) from error.__cause__
 
     def _snapshot(self, owner: Any) -> dict[Place, bytes]:
         return {place: a.tobytes() for a, places in self._arrays(owner).values() for place in places}
@@ -337,6 +371,13 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         np.random.set_state(state)
+
+
+def _of_whole(name: str, x: Any, where: str) -> str:
+    return (
+        f"{name} is {kind_of(x)}, so the gradient that backward gives for it ({where}) can't be judged. Pass "
+        f"{name}.astype(float). If {name} has no gradient, as numbers of rows have none, pass grads={{{name!r}: None}}."
+    )
 
 
 def _scaled(gradient: Any, scale: float) -> Array:

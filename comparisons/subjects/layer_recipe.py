@@ -114,6 +114,11 @@ class LayerRecipe:
             step(*positional, **named)
         return gradients
 
+    def suspects(self, _owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
+        """Return the inputs, and the target of a loss."""
+        given = list(zip(self.names, inputs, strict=True))
+        return given if self.has_upstream else [*given, ("target", self._settings.target)]
+
     def _values(self) -> dict[str, Any]:
         return {"training": True, "learning_rate": self._settings.learning_rate}
 

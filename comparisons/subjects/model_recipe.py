@@ -110,6 +110,18 @@ class ModelRecipe:
         is_several = isinstance(gradients, dict | tuple | list)
         return gradients if is_several or np.shape(gradients) == np.shape(inputs[0]) else None
 
+    def suspects(self, owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
+        """Return the target where the model takes the inputs, else the inputs."""
+        given = list(zip(self.names, inputs, strict=True))
+        try:
+            with np.errstate(all="ignore"):
+                self._predictor(owner)(*inputs)
+        except ArgumentValueError:  # nothing predicts without a target
+            return [*given, ("target", self._settings.target)]
+        except Exception:  # the model is the user's, and may raise anything
+            return given
+        return [("target", self._settings.target)]
+
     def _predictor(self, owner: Any) -> Callable[..., Any]:
         try:
             method = find_method(owner.model, self._settings.forward, PREDICTING, "forward")
@@ -197,6 +209,10 @@ class TailRecipe:
         for place in reversed(self._places):
             upstream = run_backward(place.read(owner.model), upstream, self._learning_rate)
         return upstream
+
+    def suspects(self, _owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
+        """Return the first layer's input."""
+        return [("x", inputs[0])]
 
 
 def settle_loss(owner: Any, settings: ModelSettings, places: Sequence[LayerPlace], x: Any, seed: int) -> str:

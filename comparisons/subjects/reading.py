@@ -30,7 +30,10 @@ def as_value(result: Any) -> Array:
     y = np.asarray(result)
     if y.dtype.kind != "f":
         what = "an object array" if y.dtype == object else f"dtype {y.dtype}"
-        raise ArgumentTypeError(f"forward: it returned {what}; expected real floating numbers, which have a gradient.")
+        convert = " Convert its inputs with .astype(float)." if y.dtype.kind in "iu" else ""
+        raise ArgumentTypeError(
+            f"forward: it returned {what}; expected real floating numbers, which have a gradient.{convert}"
+        )
     return y
 
 
@@ -89,7 +92,7 @@ def resolve_wrt(
         listed = ", ".join(f"{i} ({names[i]})" for i in floating) or "none"
         if count < len(floating):
             raise ArgumentValueError(
-                f"wrt: got {count} gradients for {len(floating)} floating inputs: {listed}. "
+                f"wrt: got {count} gradient{'s' if count != 1 else ''} for {len(floating)} floating inputs: {listed}. "
                 f"Name the inputs that have one, for example wrt={tuple(floating[:count])}."
             )
         text = f"the number of gradients is {count}; expected {len(floating)}, for the floating inputs {listed}."

@@ -985,6 +985,6 @@ def test_the_place_that_is_named_is_never_of_the_package():
             return dout
 
     report = check_layer(Inverse(), X)
-    assert report.verdict == "mismatch"
+    assert report.verdict == "inconclusive", "it may be x that is no square"
     assert "LinAlgError" in str(report)
     assert ".py:" not in str(report)

@@ -434,7 +434,7 @@ def test_a_loss_of_the_prediction_may_call_it_anything(names, x):
 
 def test_a_loss_that_raises_either_way_is_told_of_loss():
     report = check_model(with_loss_of("A", "Y"), X, np.ones((7, 7)), learning_rate=0.1)
-    assert report.verdict == "mismatch"
+    assert report.verdict == "inconclusive", "the target may be at fault"
     assert "Pass loss=, a function of (prediction, target)" in str(report).replace("\n", " ")
 
 
