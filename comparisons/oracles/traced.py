@@ -58,7 +58,7 @@ class ObjectOracle:
         from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
         user, count = self._user, self._user.count
-        owner = user.fresh(inputs[count:])
+        owner = user.fresh(inputs[count:], as_arrays=True)
         wanted = [user.parameters[i - count] for i in wrt if i >= count]
         arrays = {p.name: p.places[0].read(owner) for p in wanted}
         xs = tuple(np.array(x, order="C") if isinstance(x, np.ndarray) and x.ndim else x for x in inputs[:count])

@@ -99,18 +99,19 @@ def find_arrays(owner: Any, depth: int, start: Place = ROOT) -> dict[int, tuple[
     for _ in range(depth):
         below: list[tuple[Place, Any]] = []
         for place, holder in level:
-            for inner, value in _inside(place, holder):
+            for inner, value in inside(place, holder):
                 if isinstance(value, np.ndarray):
                     if value.dtype.kind == "f" and value.size:
                         found.setdefault(id(value), (value, []))[1].append(inner)
-                elif id(value) not in seen and _is_holder(value):
+                elif id(value) not in seen and is_holder(value):
                     seen.add(id(value))
                     below.append((inner, value))
         level = below
     return found
 
 
-def _inside(place: Place, holder: Any) -> Iterator[tuple[Place, Any]]:
+def inside(place: Place, holder: Any) -> Iterator[tuple[Place, Any]]:
+    """Yield the places and values of what an object or a container holds."""
     if isinstance(holder, dict):
         yield from ((place.at("item", key), value) for key, value in holder.items())
     elif isinstance(holder, list | tuple):
@@ -130,7 +131,8 @@ def attribute_names(holder: Any) -> list[str]:
     return [*getattr(holder, "__dict__", {}), *slots]
 
 
-def _is_holder(value: Any) -> bool:
+def is_holder(value: Any) -> bool:
+    """Return whether arrays may lie inside a value: a container, or an object that is not NumPy's or Python's."""
     if isinstance(value, dict | list | tuple):
         return True
     if isinstance(value, type | types.ModuleType | types.FunctionType | types.MethodType | np.generic):
@@ -140,7 +142,7 @@ def _is_holder(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A float array that an object holds and its output depends on; it may have several places."""
+    """A float array or number that an object holds and its output depends on; it may have several places."""
 
     name: str
     places: tuple[Place, ...]

@@ -58,7 +58,8 @@ class Choices:
 class GradientFinder:
     """Looks for the gradients after one run; `before` has each array after forward and before backward.
 
-    `root` is the place of the user's object in the object that was run.
+    `others` are values that may be parameters and are not judged so far. `root` is the place of the user's object in
+    the object that was run.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class GradientFinder:
         run: Run,
         before: Mapping[Place, bytes],
         parameters: Sequence[Parameter],
+        others: Sequence[Parameter],
         input_names: Sequence[str],
         choices: Choices,
         depth: int,
@@ -74,17 +76,21 @@ class GradientFinder:
         self._run = run
         self._before = before
         self._parameters = parameters
+        self._others = others
         self._input_names = input_names
         self._choices = choices
         self._depth = depth
         self._root = root
         #: Results of backward under the name of a parameter that is not one here, and that are not judged.
         self.unclaimed: list[Place] = []
+        #: Results of backward by position that are not judged.
+        self.left: list[tuple[Place, Any]] = []
 
     def find(self, inputs: Sequence[Any]) -> list[Rule | None]:
         """Return the rule of each input and each parameter, None if there is no gradient."""
         known = (*self._input_names, *(p.name for p in self._parameters))
-        unknown = [name for name in self._choices.grads or {} if name not in known]
+        also = [p.name for p in self._others]
+        unknown = [name for name in self._choices.grads or {} if name not in (*known, *also)]
         if unknown:
             raise ArgumentValueError(f"grads: {unknown[0]!r} is not known; expected some of: {', '.join(known)}.")
         items = returned_items(self._run.returned)
@@ -97,6 +103,7 @@ class GradientFinder:
         waiting = [p for p in self._parameters if rules[p.name] is None and p.name not in self._choices.without]
         self.inputs = InputFinder(self._run, self._input_names, self._said, self._choices.without)
         input_rules = self.inputs.find(inputs, items, self._are_parameters_alone(items, waiting), taken)
+        numbers = [item for item in items if isinstance(item[1], float | np.floating)]
         items = [(place, value) for place, value in items if place not in taken and isinstance(value, np.ndarray)]
         self._match_returned(waiting, items, rules, taken)
         for p in waiting:
@@ -107,8 +114,16 @@ class GradientFinder:
                 rules[p.name] = replace(rule, guess="shape")  # either may be the gradient
         for p in self._parameters:
             rules[p.name] = self._unless_unwritten(p, rules)
-        self._find_unclaimed([item for item in items if item[0] not in taken], rules)
+        self._find_unclaimed([item for item in (*items, *numbers) if item[0] not in taken], rules)
         return [*input_rules, *(rules[p.name] for p in self._parameters)]
+
+    def names_gradient(self, p: Parameter) -> bool:
+        """Return whether backward changed one of the other values, or wrote or returned a gradient with its name."""
+        before = self._run.before[p.name][0]
+        if before.dtype.kind in "fiu" and not np.array_equal(before, p.places[0].read(self._run.owner)):
+            return True
+        rule = self._named(p, set())
+        return rule is not None and (rule.place is None or self._is_written(rule.place))
 
     def _unless_unwritten(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:
         """Return a parameter's rule; as a guess where backward wrote nothing there, and did so to another array."""
@@ -126,11 +141,13 @@ class GradientFinder:
         known = [rule.read(self._run) for rule in rules.values() if rule is not None]
         held = {at.last for _, places in find_arrays(self._run.owner, self._depth).values() for at in places}
         for place, value in items:
-            if not isinstance(place.last, str) or not names_trained(place.last):
+            if any(np.array_equal(value, one, equal_nan=True) for one in known):
                 continue
-            is_unused = place.last in held and not np.any(value)
-            if not is_unused and not any(np.array_equal(value, one, equal_nan=True) for one in known):
-                self.unclaimed.append(place)
+            if not isinstance(place.last, str):
+                self.left.append((place, value))
+            elif names_trained(place.last) and isinstance(value, np.ndarray):
+                is_unused = place.last in held and not np.any(value)
+                self.unclaimed += [] if is_unused else [place]
 
     def _said(self, name: str) -> Rule | None:
         """Return the rule that the caller gave, once it is known to find a gradient."""

@@ -7,15 +7,15 @@ object is never changed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.constants import MOVED_SCALE, TELLING_SCALE, TELLING_ZERO
+from gradtwin.comparisons.precision.constants import TELLING_SCALE, TELLING_ZERO
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .arrays import copies
@@ -28,27 +28,12 @@ from .discovery import (
 from .functions import UserFunctions
 from .gradient_rule import Guess, Rule, Run
 from .gradient_rules import Choices, GradientFinder
-from .input_rules import Absent
+from .held_values import find_values, how_to_convert, is_number, moved
 from .interface import ContractError
 from .raising import raised, refused
-from .reading import as_value, kind_of
-
-
-class Recipe(Protocol):
-    """How an object is run: forward, which can be traced, and then backward on the same object."""
-
-    depth: int
-    root: Place
-    has_upstream: bool
-
-    def forward(self, owner: Any, kept: list[Any] | None = None) -> Callable[..., Any]:
-        """Return the function of the inputs alone that runs forward and returns y; `kept` gets all that it returned."""
-
-    def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], y_bar: Any, /) -> Any:
-        """Run backward, after forward, and return its results."""
-
-    def suspects(self, owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
-        """Return the names and values that may be at fault where forward raises."""
+from .reading import as_value, is_floating
+from .recipe import Recipe
+from .unjudged import Findings, nothing_found
 
 
 @dataclass
@@ -75,6 +60,8 @@ class UserObject(UserFunctions):
         self.y_bar_scale = 1.0
         self.notes = Notes()
         self.parameters: list[Parameter] = []
+        self._others: list[Parameter] = []  # values that may be parameters, during the discovery
+        self._dtype: Any = np.float64  # of the output
         #: The names of checks that can't be made, of what ought to be judged, and why.
         self.unjudged: dict[str, str] = {}
         self._choices = choices
@@ -114,8 +101,11 @@ class UserObject(UserFunctions):
         """
         return (*inputs, *(self._telling(p) for p in self.parameters))
 
-    def _telling(self, p: Parameter) -> Array:
-        array = np.array(p.places[0].read(self.prototype))
+    def _telling(self, p: Parameter) -> Any:
+        held = p.places[0].read(self.prototype)
+        if not isinstance(held, np.ndarray):  # a number of Python has the dtype of the arrays that it meets
+            return held if isinstance(held, np.floating) else np.dtype(self._dtype).type(held)
+        array = np.array(held)
         if array.size > 1 and not self._choices.keep_values and np.all(array == array.flat[0]):
             value = float(array.flat[0])
             drawn = np.random.default_rng([self.seed, 5]).uniform(*TELLING_SCALE, array.shape) * (value or TELLING_ZERO)
@@ -151,10 +141,10 @@ class UserObject(UserFunctions):
             for gradient, scale in zip(gradients, scales, strict=True)
         )
 
-    def fresh(self, parameters: Sequence[Any]) -> Any:
-        """Return a copy of the object with its parameters set."""
+    def fresh(self, parameters: Sequence[Any], as_arrays: bool = False) -> Any:
+        """Return a copy of the object with its parameters set; with `as_arrays` numbers are arrays, to be traced."""
         owner = copy.deepcopy(self.prototype)
-        self.put_parameters(owner, parameters)
+        self.put_parameters(owner, parameters, as_arrays)
         return owner
 
     @property
@@ -175,22 +165,29 @@ class UserObject(UserFunctions):
             self._rules[k] = None
         return any(rule is not None for rule in self._rules)
 
-    def put_parameters(self, owner: Any, parameters: Sequence[Any]) -> None:
+    def put_parameters(self, owner: Any, parameters: Sequence[Any], as_arrays: bool = False) -> None:
         """Set the parameters of a copy of the object."""
         for parameter, value in zip(self.parameters, parameters, strict=True):
-            array = parameter.places[0].read(owner)
-            if array.dtype == np.asarray(value).dtype and array.flags.writeable:
-                array[...] = value
+            held = parameter.places[0].read(owner)
+            is_array = isinstance(held, np.ndarray)
+            like = is_array and held.dtype == np.asarray(value).dtype and held.shape == np.shape(value)
+            if like and held.flags.writeable:
+                held[...] = value
                 continue
             for place in parameter.places:
                 if not isinstance(place.parent.read(owner), tuple):
-                    place.write(owner, np.array(value))
+                    place.write(owner, np.array(value) if is_array or as_arrays else type(held)(value))
 
     def clear_gradients(self, owner: Any) -> None:
         """Set what gradients are added to, to zero."""
         for rule in self._rules:
-            if rule is not None and rule.place is not None and isinstance(a := rule.place.read(owner), np.ndarray):
-                a[...] = 0
+            if rule is None or rule.place is None:
+                continue
+            held = rule.place.read(owner)
+            if isinstance(held, np.ndarray):
+                held[...] = 0
+            elif is_number(held):
+                rule.place.write(owner, type(held)(0))
 
     def _run(
         self,
@@ -206,7 +203,8 @@ class UserObject(UserFunctions):
             y = self.recipe.forward(owner, kept)(*inputs)
             if values is not None:
                 values.append(np.array(y))
-            before = {p.name: [np.array(place.read(owner)) for place in p.places] for p in self.parameters}
+            both = (*self.parameters, *self._others)
+            before = {p.name: [np.array(place.read(owner)) for place in p.places] for p in both}
             between()
             upstream = y_bar if y_bar is None or self.y_bar_scale == 1 else y_bar * self.y_bar_scale
             returned = self.recipe.backward(owner, inputs, kept, upstream)
@@ -216,9 +214,29 @@ class UserObject(UserFunctions):
 
     def _discover(self, inputs: tuple[Any, ...]) -> None:
         y = self._try_forward(inputs)
+        self._dtype = np.asarray(y).dtype
         self._find_parameters(inputs, y)
         if not self.parameters:
             self._use_built(inputs, y)
+        self._find_others()
+        finder = self._run_and_look(inputs, y)
+        named = [p for p in self._others if finder.names_gradient(p) and self._moves(p.places, inputs, y)]
+        numbers = [p for p in named if is_number(p.places[0].read(self.prototype))]
+        if numbers:
+            self.parameters += numbers
+            self._others = [p for p in self._others if p not in numbers]
+            finder = self._run_and_look(inputs, y)
+        self._rules = finder.find(inputs)
+        self._report(inputs, finder)
+        for p in self._others:
+            self._report_other(p, p in named, finder.left, lambda p: self._moves(p.places, inputs, y))
+        self._others = []
+        self.clear_gradients(self.prototype)  # where it is added to, it starts at zero
+        if all(rule is None for rule in self._rules):
+            raise nothing_found(self.names(), inputs, finder.inputs.absent)
+
+    def _run_and_look(self, inputs: tuple[Any, ...], y: Any) -> GradientFinder:
+        """Run forward and backward, and return what finds the gradients afterwards."""
         owner = self.fresh(self.arguments(()))
         y_bar = None
         if self.recipe.has_upstream:
@@ -231,65 +249,36 @@ class UserObject(UserFunctions):
             raise
         except Exception as error:
             raise ContractError(raised("backward", error)) from error
-        finder = GradientFinder(
-            run, before, self.parameters, self._input_names, self._choices, self.recipe.depth, self.recipe.root
+        recipe = self.recipe
+        return GradientFinder(
+            run, before, self.parameters, self._others, self._input_names, self._choices, recipe.depth, recipe.root
         )
-        self._rules = finder.find(inputs)
-        self._report_missing(inputs, finder.unclaimed, finder.inputs.absent)
 
-    def _report_missing(self, inputs: Sequence[Any], unclaimed: Sequence[Place], absent: Mapping[str, Absent]) -> None:
-        wanted = {p.name for p in self.parameters if p.sounds_trained or self._choices.params is not None}
-        for place in unclaimed if self._choices.params is None else ():
-            self.unjudged[f"gradient returned at {place}"] = (
-                f"the result of backward at {place} has no parameter's name, and is none of the judged gradients. If "
-                f"it is a parameter's gradient, pass it by grads=: grads={{{self.names()[-1]!r}: ...}}."
-            )
-        for k, (name, rule) in enumerate(zip(self.names(), self._rules, strict=True)):
-            if rule is not None:
-                self.notes.add(f"the gradient of {name} is {rule.text}")
-            elif name in self._choices.without:
-                self.notes.add(f"the gradient of {name} is not judged: grads= states that there is none")
-            elif k < self.count:
-                self._report_input(name, inputs[k], absent[name], f"gradient of {self.words(k + 1)[k]}")
-            elif name in wanted and not self._choices.is_loss:
-                self.unjudged[f"gradient of parameter {name}"] = (
-                    f"no gradient of {name} was found among the results of backward or in the object. If it is "
-                    f"computed, pass its place by grads=; if {name} is a constant, pass grads={{{name!r}: None}}."
-                )
-            else:
-                self.notes.add(f"no gradient of {name} was found; it is not judged (pass its place by grads=)")
-        self.clear_gradients(self.prototype)  # where it is added to, it starts at zero
-        if all(rule is None for rule in self._rules):
-            for name, reason in absent.items():
-                if reason.reason == "whole with gradient":
-                    raise ArgumentTypeError(
-                        f"{name}: {_of_whole(name, inputs[self.names().index(name)], reason.where)}"
-                    )
-            listed = ", ".join(self.names())
-            raise ArgumentValueError(
-                f"grads: no gradient of {listed} was found among the results of backward or in the object. Pass their "
-                f"places, for example grads={{{self.names()[-1]!r}: 'name of an attribute'}}."
-            )
+    def _report(self, inputs: Sequence[Any], finder: GradientFinder) -> None:
+        """Put it on the notes where each gradient is, and what can't be judged on `unjudged`."""
+        findings = Findings(unjudged=self.unjudged)
+        for place in finder.unclaimed if self._choices.params is None else ():
+            findings.add_unclaimed(place, self.names()[-1])
+        words, absent = self.words(self.count), finder.inputs.absent
+        for k, x in enumerate(inputs):
+            name, rule = self._input_names[k], self._rules[k]
+            findings.add_input(name, x, rule, absent.get(name), self._choices, f"gradient of {words[k]}")
+        for p, rule in zip(self.parameters, self._rules[self.count :], strict=True):
+            findings.add_parameter(p, rule, self._choices)
+        for line in findings.notes:
+            self.notes.add(line)
 
-    def _report_input(self, name: str, x: Any, absent: Absent, title: str) -> None:
-        """Report an input whose gradient is not judged: as open, if the object has to compute it."""
-        if absent.reason == "whole":
-            self.notes.add(f"{name} is {kind_of(x)}, which has no gradient")
-        elif absent.reason == "returned as None":
-            self.notes.add(f"backward returned None for {name}; its gradient is not judged")
-        elif absent.reason == "whole with gradient":
-            text = _of_whole(name, x, absent.where)
-            if self._choices.owes_inputs:
-                self.unjudged[title] = text
-            else:
-                self.notes.add(f"{name} is {kind_of(x)}, so its gradient is not judged")
-        elif self._choices.owes_inputs:
-            self.unjudged[title] = (
-                f"backward returned nothing for {name}. Return its gradient, or pass its place by grads=. If the layer "
-                f"needs none, because it is the first one, pass grads={{{name!r}: None}}."
-            )
-        else:
-            self.notes.add(f"no gradient of {name} was found; it is not judged (pass its place by grads=)")
+    def _report_other(
+        self, p: Parameter, is_named: bool, left: Sequence[tuple[Place, Any]], moves: Callable[[Parameter], bool]
+    ) -> None:
+        """Report a value that is a parameter, by its name or a gradient, and is no floating array."""
+        if p.name in self._choices.without:
+            return
+        value = p.places[0].read(self.prototype)
+        fitting = [at for at, result in left if p.sounds_trained or np.shape(result) == np.shape(value)]
+        is_trained = np.ndim(value) > 0 and p.sounds_trained and not self._choices.is_loss
+        if is_named or ((fitting or is_trained) and moves(p)):
+            Findings(unjudged=self.unjudged).add_value(p, value, None if is_named or not fitting else fitting[0])
 
     def _try_forward(self, inputs: tuple[Any, ...]) -> Any:
         try:
@@ -298,7 +287,11 @@ class UserObject(UserFunctions):
             raise refused(error, self.recipe.suspects(self.fresh(()), copies(inputs))) from error.__cause__
 
     def _snapshot(self, owner: Any) -> dict[Place, bytes]:
-        return {place: a.tobytes() for a, places in self._arrays(owner).values() for place in places}
+        numbers = find_values(owner, self.recipe.depth).items()
+        return {
+            **{place: np.asarray(value).tobytes() for place, value in numbers if is_number(value)},
+            **{place: a.tobytes() for a, places in self._arrays(owner).values() for place in places},
+        }
 
     def _arrays(self, owner: Any) -> dict[int, tuple[Array, list[Place]]]:
         return find_arrays(owner, self.recipe.depth)
@@ -309,15 +302,37 @@ class UserObject(UserFunctions):
         named = name_parameters(groups)
         wanted = self._choices.params
         if wanted is not None:
-            known = {name: p for p in named for name in (p.name, *map(str, p.places))}
+            others = self._name_values(groups)
+            known = {name: p for p in (*others, *named) for name in (p.name, *map(str, p.places))}
             missing = [name for name in wanted if name not in known]
             if missing:
                 listed = ", ".join(dict.fromkeys(p.name for p in named)) or "none"
                 raise ArgumentValueError(f"params: {missing[0]!r} is not one of its float arrays: {listed}.")
-            self.parameters = [known[name] for name in wanted]
+            self.parameters = [self._checked("params", known[name]) for name in wanted]
             return
         used = self._depends_on(owner, groups, inputs, y)
         self.parameters = name_parameters([groups[k] for k in used])
+
+    def _name_values(self, groups: Sequence[Sequence[Place]]) -> list[Parameter]:
+        """Return the values that may be parameters, named differently from the arrays at these places."""
+        values = [[place] for place in find_values(self.prototype, self.recipe.depth)]
+        return name_parameters([*groups, *values])[len(groups) :]
+
+    def _find_others(self) -> None:
+        """Find values that may be parameters; those that the caller gives a gradient of are parameters."""
+        known = [place for p in self.parameters for place in p.places]
+        for p in self._name_values([p.places for p in self.parameters]):
+            if (self._choices.grads or {}).get(p.name) is not None and p.places[0] not in known:
+                self.parameters.append(self._checked("grads", p))
+            elif p.places[0] not in known and self._choices.params is None:
+                self._others.append(p)
+
+    def _checked(self, argument: str, p: Parameter) -> Parameter:
+        """Return a parameter that the caller names, if it can be judged."""
+        value = p.places[0].read(self.prototype)
+        if not is_floating(value):
+            raise ArgumentTypeError(f"{argument}: {how_to_convert(p.name, value)}")
+        return p
 
     def _use_built(self, inputs: tuple[Any, ...], y: Any) -> None:
         """Take a lazily built object after its first run: its parameters are the arrays that it depends on then."""
@@ -347,17 +362,16 @@ class UserObject(UserFunctions):
             return [k for k, places in enumerate(groups) if self._moves(places, inputs, y)]
         return [int(k) for k, bar in bars.items() if bar is not None]
 
-    def _moves(self, places: list[Place], inputs: tuple[Any, ...], y: Any) -> bool:
+    def _moves(self, places: Sequence[Place], inputs: tuple[Any, ...], y: Any) -> bool:
         """Return whether another value of an array gives another y."""
         owner = copy.deepcopy(self.prototype)
-        array = places[0].read(owner)
-        moved = array * np.random.default_rng(self.seed).uniform(*MOVED_SCALE, array.shape).astype(array.dtype)
-        for place in places:
-            place.write(owner, moved + (moved == 0))
+        other = moved(places[0].read(owner), np.random.default_rng(self.seed))
         try:
+            for place in places:
+                place.write(owner, other)
             with np.errstate(all="ignore"), seeded(self.seed):
                 again = self.recipe.forward(owner)(*copies(inputs))
-        except Exception:  # the forward is the user's, and may raise
+        except Exception:  # the object is the user's: its forward may raise, and an attribute may be fixed
             return False
         return not np.array_equal(np.asarray(again), np.asarray(y), equal_nan=True)
 
@@ -371,13 +385,6 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         np.random.set_state(state)
-
-
-def _of_whole(name: str, x: Any, where: str) -> str:
-    return (
-        f"{name} is {kind_of(x)}, so the gradient that backward gives for it ({where}) can't be judged. Pass "
-        f"{name}.astype(float). If {name} has no gradient, as numbers of rows have none, pass grads={{{name!r}: None}}."
-    )
 
 
 def _scaled(gradient: Any, scale: float) -> Array:

@@ -121,4 +121,5 @@ def kind_of(x: Any) -> str:
     """Return what something is, in words."""
     if isinstance(x, np.ndarray):
         return f"an array of dtype {x.dtype}"
-    return f"a {type(x).__name__}"
+    name = type(x).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
