@@ -20,8 +20,8 @@ _OF_A_GRADIENT = ("shape", "dtype")
 def doubtful(found: Judgement, guesses: Mapping[int, Guess], count: int) -> list[int]:
     """Return the positions of the guessed gradients that must be left open, of what was found to be wrong.
 
-    One that was found by its shape is left open unless it is right. One that was found by its order is left open
-    where it is right for another position; the order of the object's own inputs, the first `count`, is no guess.
+    One that was found by its shape or place is left open unless it is right. One that was found by its order is left
+    open where it is right for another position; the order of the object's own inputs, the first `count`, is no guess.
     """
     broken = [cause for check in found.checks if check.stage == "contract" for cause in check.causes]
     if any(cause.cause not in _OF_A_GRADIENT for cause in broken):
@@ -29,7 +29,7 @@ def doubtful(found: Judgement, guesses: Mapping[int, Guess], count: int) -> list
     if not any(check.verdict == "mismatch" for check in found.checks):
         return []
     wrong = {k: guess for k, guess in guesses.items() if not _is_right(found, k)}
-    return [k for k, guess in wrong.items() if guess == "shape" or _is_moved(found, k, count)]
+    return [k for k, guess in wrong.items() if guess in ("shape", "place") or _is_moved(found, k, count)]
 
 
 def without_gradients(found: Judgement) -> Judgement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,15 +15,26 @@ from .discovery import ROOT, Place
 
 @dataclass
 class Run:
-    """One run of forward and backward: the object afterwards, the results of backward, and each parameter before."""
+    """One run of forward and backward: the object afterwards, the results of backward, and each parameter before.
+
+    `names` are what backward's own return statement calls its results.
+    """
 
     owner: Any
     returned: Any
     before: dict[str, list[Array]]
+    names: Sequence[str] = ()
+
+    def called(self) -> dict[Place, str]:
+        """Return what the return statement calls each result by position; nothing where it returned another number."""
+        if not isinstance(self.returned, tuple | list) or len(self.returned) != len(self.names):
+            return {}
+        return {ROOT.at("item", i): name for i, name in enumerate(self.names) if name}
 
 
-#: The reason for a rule: a name or the caller's argument (""), a shape, or the order of several results.
-Guess = Literal["", "shape", "order"]
+#: The reason for a rule: a name or the caller's argument (""), a shape, the order of several gradients, or a place
+#: among results that may be no gradients.
+Guess = Literal["", "shape", "order", "place"]
 
 
 @dataclass(frozen=True)

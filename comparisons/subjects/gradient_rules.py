@@ -102,6 +102,7 @@ class GradientFinder:
                 rules[p.name] = self._said(p.name) or self._changed(p) or self._named(p, taken)
         waiting = [p for p in self._parameters if rules[p.name] is None and p.name not in self._choices.without]
         self.inputs = InputFinder(self._run, self._input_names, self._said, self._choices.without)
+        items = [item for item in items if item[0] not in taken]
         input_rules = self.inputs.find(inputs, items, self._are_parameters_alone(items, waiting), taken)
         numbers = [item for item in items if isinstance(item[1], float | np.floating)]
         items = [(place, value) for place, value in items if place not in taken and isinstance(value, np.ndarray)]
@@ -209,7 +210,31 @@ class GradientFinder:
             at = next(filter(self._is_written, present), present[0])
             return _named_rule(at)
         loose = next(self._loosely_named(p), None)
-        return None if loose is None else _named_rule(loose)
+        if loose is not None:
+            return _named_rule(loose)
+        called = next(self._called_in_return(p, taken), None)
+        if called is None:
+            return None
+        taken.add(called)
+        return returned_rule(called)
+
+    def _called_in_return(self, p: Parameter, taken: set[Place]) -> Iterator[Place]:
+        """Yield the results that backward's return statement calls like the parameter's gradient."""
+        for forms in self._forms(p):
+            for at, name in self._run.called().items():
+                fits = is_gradient(value := at.read(self._run.returned)) and np.shape(value) == self._shape(p)
+                if at not in taken and plain_name(name) in forms and fits:
+                    yield at
+
+    def _forms(self, p: Parameter) -> Iterator[set[str]]:
+        """Yield the plain names of a parameter's gradient by its own name, then by other names for the parameter.
+
+        Without those of another parameter.
+        """
+        own = {name for name in map(_name_at, p.places) if name}
+        taken = {plain_name(name) for q in self._parameters for name in map(_name_at, q.places) if name not in own}
+        for names in ({plain_name(name) for name in own}, {alias for name in own for alias in aliases(name)}):
+            yield {plain_name(form) for name in names - taken for form in gradient_names(name)}
 
     def _loosely_named(self, p: Parameter) -> Iterator[Place]:
         """Yield what backward wrote under the parameter's name in another spelling, then under another name for it.
@@ -217,10 +242,7 @@ class GradientFinder:
         Only where no other parameter is called so.
         """
         held = [place for q in self._parameters for place in q.places]
-        own = {name for name in map(_name_at, p.places) if name}
-        taken = {plain_name(name) for q in self._parameters for name in map(_name_at, q.places) if name not in own}
-        for names in ({plain_name(name) for name in own}, {alias for name in own for alias in aliases(name)}):
-            forms = {plain_name(form) for name in names - taken for form in gradient_names(name)}
+        for forms in self._forms(p):
             for place in p.places:
                 for at in loosely_named_places(place, self._run.owner, forms):
                     if at not in held and np.shape(at.read(self._run.owner)) == self._shape(p) and self._is_written(at):
@@ -254,7 +276,7 @@ class GradientFinder:
             return
         wanted = list(map(self._shape, missing))
         shapes = [value.shape for _, value in items]
-        guess: Guess = "order"
+        guess: Guess = "place"
         if shapes == wanted:
             chosen = list(range(len(items)))
         elif all(shapes.count(shape) == wanted.count(shape) for shape in wanted):
@@ -267,8 +289,10 @@ class GradientFinder:
                 [p.name for p in missing], [f"{place} {shape}" for (place, _), shape in zip(items, shapes, strict=True)]
             )
         for p, k in zip(missing, chosen, strict=True):
-            taken.add(items[k][0])
-            rules[p.name] = returned_rule(items[k][0], guess)
+            at = items[k][0]
+            taken.add(at)
+            is_gradient = guess == "place" and (sounds_like_gradient(self._run.called().get(at)) or _is_parallel(at, p))
+            rules[p.name] = returned_rule(at, "order" if is_gradient else guess)
 
     def _by_shape(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:
         """Return the one array of the parameter's shape that backward wrote, and that belongs to nothing else.
@@ -312,6 +336,11 @@ class GradientFinder:
 def _named_rule(place: Place) -> Rule:
     """Return the rule of a named array; of one in a named list, whose order is a guess."""
     return left_rule(place, "" if isinstance(place.key, str) else "order")
+
+
+def _is_parallel(at: Place, p: Parameter) -> bool:
+    """Return whether a result stands in a list where the parameter stands in its own list."""
+    return len(at.steps) > 1 and isinstance(at.last, int) and any(place.last == at.last for place in p.places)
 
 
 def _name_at(place: Place) -> str:

@@ -95,6 +95,7 @@ class InputFinder:
         """Return the place of an input's result of backward, and its rule; no rule where backward returned None."""
         keyed = {place.last: place for place, value in items if is_gradient(value)}
         names = (*gradient_names(name), *(INPUT_GRADIENT_NAMES if len(self._names) == 1 else ()))
+        keyed |= {name: place for place, name in self._run.called().items() if place in dict(flat)}
         for key in names:
             if key in keyed:
                 return keyed[key], returned_rule(keyed[key])

@@ -157,6 +157,7 @@ class UserObject(UserFunctions):
         for k in positions:
             name, rule = self.names()[k], self._rules[k]
             assert rule is not None  # only a guess is left open
+            self.notes.lines.pop(f"the gradient of {name} is {rule.text}", None)
             self.unjudged[f"gradient of {self.words(k + 1)[k]}"] = (
                 f"the gradient of {name} was taken to be {rule.text}. No name confirms this, and the array is wrong. "
                 f"If it is this gradient, pass grads={{{name!r}: {rule.grads}}}, and it is judged. Otherwise pass the "
@@ -250,6 +251,7 @@ class UserObject(UserFunctions):
         except Exception as error:
             raise ContractError(raised("backward", error)) from error
         recipe = self.recipe
+        run.names = recipe.returned_names(owner)
         return GradientFinder(
             run, before, self.parameters, self._others, self._input_names, self._choices, recipe.depth, recipe.root
         )

@@ -24,6 +24,7 @@ from .names import (
     TARGET,
     UPSTREAM,
 )
+from .returned_names import returned_names
 
 
 class Settings:
@@ -118,6 +119,10 @@ class LayerRecipe:
         """Return the inputs, and the target of a loss."""
         given = list(zip(self.names, inputs, strict=True))
         return given if self.has_upstream else [*given, ("target", self._settings.target)]
+
+    def returned_names(self, owner: Any) -> tuple[str, ...]:
+        """Return what backward's own return statement calls its results."""
+        return returned_names(find_method(owner, self._settings.backward, BACKWARD_NAMES, "backward"))
 
     def _values(self) -> dict[str, Any]:
         return {"training": True, "learning_rate": self._settings.learning_rate}

@@ -45,6 +45,7 @@ from .names import (
     TARGET,
     UPSTREAM,
 )
+from .returned_names import returned_names
 
 
 class ModelRecipe:
@@ -86,9 +87,7 @@ class ModelRecipe:
     def backward(self, owner: Any, inputs: Sequence[Any], kept: list[Any], _y_bar: Any, /) -> Any:
         """Run the model's own backpropagation after its loss."""
         returned, given = kept[-2:]
-        method = find_attribute(owner.model, self._settings.backprop, BACKPROP_METHODS)
-        if callable(self._settings.backprop):
-            method = types.MethodType(self._settings.backprop, owner.model)
+        method = self._backprop_method(owner)
         if method is None and isinstance(returned, tuple) and len(returned) > 1:
             return returned[1:] if len(returned) > 2 else returned[1]
         if method is None:
@@ -109,6 +108,21 @@ class ModelRecipe:
         gradients = method(*positional, **named)
         is_several = isinstance(gradients, dict | tuple | list)
         return gradients if is_several or np.shape(gradients) == np.shape(inputs[0]) else None
+
+    def returned_names(self, owner: Any) -> tuple[str, ...]:
+        """Return what the return statement of its backpropagation calls the results."""
+        method = self._backprop_method(owner)
+        return (
+            returned_names(method)
+            if method is not None
+            else returned_names(find_loss(owner, self._settings).function)[1:]
+        )
+
+    def _backprop_method(self, owner: Any) -> Any:
+        """Return the model's own backpropagation, None where it has none."""
+        if callable(self._settings.backprop):
+            return types.MethodType(self._settings.backprop, owner.model)
+        return find_attribute(owner.model, self._settings.backprop, BACKPROP_METHODS)
 
     def suspects(self, owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
         """Return the target where the model takes the inputs, else the inputs."""
@@ -209,6 +223,10 @@ class TailRecipe:
         for place in reversed(self._places):
             upstream = run_backward(place.read(owner.model), upstream, self._learning_rate)
         return upstream
+
+    def returned_names(self, _owner: Any) -> tuple[str, ...]:
+        """Return nothing: there is one result."""
+        return ()
 
     def suspects(self, _owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
         """Return the first layer's input."""

@@ -23,3 +23,6 @@ class Recipe(Protocol):
 
     def suspects(self, owner: Any, inputs: Sequence[Any]) -> list[tuple[str, Any]]:
         """Return the names and values that may be at fault where forward raises."""
+
+    def returned_names(self, owner: Any) -> Sequence[str]:
+        """Return what backward's own return statement calls its results."""
