@@ -158,7 +158,9 @@ class UserFunctions:
             returned: Any = result[1:] if len(result) > 2 else result[1]
         else:
             returned = self._gradients(result, y_bar, at, seen)
-        return Evaluation((y, *as_gradients(returned)), tuple(seen.effects), y_bar, tuple(seen.views))
+        return Evaluation(
+            (y, *as_gradients(returned, self.label, at.inputs)), tuple(seen.effects), y_bar, tuple(seen.views)
+        )
 
     def _gradients(self, result: Any, y_bar: Array | None, at: Place, seen: _Seen) -> Any:
         """Call the gradient function as its style wants it."""

@@ -37,8 +37,14 @@ def as_value(result: Any) -> Array:
     return y
 
 
-def as_gradients(returned: Any) -> tuple[Array | None, ...]:
-    """Return gradients as a tuple: one array, or a tuple or list of arrays and None."""
+def as_gradients(returned: Any, label: str, inputs: Sequence[Any]) -> tuple[Array | None, ...]:
+    """Return gradients as a tuple: one array, or a tuple or list of arrays and None.
+
+    A nested list is not clear where there is one gradient. `label` is what messages call the gradient function.
+    """
+    is_nested = isinstance(returned, list) and bool(returned) and all(isinstance(item, list) for item in returned)
+    if is_nested and len(floating_positions(inputs)) == 1:
+        raise ArgumentTypeError(f"{label}: it returned a nested list; expected an array. Wrap it in np.array.")
     if isinstance(returned, dict):
         raise ArgumentTypeError(
             f"gradient: it returned a dict with keys {', '.join(map(repr, returned))}; expected arrays in order. "
@@ -86,6 +92,8 @@ def resolve_wrt(
     their inputs can't be found, and ContractError if their number is not that of `wrt`.
     """
     floating, count = floating_positions(inputs), len(gradients)
+    shapes = {None if g is None else g.shape for g in gradients}
+    rows = " If they are the rows of one, wrap it in np.array." if count > 1 and len(shapes) == 1 else ""
     if wrt is None:
         if count in (len(floating), len(inputs)) and floating:
             return floating if count == len(floating) else tuple(range(len(inputs))), gradients
@@ -95,7 +103,7 @@ def resolve_wrt(
                 f"wrt: got {count} gradient{'s' if count != 1 else ''} for {len(floating)} floating inputs: {listed}. "
                 f"Name the inputs that have one, for example wrt={tuple(floating[:count])}."
             )
-        text = f"the number of gradients is {count}; expected {len(floating)}, for the floating inputs {listed}."
+        text = f"the number of gradients is {count}; expected {len(floating)}, for the floating inputs {listed}.{rows}"
         raise ContractError(Cause("shape", True, str(count), text))
     positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)
     for i in positions:
@@ -113,7 +121,7 @@ def resolve_wrt(
         return positions, gradients
     if count == len(inputs) and all(g is None for i, g in enumerate(gradients) if i not in positions):
         return positions, tuple(gradients[i] for i in positions)
-    text = f"the number of gradients is {count}; expected {len(positions)}, for wrt={positions}."
+    text = f"the number of gradients is {count}; expected {len(positions)}, for wrt={positions}.{rows}"
     raise ContractError(Cause("shape", True, str(count), text))
 
 
