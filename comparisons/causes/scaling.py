@@ -17,7 +17,7 @@ from gradtwin.comparisons.precision.constants import (
     MOST_NAMES,
 )
 
-from .quantities import Quantity, number, quantities
+from .quantities import Quantity, correction, number, quantities
 from .summed_axes import SummedAxis, axes_of_length, mean_finding, summed_axes
 from .trial import Finding, Repair, Trial, View, times
 
@@ -125,7 +125,23 @@ def _follows_length(view: View, axis: SummedAxis, too_large: bool) -> bool | Non
     False if the factor stays the same; it is then a number of the formula. None if it can't be decided, because the
     functions are bound to this length, or both gradients are 0 there.
     """
-    cut = max(axis.lengths)
+    length = math.prod(n - (n == max(axis.lengths)) for n in axis.lengths)
+    powers = 1 if too_large else -1
+    return _becomes(view, max(axis.lengths), float(axis.length) ** powers, float(length) ** powers)
+
+
+def _follows_form(view: View, quantity: Quantity) -> bool:
+    """Return whether the factor changes as this number does if the longest of its axes is one shorter."""
+    length = math.prod(n - (n == max(quantity.lengths)) for n in quantity.lengths)
+    there = quantity.form(length) ** quantity.power
+    return _becomes(view, max(quantity.lengths), quantity.ratio, there) is True
+
+
+def _becomes(view: View, cut: int, here: float, there: float) -> bool | None:
+    """Return whether a gradient that is `here` times too large is `there` times where axes of length `cut` are shorter.
+
+    False if it is `here` times there too. None if it can't be decided.
+    """
 
     def shorter(given: Any) -> Any:
         array = np.asarray(given)
@@ -136,8 +152,7 @@ def _follows_length(view: View, axis: SummedAxis, too_large: bool) -> bool | Non
     if left is None or right is None or left.size != right.size:
         return None
     size, wanted = (float(np.linalg.norm(gradient.ravel())) for gradient in (left, right))
-    length = math.prod(n - 1 if n == cut else n for n in axis.lengths)
-    by_length, by_number = (abs((size / n if too_large else size * n) - wanted) for n in (length, axis.length))
+    by_length, by_number = abs(size / there - wanted), abs(size / here - wanted)
     near, far = sorted((by_length, by_number))
     return by_length < by_number if CLEARLY * near < far else None
 
@@ -177,15 +192,16 @@ def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> F
 
     `near` are all quantities that are this number.
     """
-    ratio, value = names[0].ratio, names[0].value
+    ratio, value, reach = names[0].ratio, names[0].value, names[0].reach
+    names = [q for q in names if q.form is not correction or _follows_form(view, q)]  # 1.5 is a number of its own
     words = any(quantity.words for quantity in names)
     worth = [quantity for quantity in names if quantity.words and (value != 2 or not _is_axis(quantity))]
-    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in (worth[:1] if names[0].reach else worth))])
+    slugs = dict.fromkeys([number(ratio), *(quantity.slug for quantity in (worth[:1] if reach else worth))])
     called = _origin(value, worth, near)
     undo = f"divide by {number(ratio)}" if ratio > 1 else f"multiply by {number(1 / ratio)}"
     text = f"{{gradient}} is {_times(ratio)}{f' ({number(value)} {called})' if called else ''}: {undo}."
     plainly = Finding("factor", " = ".join(list(slugs)[: 1 + MOST_NAMES]), text)
-    if value != round(value) or names[0].reach or not words:
+    if value != round(value) or reach or not words:
         return plainly
     unclear = None
     for axis in axes_of_length(view, round(value), ratio > 1):
@@ -195,7 +211,7 @@ def _named(view: View, names: Sequence[Quantity], near: Sequence[Quantity]) -> F
         unclear = unclear or (axis if follows is None else None)
     if unclear is None or (value == 2 and (view.y.size == 1 or not unclear.words.startswith("axis 0 "))):
         return plainly  # a two is likelier a square's or a half than two columns, or two items of a loss
-    return mean_finding(unclear, ratio > 1)
+    return mean_finding(unclear, ratio > 1, is_sure=False)
 
 
 def _origin(value: float, names: Sequence[Quantity], near: Sequence[Quantity]) -> str:

@@ -110,9 +110,16 @@ def _mixes(view: View, axis: int) -> bool:
     return False
 
 
-def mean_finding(axis: SummedAxis, too_large: bool = False) -> Finding:
-    """Return the finding of a mean where a sum belongs, or, of a gradient that is too large, the other way round."""
+def mean_finding(axis: SummedAxis, too_large: bool = False, is_sure: bool = True) -> Finding:
+    """Return the finding of a mean where a sum belongs, or, of a gradient that is too large, the other way round.
+
+    It is not sure where the gradient could not be tried at another length: the number may be one of the formula.
+    """
     length = axis.length
-    mean = f"a mean over {axis.words} where the sum belongs: {length} times too small; multiply by {length}."
-    whole = f"a sum over {axis.words} where the mean belongs: {length} times too large; divide by {length}."
-    return Finding("mean-for-sum", str(length), f"{{gradient}} is {whole if too_large else mean}")
+    found, belongs = ("sum", "mean") if too_large else ("mean", "sum")
+    size, undo = ("too large", f"divide by {length}") if too_large else ("too small", f"multiply by {length}")
+    words = f"a {found} over {axis.words} where the {belongs} belongs"
+    if is_sure:
+        return Finding("mean-for-sum", str(length), f"{{gradient}} is {words}: {length} times {size}; {undo}.")
+    text = f"{{gradient}} is {length} times {size}: {words}, or a factor {length} of the formula; {undo}."
+    return Finding("mean-for-sum", str(length), text)
