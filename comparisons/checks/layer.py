@@ -54,7 +54,7 @@ def check_layer(
     """x_bar = y_bar · ∂y/∂x and p_bar = y_bar · ∂y/∂p of a layer object, for every parameter p that it holds.
 
     Parameters and gradients are found by their names and by what a run changes. The notes of the report name the place
-    of each. The object is the same after the check.
+    of each. Every floating input needs a gradient. The object is the same after the check.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(show_cause(cause))
     for check in report.checks:
         if check.verdict == "inconclusive":
-            yield Text(f"{check.name}: {reason_of(check)}", style=STYLE["inconclusive"])
+            yield Text(f"{_heading(check)}{reason_of(check)}", style=STYLE["inconclusive"])
     if report.example:
         yield Text(f"\nexample:\n{report.example}")
     for note in report.extra["notes"][:MOST_LINES]:
@@ -86,6 +86,8 @@ def sentence_of(report: Report) -> str:
 
 def _failure(check: Check, oracle: str, judge: str) -> str:
     """Return the failure, and its cause if it is confirmed, in a sentence."""
+    if check.stage == "contract" and _is_explained(check):
+        return f"{_heading(check)}{check.causes[0].text} (cause: {check.causes[0].cause})"
     subject = f"the {check.name}" if check.stage in ("gradient", "value", "update") else f"the check of {check.name}"
     other = "the reference's" if oracle == "reference" else "the traced forward's"
     fails = {
@@ -124,6 +126,12 @@ def reason_of(check: Check) -> str:
         f"{check.inconclusive} of {check.size} elements could not have failed: rounding may be as large as they are. "
         f"Use a wider dtype, a smaller problem or other inputs."
     )
+
+
+def _heading(check: Check) -> str:
+    """Return the name of a check before its reason; of a contract, whose reasons are sentences, its label alone."""
+    name = check.name if check.stage != "contract" else check.name.removeprefix("contract").strip(" ()")
+    return f"{name}: " if name else ""
 
 
 def _is_explained(check: Check) -> bool:
