@@ -11,6 +11,7 @@ import numpy as np
 from gradtwin.backends.interface import Array
 
 from .discovery import ROOT, Place
+from .reading import is_of_numbers
 
 
 @dataclass
@@ -83,19 +84,10 @@ def returned_rule(place: Place, guess: Guess = "") -> Rule:
 def is_gradient(value: Any) -> bool:
     """Return whether a value can be a gradient: a real array or a number."""
     if isinstance(value, list):
-        return _is_of_numbers(value)
+        return is_of_numbers(value) and np.asarray(value).dtype.kind == "f"
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "fiub"
     return isinstance(value, float | np.floating)
-
-
-def _is_of_numbers(value: Any) -> bool:
-    """Return whether a list holds floats alone, or lists of them that make an array."""
-    if not isinstance(value, list) or not value:
-        return False
-    if all(isinstance(item, float) for item in value):
-        return True
-    return all(map(_is_of_numbers, value)) and len(set(map(np.shape, value))) == 1
 
 
 def parse_place(where: str) -> Place:

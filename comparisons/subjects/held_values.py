@@ -9,7 +9,7 @@ import numpy as np
 from gradtwin.comparisons.precision.constants import MOVED_SCALE
 
 from .discovery import ROOT, Place, inside, is_holder
-from .reading import is_floating, kind_of
+from .reading import is_floating, is_of_numbers, kind_of
 
 
 def find_values(owner: Any, depth: int) -> dict[Place, Any]:
@@ -60,14 +60,5 @@ def _may_be_parameter(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "iu" and value.size > 0
     if isinstance(value, list):
-        return _is_of_numbers(value)
+        return is_of_numbers(value)
     return isinstance(value, float | int | np.floating | np.integer) and not isinstance(value, bool)
-
-
-def _is_of_numbers(value: Any) -> bool:
-    """Return whether a list holds numbers alone, or lists of them that make an array."""
-    if not isinstance(value, list) or not value:
-        return False
-    if all(isinstance(item, float | int) and not isinstance(item, bool) for item in value):
-        return True
-    return all(map(_is_of_numbers, value)) and len(set(map(np.shape, value))) == 1

@@ -42,8 +42,7 @@ def as_gradients(returned: Any, label: str, inputs: Sequence[Any]) -> tuple[Arra
 
     A nested list is not clear where there is one gradient. `label` is what messages call the gradient function.
     """
-    is_nested = isinstance(returned, list) and bool(returned) and all(isinstance(item, list) for item in returned)
-    if is_nested and len(floating_positions(inputs)) == 1:
+    if is_of_numbers(returned) and isinstance(returned[0], list) and len(floating_positions(inputs)) == 1:
         raise ArgumentTypeError(f"{label}: it returned a nested list; expected an array. Wrap it in np.array.")
     if isinstance(returned, dict):
         raise ArgumentTypeError(
@@ -123,6 +122,15 @@ def resolve_wrt(
         return positions, tuple(gradients[i] for i in positions)
     text = f"the number of gradients is {count}; expected {len(positions)}, for wrt={positions}.{rows}"
     raise ContractError(Cause("shape", True, str(count), text))
+
+
+def is_of_numbers(value: Any) -> bool:
+    """Return whether a list holds numbers alone, or lists of them that make an array."""
+    if not isinstance(value, list) or not value:
+        return False
+    if all(isinstance(item, float | int) and not isinstance(item, bool) for item in value):
+        return True
+    return all(map(is_of_numbers, value)) and len(set(map(np.shape, value))) == 1
 
 
 def kind_of(x: Any) -> str:
