@@ -157,7 +157,7 @@ def check_gradient(
     given = _read_inputs(inputs)
     _check_arity(judge.user, len(given), "inputs")
     found = judge_and_explain(judge, given, seed)
-    return _report([found], given, judge, seed, f"inputs={len(given)} arrays")
+    return _report([found], given, judge, seed, f"inputs={len(given)} array{'s' if len(given) > 1 else ''}")
 
 
 def _check_drawn(

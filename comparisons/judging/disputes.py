@@ -63,10 +63,9 @@ def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int
     is_kink = not by_differences and _between_neighbours(evaluator, point, k, left, differing, allowed, seed)
     if is_kink:
         notes |= _note_ties(evaluator, point, k, left, differing, allowed, seed)
-        notes[
-            f"kink: {name} has {int(differing.sum())} entries at points without a derivative; the gradient there lies "
-            f"between those of the points around"
-        ] = None
+        count = int(differing.sum())
+        entries = f"{count} {'entry' if count == 1 else 'entries'} at points without a derivative"
+        notes[f"kink: {name} has {entries}; the gradient there lies between those of the points around"] = None
         return Settled(np.where(differing, left, right))
     order = np.argsort(np.where(differing, excess_of(left, right, allowed), -1.0), axis=None)[::-1]
     order = order[: int(differing.sum())]
@@ -90,7 +89,7 @@ def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int
         return Settled(np.where(np.isnan(left) & ~np.isnan(settled), settled, right), vote=first)
     if said["kink"]:
         notes |= _note_ties(evaluator, point, k, left, differing, allowed, seed)
-        points = f"{said['kink']} points without a derivative"
+        points = f"{said['kink']} point{'s' if said['kink'] > 1 else ''} without a derivative"
         notes[f"kink: {name} has {points}; the gradient lies between the one-sided derivatives"] = None
     if said["reference"] and isinstance(evaluator.oracle, ReferenceOracle):
         text = f"the gradient of {name} is right, and the reference's is wrong, by a third vote on forward alone."
@@ -99,9 +98,8 @@ def settle(evaluator: Evaluator, point: Point, k: int, allowed: Array, seed: int
             text += f" It has {narrow} narrower than float64 inside: make it float64, or check at float32 inputs."
         return Settled(right, (Cause("reference", True, narrow or "", text),), first)
     if said["reference"]:
-        notes[f"the traced gradient of {name} is wrong at {said['reference']} points; the vote agrees with yours"] = (
-            None
-        )
+        points = f"{said['reference']} point{'s' if said['reference'] > 1 else ''}"
+        notes[f"the traced gradient of {name} is wrong at {points}; the vote agrees with yours"] = None
     return Settled(settled, vote=first)
 
 

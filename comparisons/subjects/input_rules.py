@@ -83,7 +83,8 @@ class InputFinder:
         if place is not None:
             taken.add(place)
         if name not in self.absent and rule is None:
-            reason: Absence = "whole" if is_whole else "missing" if place is None else "returned as None"
+            has_none = is_whole and not np.iscomplexobj(x)
+            reason: Absence = "whole" if has_none else "missing" if place is None else "returned as None"
             self.absent[name] = Absent(reason)
         elif name not in self.absent and rule is not None and is_whole:
             self.absent[name] = Absent("whole with gradient", rule.text)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .discovery import Parameter, Place
@@ -96,10 +98,13 @@ def nothing_found(names: Sequence[str], inputs: Sequence[Any], absent: Mapping[s
 
 
 def of_whole(name: str, x: Any, where: str) -> str:
-    """Return why the gradient of an input of whole numbers is not judged, and what to do."""
+    """Return why the gradient of an input that is not floating is not judged, and what to do."""
+    is_complex = np.iscomplexobj(x)
+    convert = "two floating inputs, its real and its imaginary part" if is_complex else f"{name}.astype(float)"
+    known = "" if is_complex else ", as numbers of rows have none"
     return (
         f"{name} is {kind_of(x)}, so the gradient that backward gives for it ({where}) can't be judged. Pass "
-        f"{name}.astype(float). If {name} has no gradient, as numbers of rows have none, pass grads={{{name!r}: None}}."
+        f"{convert}. If {name} has no gradient{known}, pass grads={{{name!r}: None}}."
     )
 
 

@@ -173,6 +173,38 @@ def test_a_gradient_in_lists_is_judged():
     assert check_layer(NestedWrong(), X).verdict == "mismatch"
 
 
+class Power:
+    """The power of a complex signal."""
+
+    def forward(self, z):
+        self.z = z
+        return np.abs(z) ** 2
+
+    def backward(self, d):
+        return 2 * d * self.z
+
+
+class PowerOfParts(Power):
+    """The same with a parameter."""
+
+    def __init__(self):
+        self.a = np.array([1.5, 2.0, 0.5, -1.0])
+
+    def forward(self, z):
+        return super().forward(z) * self.a
+
+    def backward(self, d):
+        self.da = (d * np.abs(self.z) ** 2).sum(axis=0)
+        return super().backward(d * self.a)
+
+
+def test_a_gradient_of_complex_numbers_is_open():
+    [text] = undecided(check_layer(PowerOfParts(), X + 1j)).values()
+    assert "Pass two floating inputs, its real and its imaginary part." in text
+    with pytest.raises(gt.ArgumentTypeError, match="z: z is an array of dtype complex128"):
+        check_layer(Power(), X + 1j)
+
+
 class TwoInputs:
     """y = a b; backward returns the gradient of the first alone."""
 
