@@ -269,6 +269,8 @@ class GradientFinder:
     ) -> None:
         """Give the returned arrays to parameters: in order where the shapes fit, else by shape, else in order.
 
+        One for each parameter, without names, are their gradients in order: so backward is mostly written.
+
         Where several share a shape, those of a shape are taken in order.
         """
         missing = [p for p in waiting if rules[p.name] is None]
@@ -288,11 +290,13 @@ class GradientFinder:
             raise _ambiguous(
                 [p.name for p in missing], [f"{place} {shape}" for (place, _), shape in zip(items, shapes, strict=True)]
             )
+        is_complete = shapes == wanted and len(missing) == len(self._parameters)
         for p, k in zip(missing, chosen, strict=True):
             at = items[k][0]
             taken.add(at)
-            is_gradient = guess == "place" and (sounds_like_gradient(self._run.called().get(at)) or _is_parallel(at, p))
-            rules[p.name] = returned_rule(at, "order" if is_gradient else guess)
+            name = self._run.called().get(at)
+            is_gradient = sounds_like_gradient(name) or _is_parallel(at, p) or (is_complete and name is None)
+            rules[p.name] = returned_rule(at, "order" if guess == "place" and is_gradient else guess)
 
     def _by_shape(self, p: Parameter, rules: Mapping[str, Rule | None]) -> Rule | None:
         """Return the one array of the parameter's shape that backward wrote, and that belongs to nothing else.

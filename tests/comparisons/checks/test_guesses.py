@@ -161,7 +161,7 @@ ORDERS = {
     "the input's last": (lambda self, dw1, dw2, dx: (dw1, dw2, dx), "match"),
     "in attributes": (updates, "match"),
     "one by its name": (one_of_them, "match"),
-    "in order, one of them wrong": (lambda self, dw1, dw2, dx: (dx, 2 * dw1, dw2), "inconclusive"),
+    "in order, one of them wrong": (lambda self, dw1, dw2, dx: (dx, 2 * dw1, dw2), "mismatch"),
     "a key of its own": (lambda self, dw1, dw2, dx: (dx, {"w2": dw2, "w1": dw1}), "match"),
     "a key of another": (lambda self, dw1, dw2, dx: (dx, {"w2": dw1, "w1": dw2}), "mismatch"),
 }
@@ -225,7 +225,7 @@ def test_returned_gradients_that_only_shapes_tell_apart():
     assert wrong.verdict == "inconclusive", str(wrong)
     assert "grads={'b': 1}" in str(wrong).replace("\n", " ")
     ordered = check_layer(layer(lambda self, dw, db, dx: (dx, dw, db / 2), Uneven), OTHERS)
-    assert ordered.verdict == "inconclusive", "the order of the parameters is a guess too"
+    assert ordered.verdict == "mismatch", "in the parameters' order"
 
 
 def test_the_weights_gradient_returned_alone_is_not_taken_for_the_inputs():
