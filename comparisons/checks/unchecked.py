@@ -38,6 +38,19 @@ def report_missing(
     return _inconclusive(name, dtype, seed, Cause("not-run", False, "required", text), "")
 
 
+def report_ended(target: str, dtype: str, seed: int, how: str, doing: str, command: str) -> Report:
+    """Return the report of a check whose process ended before its verdict was known."""
+    return _inconclusive(target, dtype, seed, Cause("crash", True, how, describe_end(how, doing)), command)
+
+
+def describe_end(how: str, doing: str = "") -> str:
+    """Return the sentences on a process that ended too early."""
+    code = "A call of compiled code crashed, or the process was killed."
+    if how.startswith("exit"):
+        code = "Code that is checked must not end its process, as os._exit and os.execv do."
+    return f"the process ended ({how}){f' while {doing}' if doing else ''}, and its verdict is not known. {code}"
+
+
 def _command_alone(place: str, pair: NamedPair) -> str:
     """Return the command that checks a pair at inputs of its own; empty where the gradient has no name to give.
 

@@ -13,7 +13,7 @@ from gradtwin.comparisons.results.data import Cause, Check, Report
 from .tables import STYLE, make_table, show_index
 
 #: Causes of what could not be checked at all.
-NOT_RUN = ("not-run", "timeout")
+NOT_RUN = ("not-run", "timeout", "crash")
 
 #: Lines of causes and notes; the JSON report has all of them.
 MOST_LINES = 6

@@ -187,7 +187,7 @@ def _exit_of_this_process() -> Callable[[int], NoReturn]:
     really, own = os._exit, os.getpid()
 
     def end(status: int) -> NoReturn:
-        if os.getpid() != own:
+        if os.getpid() != own or os._exit is not end:  # a file may keep it for when Python ends
             really(status)
         raise SystemExit(status)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .apart import note
 from .cleaning import clean
 from .errors import ArgumentValueError, GradTwinError, InputFileError
 from .outputs import add_command, add_outputs, check_outputs, finish, finish_saving, show_progress
@@ -59,7 +60,7 @@ EXAMPLES = """examples:
 
 def add_parser(commands: Any) -> None:
     """Add the command and its options."""
-    parser = add_command(commands, "check", run, "check a hand-derived gradient, or every pair in a file")
+    parser = add_command(commands, "check", run, "check a hand-derived gradient, or every pair in a file", report_end)
     parser.usage, parser.formatter_class = USAGE, argparse.RawDescriptionHelpFormatter
     parser.description = f"{parser.description}\n{TRUST}"
     parser.epilog = f"{EXAMPLES}\n\n{parser.epilog}"
@@ -141,6 +142,14 @@ def run(options: argparse.Namespace) -> int:
     return finish_saving(_check(target, options), options)
 
 
+def report_end(options: argparse.Namespace, how: str, doing: str) -> int:
+    """Report a check whose process ended before its verdict was known, and return the exit status."""
+    from gradtwin.comparisons.checks.unchecked import report_ended
+
+    command = _command_line(options) if options.target else ""
+    return finish(report_ended(options.target, options.dtype or "float64", options.seed, how, doing, command), options)
+
+
 def _check_gallery(options: argparse.Namespace) -> int:
     """Check the gallery."""
     from gradtwin.backends.quiet_import import import_tensorflow
@@ -208,12 +217,20 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
     target.file()  # reports a wrong path before the import of TensorFlow takes its time
     if options.reference:
         import_tensorflow()
+    note(f"{target.place} was loaded")
     with load(target, _timeout(options)) as module:
         if target.function is not None:
+            note(f"{target.function} was checked")
             return _check_function(module, target, options)
         from gradtwin.comparisons.checks.file import check_file
 
-        with show_progress(options) as progress:
+        with show_progress(options) as shown:
+
+            def progress(done: int, total: int, what: str) -> None:
+                note(f"{what} was checked")
+                if shown:
+                    shown(done, total, what)
+
             import_tensorflow()
             return check_file(
                 module,

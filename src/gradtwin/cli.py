@@ -10,9 +10,11 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from . import check_command, replay_command, soak_command
+from .apart import run_apart
 from .cleaning import clean, disarm
 from .errors import ArgumentValueError, BackendMissingError, GradTwinError
 from .outputs import (
@@ -42,6 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # what an encoding lacks, such as ASCII a table's lines
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.report_end is None:
+        return _run(options)
+    return run_apart(partial(_run, options), partial(options.report_end, options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    status = 0
     try:
         status = int(options.run(options))
         sys.stdout.flush()
@@ -57,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         discard_output()
-        return 0
+        return status
 
 
 def _parser() -> argparse.ArgumentParser:

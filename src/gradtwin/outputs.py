@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .apart import end_copy
 from .cleaning import clean
 from .errors import ArgumentValueError
 from .progress import Progress
@@ -23,12 +24,20 @@ EXIT_STATUS = {"match": 0, "mismatch": 1, "inconclusive": 4}
 
 
 def add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help: str
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    help: str,
+    report_end: Callable[[argparse.Namespace, str, str], int] | None = None,
 ) -> argparse.ArgumentParser:
-    """Add a command that calls `run`, and return its parser."""
+    """Add a command that calls `run`, and return its parser.
+
+    `report_end` is for a command that runs a user's file, in a process of its own: it is called with words for how that
+    process ended before it was done, and for what it was doing.
+    """
     description = f"{help[0].upper()}{help[1:]}."
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description, epilog=STATUSES)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, report_end=report_end)
     return parser
 
 
@@ -62,6 +71,7 @@ def finish(report: Report, options: argparse.Namespace, image: bytes | None = No
     """Print the report, write the files that the options name, and return the exit status."""
     from .files import write_whole
 
+    end_copy()
     if options.json:
         from gradtwin.comparisons.results.json_text import to_json
 

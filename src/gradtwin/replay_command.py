@@ -6,12 +6,13 @@ import argparse
 import sys
 from typing import Any
 
-from .outputs import add_command, add_outputs, check_outputs, finish, show_progress
+from .cleaning import clean
+from .outputs import EXIT_STATUS, add_command, add_outputs, check_outputs, finish, show_progress
 
 
 def add_parser(commands: Any) -> None:
     """Add the command and its options."""
-    parser = add_command(commands, "replay", run, "judge saved cases again")
+    parser = add_command(commands, "replay", run, "judge saved cases again", report_end)
     parser.epilog = (
         "Exit status: 0 no case mismatches any more, 1 a case still mismatches, 2 a case can't be read or its "
         "functions can't be found, 4 a case is inconclusive. A case of your own gradient runs your file, as gradtwin "
@@ -35,3 +36,11 @@ def run(options: argparse.Namespace) -> int:
     for reason in report.details.refused:
         print(f"gradtwin: {reason}", file=sys.stderr)
     return 2 if report.details.refused else status
+
+
+def report_end(options: argparse.Namespace, how: str, _: str) -> int:
+    """Report that the process ended before all cases were judged, and return the exit status."""
+    from gradtwin.comparisons.checks.unchecked import describe_end
+
+    print(f"gradtwin: {clean(options.folder)}: {describe_end(how)}", file=sys.stderr)
+    return EXIT_STATUS["inconclusive"]

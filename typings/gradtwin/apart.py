@@ -1,0 +1,1 @@
+../../src/gradtwin/apart.py
