@@ -101,10 +101,17 @@ def test_help_stays_quick_and_imports_nothing():
 
 
 def test_a_right_file(tmp_path):
-    done = gradtwin(write(tmp_path, XOR_LOGLOSS))
+    done = gradtwin(write(tmp_path, XOR_LOGLOSS.partition("class Layer:")[0]))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("MATCH  3 pairs")
-    assert "skipped Layer: a layer object: use gt.check_layer" in done.stdout
+
+
+def test_a_class_that_is_not_checked_is_status_4(tmp_path):
+    done = gradtwin(write(tmp_path, XOR_LOGLOSS))
+    assert (done.returncode, done.stderr) == (4, "")
+    assert done.stdout.startswith("INCONCLUSIVE  4 pairs")
+    assert "(could not be checked: Layer)" in " ".join(done.stdout.split())
+    assert "gt.check_layer(Layer(...), x)" in " ".join(done.stdout.split())
 
 
 def test_a_file_with_faults_prints_and_writes_them(tmp_path):

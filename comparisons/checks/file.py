@@ -17,6 +17,7 @@ from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_SECONDS
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.subjects import styles
+from gradtwin.comparisons.subjects.classes import find_classes
 from gradtwin.comparisons.subjects.guessing import Guess, guess
 from gradtwin.comparisons.subjects.loading import SMALLER, TookTooLongError, limited
 from gradtwin.comparisons.subjects.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
@@ -24,7 +25,7 @@ from gradtwin.errors import GradTwinError, InputFileError
 from gradtwin.progress import Progress
 
 from .gradient import check_gradient
-from .unchecked import report_failed, report_missing
+from .unchecked import report_class, report_failed, report_missing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,6 +114,9 @@ def check_file(
             continue
         name = f"{pair.forward_name}, {pair.gradient_name}" if pair.gradient_name else pair.forward_name
         skipped.append(Skipped(name, str(why)))
+    classes, others = find_classes(module)
+    skipped += others
+    outcomes += [Outcome(found.name, found.methods[1], report_class(place, found, dtype, seed)) for found in classes]
     there = {name for outcome in outcomes for name in (outcome.forward, outcome.gradient)}
     missing = dict.fromkeys(name for name in require if name not in there)
     outcomes += [Outcome(name, "none", report_missing(place, name, dtype, seed, named, skipped)) for name in missing]

@@ -11,6 +11,7 @@ from typing import Any
 from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Report
 from gradtwin.comparisons.results.environment import describe_environment
+from gradtwin.comparisons.subjects.classes import GradientClass
 from gradtwin.comparisons.subjects.loading import TookTooLongError
 from gradtwin.comparisons.subjects.pairing import NamedPair, Skipped, required
 from gradtwin.comparisons.subjects.source import find_line
@@ -24,6 +25,19 @@ def report_failed(place: str, pair: NamedPair, dtype: str, seed: int, why: GradT
     text = f"{str(why).rstrip('.')}. Check it alone: {command}" if command else str(why)
     report = _inconclusive(pair.forward_name, dtype, seed, Cause(slug, False, "", text), command)
     return replace(report, extra={**report.extra, "source": find_line(pair.gradient, pair.forward)})
+
+
+def report_class(place: str, found: GradientClass, dtype: str, seed: int) -> Report:
+    """Return the report of a class with a gradient, which is not run: its arguments are not known."""
+    way, command = f"Check it in Python: {found.use.format(f'{found.name}(...)')}.", ""
+    if found.pair is not None:
+        command = _command_alone(place, found.pair)
+        way = f"Check them alone: {command}"
+    elif not found.use:
+        way = "Write them as functions of the file, and gradtwin check finds the pair."
+    text = f"{found.name} has {' and '.join(found.methods)}, and gradtwin check runs only a file's functions. {way}"
+    report = _inconclusive(found.name, dtype, seed, Cause("not-run", False, "class", text), command)
+    return replace(report, extra={**report.extra, "source": find_line(found.source)})
 
 
 def report_missing(

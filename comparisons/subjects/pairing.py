@@ -10,9 +10,7 @@ from typing import Any
 
 from .misspelt import find_misspelt_forward, find_misspelt_word
 from .names import (
-    BACKWARD_NAMES,
     FLAGS,
-    FORWARD_NAMES,
     FORWARD_WORDS,
     NAMES_BOTH,
     OPPOSITES,
@@ -73,7 +71,7 @@ def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
     pairs: list[NamedPair] = []
     used: set[str] = set()
     for name in functions:
-        forward = _forward_of(name, functions) if name in own else None
+        forward = forward_of(name, functions) if name in own else None
         if forward is not None:
             pairs.append(NamedPair(forward, name, functions[forward], functions[name]))
             used |= {forward, name}
@@ -92,7 +90,7 @@ def find_pairs(module: ModuleType) -> tuple[list[NamedPair], list[Skipped]]:
     order = {name: place for place, name in enumerate(functions)}
     pairs.sort(key=lambda pair: order[pair.forward_name])
     skipped = [_skip(name, functions[name]) for name in functions if name in own - used]
-    return pairs, skipped + list(_other_things(names, module))
+    return pairs, skipped + list(_tables(names))
 
 
 def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -169,7 +167,7 @@ def _is_camel(name: str, at: int) -> bool:
     return name[at : at + 1].isupper() and name[at - 1 : at].islower()
 
 
-def _forward_of(name: str, functions: dict[str, Any]) -> str | None:
+def forward_of(name: str, functions: dict[str, Any]) -> str | None:
     """Return the function that a gradient's name belongs to: the same stem, else the same but for a few words."""
     others = [other for other in functions if other != name]
     for backward, forward in OPPOSITES:
@@ -228,22 +226,10 @@ def _skip(name: str, function: Any) -> Skipped:
     return Skipped(name, "no gradient by name")
 
 
-def _other_things(names: dict[str, Any], module: ModuleType) -> Iterator[Skipped]:
+def _tables(names: dict[str, Any]) -> Iterator[Skipped]:
     for name, value in names.items():
-        kind = value if isinstance(value, type) else type(value)
         if isinstance(value, dict | list | tuple) and _holds_functions(value):
             yield Skipped(name, "a table of functions: define each of them under a name")
-        elif getattr(kind, "__module__", None) == module.__name__:
-            has_both = all(any(hasattr(kind, m) for m in ms) for ms in (FORWARD_NAMES[:-1], BACKWARD_NAMES))
-            static = any(isinstance(attribute, staticmethod) for attribute in vars(kind).values())
-            methods = {key: method for key, method in vars(kind).items() if inspect.isfunction(method)}
-            paired = [key for key in methods if not key.startswith("__") and _forward_of(key, methods)]
-            if has_both or (static and kind is value):
-                yield Skipped(name, "a layer object: use gt.check_layer")
-            elif paired and kind is value:
-                yield Skipped(name, f"a class: its {', '.join(paired)} could be checked as functions of the file")
-            elif kind is value and not issubclass(kind, BaseException):
-                yield Skipped(name, "a class without forward and backward methods")
 
 
 def _holds_functions(table: Any) -> bool:
