@@ -30,6 +30,7 @@ from gradtwin.comparisons.subjects.source import find_line
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 from gradtwin.memory import check_fits
 
+from .asked import judge_drawn
 from .case import make_case
 from .example import describe_example, write_script
 from .explaining import explain, judge_and_explain
@@ -176,12 +177,16 @@ def _check_drawn(
     _check_output_shape(parsed, typical, first)
     found, failing = [first], typical if first.failed else None
     if failing is None:
+        judged_at: list[Any] = [typical]
 
         def fails(inputs: Any) -> bool:
-            found.append(judge.judge(inputs, seed))
-            return found[-1].failed or _broke(found[-1])
+            judged, at = judge_drawn(judge, inputs, seed)
+            found.append(judged)
+            judged_at.append(at)
+            return judged.failed or _broke(judged)
 
-        failing = search(points(parsed, dtype, domains), fails, examples=examples, seed=seed, shrink=False)
+        if search(points(parsed, dtype, domains), fails, examples=examples, seed=seed, shrink=False) is not None:
+            failing = judged_at[-1]
     if failing is None:
         return _report(found, None, judge, seed, f"signature={signature!r}")
     explained = explain(judge, found[-1])

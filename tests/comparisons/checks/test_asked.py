@@ -47,6 +47,52 @@ def test_functions_that_take_one_kind_of_array_are_judged_by_it(kind, is_compile
     assert [cause.cause for check in report.checks for cause in check.causes] == ["factor"]
 
 
+def plain_alone(kind, x):
+    """Raise as compiled code does for an array that doesn't lie in memory as it needs."""
+    is_so = {"strided": x.flags.c_contiguous, "read-only": x.flags.writeable, "byte-swapped": x.dtype.isnative}
+    if not is_so[kind]:
+        raise ValueError("buffer source array is not fit")
+
+
+@pytest.mark.parametrize("side", ["forward", "derivative"])
+@pytest.mark.parametrize("kind", ["strided", "read-only", "byte-swapped"])
+def test_drawn_points_in_a_layout_that_a_function_refuses_are_judged_in_the_plain_one(kind, side):
+    def forward(x):
+        if side == "forward":
+            plain_alone(kind, x)
+        return np.tanh(x)
+
+    def derivative(x, slope=1):
+        if side == "derivative":
+            plain_alone(kind, x)
+        return slope * (1 - np.tanh(x) ** 2)
+
+    report = gt.check_gradient(forward, derivative=derivative, signature="(n,k)->(n,k)")
+    assert report.verdict == "match"
+    assert any(f"{kind} inputs, {side} raised ValueError" in note for note in report.extra["notes"])
+
+    report = gt.check_gradient(forward, derivative=lambda x: derivative(x, 3), signature="(n,k)->(n,k)")
+    assert report.verdict == "mismatch"
+    assert {cause.cause for check in report.checks for cause in check.causes} == {"factor"}
+
+
+def test_a_function_that_raises_at_values_raises_in_every_layout():
+    def derivative(x):
+        if np.any(x < -1):
+            raise ValueError("below -1")
+        return 1 - np.tanh(x) ** 2
+
+    def late(x):
+        late.runs += 1
+        return derivative(x) if late.runs > 20 else 1 - np.tanh(x) ** 2
+
+    late.runs = 0
+    for function in (derivative, late):
+        report = gt.check_gradient(np.tanh, derivative=function, signature="(n,k)->(n,k)")
+        assert report.verdict == "mismatch"
+        assert {cause.cause for check in report.checks for cause in check.causes} == {"raises"}
+
+
 def test_a_gradient_that_depends_on_the_layout_is_a_mismatch():
     def by_memory(x):
         slope = 1 - np.tanh(x) ** 2
