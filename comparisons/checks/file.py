@@ -25,7 +25,7 @@ from gradtwin.errors import GradTwinError, InputFileError
 from gradtwin.progress import Progress
 
 from .gradient import check_gradient
-from .unchecked import report_class, report_failed, report_missing
+from .unchecked import report_class, report_failed, report_missing, without_random
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -144,7 +144,7 @@ def _check_within(
 ) -> tuple[Guess, Report]:
     """Check a pair, and return where, and what came of it; raise TookTooLongError for one that takes longer."""
     with limited(seconds, f"checking {pair.forward_name}", SMALLER):
-        report = _check(pair, found, dtype, examples, seed)
+        report = without_random(_check(pair, found, dtype, examples, seed), pair.forward_name)
         vector = _at_vector(found, seed) if report.verdict == "mismatch" else None
         if vector is not None:
             found, report = vector, _check(pair, vector, dtype, examples, seed)
@@ -171,6 +171,13 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
     if report.verdict == "mismatch" and found.doubtful_input:
         notes.insert(
             0, f"it was taken for the gradient of {found.doubtful_input}; if it is another input's, give --wrt"
+        )
+    causes = {cause.cause for check in report.checks for cause in check.causes}
+    if report.verdict == "mismatch" and causes == {"mean-for-sum"}:
+        notes.insert(
+            0,
+            "if a mean over the batch is meant, the caller's loss being one, check a layer object in Python, by "
+            'gt.check_layer(..., param_scale="1/batch"); of functions, pass gradients times the batch size',
         )
     return replace(report, extra={**report.extra, "notes": notes})
 

@@ -27,6 +27,24 @@ def report_failed(place: str, pair: NamedPair, dtype: str, seed: int, why: GradT
     return replace(report, extra={**report.extra, "source": find_line(pair.gradient, pair.forward)})
 
 
+def without_random(report: Report, name: str) -> Report:
+    """Return the report of a check; an inconclusive one where two runs of forward differ, and nothing can be judged."""
+    found = [
+        check
+        for check in report.checks
+        if any(cause.cause == "nondeterministic" and cause.detail == "forward" for cause in check.causes)
+    ]
+    if not found:
+        return report
+    text = (
+        f"{name} is not deterministic: two runs on equal inputs differ. Seed its random numbers, or pass them, such as "
+        f"a mask, as an input."
+    )
+    cause = Cause("nondeterministic", True, "forward", text)
+    undecided = _inconclusive(name, found[0].dtype, report.seed, cause, report.reproduce)
+    return replace(undecided, extra={**report.extra, "notes": []})
+
+
 def report_class(place: str, found: GradientClass, dtype: str, seed: int) -> Report:
     """Return the report of a class with a gradient, which is not run: its arguments are not known."""
     way, command = f"Check it in Python: {found.use.format(f'{found.name}(...)')}.", ""

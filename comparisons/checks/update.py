@@ -15,15 +15,15 @@ from gradtwin.backends.precision import find_dtype
 from gradtwin.comparisons.guards.isolation import isolated
 from gradtwin.comparisons.judging.judge import Title, judge
 from gradtwin.comparisons.judging.titles import Titles
-from gradtwin.comparisons.results.data import Check, Report
+from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects.interface import ContractError, Subject
 from gradtwin.comparisons.subjects.keras_optimizer import find_optimizer, hyper_of, rate_of
-from gradtwin.comparisons.subjects.update_rules import Hyper
+from gradtwin.comparisons.subjects.update_rules import Hyper, numbers_of
 from gradtwin.comparisons.subjects.update_step import SHAPES, UserStep
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
-from .update_causes import UNKNOWN, UpdateCauses, weights_part
+from .update_causes import UNKNOWN, Explained, UpdateCauses, weights_part
 from .update_sides import KerasSteps, RuleSteps, Spread, Starts, UserSteps
 
 
@@ -109,7 +109,9 @@ def check_update(
     titles = Titles(user.name, str(start[0].dtype))
     try:
         user.choose_form(start, flow)
-        checks = _judge(titles, user, keras_optimizer, hyper, Starts(user, start, flow, seed), notes)
+        by_name = hyper is not None and not isinstance(optimizer, type(keras_optimizer))
+        unread = user.unread(hyper.rule, numbers_of(hyper)) if hyper is not None and by_name else []
+        checks = _judge(titles, user, keras_optimizer, hyper, Starts(user, start, flow, seed), notes, unread)
     except ContractError as error:
         checks = [titles.contract(error.causes)]
     reproduce = f"gt.check_update({user.name}, {type(keras_optimizer).__name__}(...), steps={steps}, seed={seed})"
@@ -118,9 +120,15 @@ def check_update(
 
 
 def _judge(
-    titles: Titles, user: UserStep, optimizer: Any, hyper: Hyper | None, starts: Starts, notes: dict[str, None]
+    titles: Titles,
+    user: UserStep,
+    optimizer: Any,
+    hyper: Hyper | None,
+    starts: Starts,
+    notes: dict[str, None],
+    unread: Sequence[str],
 ) -> list[Check]:
-    """Return the checks, the first wrong one with its causes."""
+    """Return the checks, the first wrong one with its causes; undecided where the `unread` numbers may explain it."""
     mine = UserSteps(user, starts)
 
     def judge_by(right: Subject[int]) -> list[Check]:
@@ -132,19 +140,38 @@ def _judge(
     if all(check.verdict == "match" for check in found if check.stage == "update"):
         return found
     causes = None if hyper is None else UpdateCauses(user, mine, starts, hyper)
-    cause, form = None, frozenset[str]()
+    explained = Explained()
     if causes is not None and hyper is not None:
         explained = causes.explain()
-        cause, form = explained.cause, explained.form
         notes |= dict.fromkeys(explained.notes)
-        if form:
-            found = judge_by(RuleSteps(hyper, starts, form))
+        if explained.form:
+            found = judge_by(RuleSteps(hyper, starts, explained.form))
     wrong = next((k for k, check in enumerate(found) if check.verdict == "mismatch" and check.stage == "update"), None)
     if wrong is not None:
-        cause = cause or UNKNOWN
-        parting = weights_part(wrong) if causes is None else causes.parting(form, wrong)
+        cause = explained.cause or UNKNOWN
+        parting = weights_part(wrong) if causes is None else causes.parting(explained.form, wrong)
+        if unread and hyper is not None and explained.may_be_of_numbers():
+            return _undecided(titles, user, found, parting, hyper, unread)
         found[wrong] = replace(found[wrong], causes=(replace(cause, text=f"{cause.text}.{parting}"),))
     return found
+
+
+def _undecided(
+    titles: Titles, user: UserStep, found: list[Check], parting: str, hyper: Hyper, unread: Sequence[str]
+) -> list[Check]:
+    """Return the checks with the wrong ones undecided: the step has numbers in its code, and Keras has its own."""
+    names = f"the {' and '.join(name.replace('_', ' ') for name in unread)} of {user.name}"
+    theirs = ", ".join(f"{name}={getattr(hyper, name)!r}" for name in unread)
+    numbers = ", ".join(f"{name!r}: ..." for name in unread)
+    text = f"{names} can't be read, and Keras has {theirs}. Pass config={{{numbers}}} with yours.{parting}"
+    causes = [Cause("unknown", False, "numbers", text)]
+    checks = []
+    for check in found:
+        if check.stage == "update" and check.verdict == "mismatch":
+            check = titles.undecided(check.name, check.stage, *causes)
+            causes = [Cause("unknown", False, "numbers", "The numbers of the step can't be read.")]
+        checks.append(check)
+    return checks
 
 
 def _draw(

@@ -34,10 +34,21 @@ class Explained:
     cause: Cause | None = None
     form: frozenset[str] = frozenset()
 
+    def may_be_of_numbers(self) -> bool:
+        """Return whether other numbers of the right rule may explain it: a longer or shorter step, or nothing does."""
+        return self.cause is None or (self.cause.cause == "factor" and _is_positive(self.cause.detail))
+
     @property
     def notes(self) -> list[str]:
         """The notes on the form."""
         return [PUBLISHED_NOTES[flag] for flag in sorted(self.form)]
+
+
+def _is_positive(detail: str) -> bool:
+    try:
+        return float(detail) > 0
+    except ValueError:  # a slip of another kind
+        return False
 
 
 class UpdateCauses:

@@ -108,6 +108,16 @@ SLIPS: tuple[Slip, ...] = (
 )
 # fmt: on
 
+#: The numbers on which a rule depends, beside its learning rate.
+NUMBERS: dict[str, tuple[str, ...]] = {
+    "momentum": ("momentum",),
+    "nesterov": ("momentum",),
+    "rmsprop": ("rho", "epsilon"),
+    "adagrad": ("epsilon",),
+    "adam": ("beta_1", "beta_2", "epsilon"),
+    "adamw": ("beta_1", "beta_2", "epsilon", "weight_decay"),
+}
+
 #: The result for a rule in another published form.
 PUBLISHED = Slip("", "", "", _ALL)
 
@@ -145,6 +155,11 @@ def forms_of(hyper: Hyper) -> list[frozenset[str]]:
     other = {"adam": PAPER, "adamw": PAPER, "rmsprop": OUTSIDE, "adagrad": OUTSIDE}.get(hyper.rule)
     forms = [frozenset(), *([frozenset({other})] if other else [])]
     return forms + [form | {FROM_ZERO} for form in forms] if hyper.is_start_open else forms
+
+
+def numbers_of(hyper: Hyper) -> tuple[str, ...]:
+    """Return the names of the numbers on which a rule depends, under Keras's names."""
+    return ("learning_rate", *NUMBERS.get(_kind(hyper), ()))
 
 
 def _factor_slip(factor: float) -> Slip:

@@ -75,7 +75,7 @@ class UserStep:
             {split_name(name)[1]: getattr(owner, name) for name in attribute_names(owner)} if owner is not None else {}
         )
         said |= {p.name: p.default for p in self._parameters if p.default is not p.empty}
-        said = {**self._state_numbers, **said, **self._config}
+        said = {**self._state_numbers, **said, **self._config, **self._numbers}
         absent = "momentum" if rule.lower() in ("rmsprop", "adadelta") else "rho"
         found: dict[str, Any] = {}
         used: set[str] = set()
@@ -86,6 +86,16 @@ class UserStep:
                     found[keras_name] = value
                     used.add(name)
         return found
+
+    def unread(self, rule: str, wanted: Sequence[str]) -> list[str]:
+        """Return those of a rule's numbers, under Keras's names, that the step neither shows nor takes."""
+        taken = [p.name for p in self._required()]
+        shown = self.hyperparameters(rule)
+        return [
+            name
+            for name in wanted
+            if name not in shown and not any(HYPERPARAMETERS[name].match(parameter) for parameter in taken)
+        ]
 
     def give_numbers(self, numbers: Mapping[str, Any]) -> None:
         """Pass the reference's numbers, for arguments without a default."""

@@ -254,6 +254,7 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
 
     from gradtwin.backends.quiet_import import import_tensorflow
     from gradtwin.comparisons.checks.gradient import check_gradient
+    from gradtwin.comparisons.checks.unchecked import without_random
     from gradtwin.comparisons.subjects.loading import SMALLER, find_function, limited
 
     assert target.function is not None
@@ -271,7 +272,7 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
     import_tensorflow()
     with limited(_timeout(options), f"{options.target}: the check", SMALLER):
         report = check_gradient(forward, **arguments, wrt=options.wrt, seed=options.seed)
-    return replace(report, reproduce=_command_line(options))
+    return replace(without_random(report, target.function), reproduce=_command_line(options))
 
 
 def _read_inputs(forward: Callable[..., Any], name: str, path: str) -> tuple[Any, ...]:
