@@ -47,7 +47,11 @@ def write_script(
             names[role] = _import(role, function, imports)
     how = [names.pop("forward"), *[f"{role}={name}" for role, name in names.items()]]
     how += ["value_and_grad=True"] if gradient is None else []
-    how += [f"{name}={value!r}" for name, value in (("wrt", wrt), ("static", static or None)) if value is not None]
+    how += [
+        f"{name}={value!r}"
+        for name, value in (("wrt", wrt), ("static", static or None), ("timeout", user.timeout))
+        if value is not None
+    ]
     values = "".join(f"{_write(x)}, " for x in inputs).strip()
     return "\n".join(
         [

@@ -18,7 +18,7 @@ from gradtwin.comparisons.precision.constants import CHECKING_SECONDS, GUESSING_
 from gradtwin.comparisons.results.data import Cause, Check, Details, Report
 from gradtwin.comparisons.subjects import styles
 from gradtwin.comparisons.subjects.classes import find_classes
-from gradtwin.comparisons.subjects.guessing import Guess, guess
+from gradtwin.comparisons.subjects.guessing import Guess, Unfit, guess
 from gradtwin.comparisons.subjects.loading import SMALLER, TookTooLongError, limited
 from gradtwin.comparisons.subjects.pairing import LOOKED_FOR, NamedPair, Skipped, find_pairs
 from gradtwin.errors import GradTwinError, InputFileError
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+#: How many points are drawn for each pair.
+EXAMPLES = 20
 
 #: Advice for a pair that does not return at the inputs of the trial.
 INPUTS_ALONE = "check it alone, at inputs that you give"
@@ -72,7 +75,7 @@ def check_file(
     *,
     dtype: str = "float64",
     domain: tuple[float, float] | None = None,
-    examples: int = 20,
+    examples: int = EXAMPLES,
     seed: int = 0,
     timeout: float | None = None,
     require: Sequence[str] = (),
@@ -95,14 +98,14 @@ def check_file(
         if progress:
             progress(done, len(named), pair.forward_name)
         found: Guess | None = None
-        why: GradTwinError | str
+        why: GradTwinError | Unfit
         try:
             with limited(guessing, f"finding out how to call {pair.forward_name}", INPUTS_ALONE):
                 guessed = guess(pair, drawn_dtype, domain, seed)
             if isinstance(guessed, Guess):
                 found = guessed
                 found, report = _check_within(checking, pair, found, dtype, examples, seed)
-                report = replace(report, reproduce=_command_line(place, pair, found, report))
+                report = replace(report, reproduce=_command_line(place, pair, found, report, dtype, examples))
                 outcomes.append(Outcome(pair.forward_name, pair.gradient_name, report, found))
                 continue
             why = guessed
@@ -113,7 +116,7 @@ def check_file(
             outcomes.append(Outcome(pair.forward_name, pair.gradient_name, report, found))
             continue
         name = f"{pair.forward_name}, {pair.gradient_name}" if pair.gradient_name else pair.forward_name
-        skipped.append(Skipped(name, str(why)))
+        skipped.append(Skipped(name, why.reason if isinstance(why, Unfit) else str(why)))
     classes, others = find_classes(module)
     skipped += others
     outcomes += [Outcome(found.name, found.methods[1], report_class(place, found, dtype, seed)) for found in classes]
@@ -130,7 +133,8 @@ def check_file(
             f"{place}: {reason}. It has: {listed}{more}. "
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
-    return _merge(place, outcomes, skipped, seed, require)
+    how = _options(dtype, domain, examples, timeout, require)
+    return _merge(place, outcomes, skipped, seed, how)
 
 
 @functools.cache
@@ -224,9 +228,7 @@ def _is_right_at_output(found: Guess, seed: int) -> bool:
     return check_gradient(forward, vjp=vjp, inputs=found.point.inputs, seed=seed).ok
 
 
-def _merge(
-    place: str, outcomes: Sequence[Outcome], skipped: list[Skipped], seed: int, require: Sequence[str]
-) -> Report:
+def _merge(place: str, outcomes: Sequence[Outcome], skipped: list[Skipped], seed: int, how: Sequence[str]) -> Report:
     reports = [outcome.report for outcome in outcomes]
     first = next((report for report in reports if report.verdict == "mismatch"), None)
     extra = {
@@ -239,7 +241,7 @@ def _merge(
         "check",
         tuple(check for report in reports for check in report.checks),
         seed,
-        shlex.join(["gradtwin", "check", place, "--seed", str(seed), *(["--require", *require] if require else [])]),
+        shlex.join(["gradtwin", "check", place, "--seed", str(seed), *how]),
         reports[0].environment,
         extra,
         first.example if first else None,
@@ -267,12 +269,27 @@ def _describe(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _command_line(place: str, pair: NamedPair, found: Guess, report: Report) -> str:
+def _options(
+    dtype: str,
+    domain: tuple[float, float] | None,
+    examples: int,
+    timeout: float | None = None,
+    require: Sequence[str] = (),
+) -> list[str]:
+    """Return the words of a command for what is not the default."""
+    words = [] if dtype == "float64" else ["--dtype", dtype]
+    words += [f"--domain={domain[0]:g},{domain[1]:g}"] if domain else []
+    words += [] if examples == EXAMPLES else ["--examples", str(examples)]
+    words += [] if timeout is None else ["--timeout", f"{timeout:g}"]
+    return words + (["--require", *require] if require else [])
+
+
+def _command_line(place: str, pair: NamedPair, found: Guess, report: Report, dtype: str, examples: int) -> str:
     """Return the command that checks this pair alone; where it takes more than a command, the script."""
     if found.signature is None or found.adapter or "(" in pair.gradient_name:
         return report.reproduce
     words = ["gradtwin", "check", f"{place}:{pair.forward_name}"]
     words += [f"--{found.style.replace('_', '-')}", *([pair.gradient_name] if pair.gradient_name else [])]
-    words += ["--signature", found.signature, f"--domain={found.point.domain[0]:g},{found.point.domain[1]:g}"]
+    words += ["--signature", found.signature, *_options(dtype, found.point.domain, examples)]
     words += ["--wrt", ",".join(map(str, found.wrt))] if found.wrt else []
     return shlex.join([*words, "--seed", str(report.seed)])

@@ -12,17 +12,24 @@ from gradtwin.comparisons.judging.titles import Titles
 from gradtwin.comparisons.results.data import Cause, Report
 from gradtwin.comparisons.results.environment import describe_environment
 from gradtwin.comparisons.subjects.classes import GradientClass
+from gradtwin.comparisons.subjects.guessing import Unfit
 from gradtwin.comparisons.subjects.loading import TookTooLongError
+from gradtwin.comparisons.subjects.names import CACHE_LIKE, UPSTREAM
 from gradtwin.comparisons.subjects.pairing import NamedPair, Skipped, required
 from gradtwin.comparisons.subjects.source import find_line
+from gradtwin.comparisons.subjects.trial_points import is_target
 from gradtwin.errors import GradTwinError
 
 
-def report_failed(place: str, pair: NamedPair, dtype: str, seed: int, why: GradTwinError | str) -> Report:
-    """Return the report of a pair that can't be called, or did not return; it says how to check the pair alone."""
+def report_failed(place: str, pair: NamedPair, dtype: str, seed: int, why: GradTwinError | Unfit) -> Report:
+    """Return the report of a pair that can't be called, or did not return.
+
+    It says how to check the pair alone, where that may lead further.
+    """
     slug = "timeout" if isinstance(why, TookTooLongError) else "not-run"
-    command = _command_alone(place, pair)
-    text = f"{str(why).rstrip('.')}. Check it alone: {command}" if command else str(why)
+    reason, may_help = (why.reason, why.inputs_may_help) if isinstance(why, Unfit) else (str(why), True)
+    command = _command_alone(place, pair) if may_help else ""
+    text = f"{reason.rstrip('.')}. Check it alone: {command}" if command else f"{reason.rstrip('.')}."
     report = _inconclusive(pair.forward_name, dtype, seed, Cause(slug, False, "", text), command)
     return replace(report, extra={**report.extra, "source": find_line(pair.gradient, pair.forward)})
 
@@ -86,13 +93,22 @@ def describe_end(how: str, doing: str = "") -> str:
 def _command_alone(place: str, pair: NamedPair) -> str:
     """Return the command that checks a pair at inputs of its own; empty where the gradient has no name to give.
 
-    A function of one argument gets no y_bar.
+    A function of one argument gets no y_bar, and one of forward's arguments neither; targets are not differentiated.
     """
     if "(" in pair.gradient_name:
         return ""
-    style = "--derivative" if pair.gradient is not None and len(required(pair.gradient)) == 1 else "--vjp"
+    style, wrt = "--vjp", []
+    given = required(pair.forward)
+    taken = [] if pair.gradient is None else required(pair.gradient)
+    if len(taken) == 1:
+        style = "--derivative"
+    elif len(taken) == 2 and CACHE_LIKE.match(taken[1]):
+        style = "--backward"
+    elif len(taken) == len(given) > 1 and not any(map(UPSTREAM.match, taken)):
+        style = "--grad"
+        wrt = ["--wrt", str(next((i for i, name in enumerate(given) if not is_target(name)), 0))]
     words = ["gradtwin", "check", f"{place}:{pair.forward_name}", style, pair.gradient_name or "NAME"]
-    return shlex.join([*words, "--inputs", "FILE.npz"])
+    return shlex.join([*words, "--inputs", "FILE.npz", *wrt])
 
 
 def _inconclusive(operation: str, dtype: str, seed: int, cause: Cause, command: str) -> Report:

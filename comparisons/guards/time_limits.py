@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
-import sysconfig
 import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from gradtwin.errors import ArgumentValueError
-from gradtwin.own_code import FOLDERS
+
+from .frames import is_installed, is_users
 
 #: Seconds after which the limit is raised again, if the user's code has caught it.
 AGAIN = 1.0
+
+#: Seconds after which it is raised again, if it could not be raised.
+SOON = 0.001
 
 #: A call of NumPy takes some thousand times as long under the tape.
 TRACED_SLOWDOWN = 10_000
 
 #: Seconds that every system's timers take.
 LONGEST = 1e8
-
-#: Where code lies that is not the user's: Python's, installed packages', and this one's.
-_NOT_THE_USERS = (
-    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    *map(str, FOLDERS.values()),
-)
 
 
 class TimeIsUp(BaseException):
@@ -84,8 +82,11 @@ class CallLimit:
 def _alarm(seconds: float) -> Iterator[None]:
     """Set the alarm, and afterwards whichever was set before."""
 
-    def expire(*_: object) -> None:
-        raise TimeIsUp
+    def expire(_: int, frame: FrameType | None) -> None:
+        if frame is not None and any(frame.f_code is getattr(each, "__code__", None) for each in gc.callbacks):
+            signal.setitimer(signal.ITIMER_REAL, SOON, AGAIN)  # what a callback of the collector raises is lost
+        else:
+            raise TimeIsUp
 
     started = time.monotonic()
     handler = signal.signal(signal.SIGALRM, expire)
@@ -137,5 +138,4 @@ def describe(error: TimeIsUp, seconds: float, otherwise: str) -> str:
 
 
 def _is_users(file: str) -> bool:
-    path = Path(file)
-    return not file.startswith("<") and not any(path.is_relative_to(folder) for folder in _NOT_THE_USERS)
+    return file.endswith(".py") and is_users(file) and not is_installed(file)

@@ -64,6 +64,14 @@ class Guess:
         return f"{self.style} ({self.adapter})" if self.adapter else self.style
 
 
+@dataclass(frozen=True)
+class Unfit:
+    """The reason in words that a pair can't be called, and whether it may be called at other inputs."""
+
+    reason: str
+    inputs_may_help: bool = True
+
+
 @dataclass
 class _Attempts:
     """The failures of the trials, for the report."""
@@ -73,16 +81,16 @@ class _Attempts:
     returned: str = ""
 
 
-def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | None, seed: int) -> Guess | str:
-    """Return how to check a pair, or the reason in words that it can't be decided."""
+def guess(pair: NamedPair, dtype: np.dtype[Any], domain: tuple[float, float] | None, seed: int) -> Guess | Unfit:
+    """Return how to check a pair, or the reason that it can't be decided."""
     names = required(pair.forward)
     if not names and parameters(pair.forward):
         names = [parameters(pair.forward)[0].name]
     if not names:
-        return "it takes no inputs"
+        return Unfit("it takes no inputs", False)
     attempts = _Attempts()
     if pair.doubt:
-        return pair.doubt
+        return Unfit(pair.doubt)
     doubtful: Guess | None = None
     raising: Guess | None = None  # a function that gets forward's cache must take it at any shapes
     for point in trial_points((pair.forward_name, pair.gradient_name), names, dtype, domain, seed):
@@ -239,9 +247,9 @@ def _signature(point: TrialPoint, y: Array) -> str:
     return "->".join(sides)
 
 
-def _why_not(pair: NamedPair, attempts: _Attempts) -> str:
+def _why_not(pair: NamedPair, attempts: _Attempts) -> Unfit:
     if pair.gradient is None:
-        return "no gradient by name, and it returns no (loss, gradient)"
+        return Unfit("no gradient by name, and it returns no (loss, gradient)")
     raised = attempts.gradient or attempts.forward
     if raised and (attempts.gradient or not attempts.returned):
         name = pair.gradient_name if attempts.gradient else pair.forward_name
@@ -249,11 +257,13 @@ def _why_not(pair: NamedPair, attempts: _Attempts) -> str:
         error = f"{type(raised[0]).__name__}: {first}" if first else type(raised[0]).__name__
         frames = [frame for frame in traceback.extract_tb(raised[0].__traceback__) if is_users(frame.filename)]
         where = f" in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-        return f"{name} could not be run at drawn inputs ({error}{where})"
+        may_help = not isinstance(raised[0], (*OWN_FAULTS, NotImplementedError, SystemExit))
+        return Unfit(f"{name} could not be run at drawn inputs ({error}{where})", may_help)
     if attempts.returned:
-        return f"{attempts.returned} at drawn inputs"
+        may_help = attempts.returned.startswith("it returned NaN") or "of shape" in attempts.returned
+        return Unfit(f"{attempts.returned} at drawn inputs", may_help)
     counts = f"{len(required(pair.forward))} inputs and {pair.gradient_name} {len(required(pair.gradient))}"
-    return f"it takes {counts}, which fits no known style"
+    return Unfit(f"it takes {counts}, which fits no known style", False)
 
 
 def _returned(result: Any) -> str:

@@ -1,5 +1,6 @@
 """Functions that never return are stopped and named, in the main thread and in others, and leave nothing behind."""
 
+import gc
 import itertools
 import signal
 import sys
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from user_files import check
 
 import gradtwin as gt
 from gradtwin.comparisons.guards.time_limits import TimeIsUp, describe, time_limit
@@ -129,6 +131,38 @@ def test_the_users_own_alarm_rings_after_the_block():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_a_limit_of_a_whole_check_names_the_users_function(tmp_path):
+    report = check(tmp_path, "calls = []\n"
+        "def slow(x):\n    calls.append(1)\n    while len(calls) > 60: pass\n    return x\n"
+        "def slow_prime(x): return 1 + 0 * x", timeout=2)  # fmt: skip
+    assert "slow did not return within 2 s (in slow, " in " ".join(str(report).split())
+
+
+def test_the_script_of_a_timeout_repeats_the_limit():
+    report = gt.check_gradient(np.tanh, derivative=spin, inputs=(X,), timeout=0.5)
+    assert "timeout=0.5, inputs=inputs, seed=0)" in report.reproduce
+
+
+def test_a_limit_that_passes_in_a_callback_of_the_collector_is_raised_after_it(capfd):
+    def collect_and_sleep():
+        gc.collect()
+        time.sleep(5)
+
+    def wait(phase, _):
+        while phase == "start" and time.monotonic() < ends:
+            pass
+
+    gc.callbacks.append(wait)
+    try:
+        ends = time.monotonic() + 0.3
+        with pytest.raises(TimeIsUp), time_limit(0.1):
+            collect_and_sleep()
+    finally:
+        gc.callbacks.remove(wait)
+    assert time.monotonic() < ends + 0.5
+    assert capfd.readouterr().err == ""
 
 
 def test_where_no_function_of_the_users_is_running():

@@ -334,6 +334,14 @@ NOT_RUN = {
 }
 
 
+#: Where a command for the pair alone leads further; the other ones need another text.
+OTHER_INPUTS_MAY_HELP = (
+    "an argument that can't be guessed",
+    "a misspelt gradient",
+    "one that says it has a gradient",
+)
+
+
 @pytest.mark.parametrize("beside", ["", STYLES["derivative"][0]], ids=["alone", "beside"])
 @pytest.mark.parametrize("name", NOT_RUN)
 def test_a_pair_by_its_names_that_cannot_be_run_is_inconclusive(tmp_path, name, beside):
@@ -349,9 +357,9 @@ def test_a_pair_by_its_names_that_cannot_be_run_is_inconclusive(tmp_path, name, 
     lines = str(report).splitlines()
     assert lines[0].startswith("INCONCLUSIVE")
     assert f"could not be checked: {pair['forward']}" in lines[0]
-    if "(" not in pair["gradient"]:
-        assert f"Check it alone: gradtwin check user.py:{pair['forward']} --" in pair["text"]
-        assert "--inputs FILE.npz" in pair["text"]
+    alone = f"Check it alone: gradtwin check user.py:{pair['forward']} --"
+    assert (alone in pair["text"]) == (name in OTHER_INPUTS_MAY_HELP)
+    assert ("--inputs FILE.npz" in pair["text"]) == (name in OTHER_INPUTS_MAY_HELP)
 
 
 def test_the_same_pairs_written_out_match(tmp_path):
@@ -522,3 +530,38 @@ def test_what_lacks_inputs_is_told_the_whole_command(tmp_path):
     )
     text = " ".join(str(check(tmp_path, source, examples=1)).split())
     assert "gradtwin check user.py:act_forward --vjp act_backward --inputs FILE.npz" in text
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "def loss(w, x, kind): return {'a': x}[kind]\ndef loss_grad(w, x, kind): return w",
+            "user.py:loss --grad loss_grad --inputs FILE.npz --wrt 0",
+        ),
+        (
+            "def cost(t, y_hat, kind): return {'a': t}[kind]\ndef cost_prime(t, y_hat, kind): return t",
+            "user.py:cost --grad cost_prime --inputs FILE.npz --wrt 1",
+        ),
+        (
+            "def f_forward(x, kind): return {'a': x}[kind], x\ndef f_backward(dout, cache): return dout",
+            "user.py:f_forward --backward f_backward --inputs FILE.npz",
+        ),
+        (
+            "def f(x, kind): return {'a': x}[kind]\ndef f_vjp(dy, x, kind): return dy",
+            "user.py:f --vjp f_vjp --inputs FILE.npz",
+        ),
+    ],
+)
+def test_the_suggested_command_has_the_style_of_the_pair(tmp_path, source, words):
+    [pair] = check(tmp_path, source).extra["pairs"]
+    assert pair["text"].endswith(f"Check it alone: gradtwin check {words}")
+
+
+def test_the_command_that_repeats_a_file_has_its_options(tmp_path):
+    source = STYLES["derivative"][0]
+    report = check(tmp_path, source, dtype="float32", domain=(-2.0, 2.0), examples=3, timeout=30)
+    words = "gradtwin check user.py --seed 0 --dtype float32 --domain=-2,2 --examples 3 --timeout 30"
+    assert report.reproduce == words
+    assert " --dtype float32 --domain=-2,2 --examples 3 " in report.extra["pairs"][0]["reproduce"]
+    assert check(tmp_path, source, examples=20).reproduce == "gradtwin check user.py --seed 0"
