@@ -180,8 +180,7 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
     if report.verdict == "mismatch" and causes == {"mean-for-sum"}:
         notes.insert(
             0,
-            "if a mean over the batch is meant, the caller's loss being one, check a layer object in Python, by "
-            'gt.check_layer(..., param_scale="1/batch"); of functions, pass gradients times the batch size',
+            'if the mean over the batch is meant, check a layer object in Python: gt.check_layer(..., param_scale="1/batch")',
         )
     return replace(report, extra={**report.extra, "notes": notes})
 
