@@ -180,7 +180,8 @@ def _check(pair: NamedPair, found: Guess, dtype: str, examples: int, seed: int) 
     if report.verdict == "mismatch" and causes == {"mean-for-sum"}:
         notes.insert(
             0,
-            'if the mean over the batch is meant, check a layer object in Python: gt.check_layer(..., param_scale="1/batch")',
+            "if the mean over the batch is meant, check a layer object in Python: "
+            'gt.check_layer(..., param_scale="1/batch")',
         )
     return replace(report, extra={**report.extra, "notes": notes})
 
