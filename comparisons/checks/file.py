@@ -25,7 +25,7 @@ from gradtwin.errors import GradTwinError, InputFileError
 from gradtwin.progress import Progress
 
 from .gradient import check_gradient
-from .unchecked import report_class, report_failed, report_missing, without_random
+from .unchecked import report_class, report_failed, report_missing, way_to_check, without_random
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -119,7 +119,9 @@ def check_file(
         skipped.append(Skipped(name, why.reason if isinstance(why, Unfit) else str(why)))
     classes, others = find_classes(module)
     skipped += others
-    outcomes += [Outcome(found.name, found.methods[1], report_class(place, found, dtype, seed)) for found in classes]
+    asked = [found for found in classes if not outcomes or found.name in require]
+    skipped += [Skipped(found.name, way_to_check(place, found)) for found in classes if found not in asked]
+    outcomes += [Outcome(found.name, found.methods[1], report_class(place, found, dtype, seed)) for found in asked]
     there = {name for outcome in outcomes for name in (outcome.forward, outcome.gradient)}
     missing = dict.fromkeys(name for name in require if name not in there)
     outcomes += [Outcome(name, "none", report_missing(place, name, dtype, seed, named, skipped)) for name in missing]

@@ -52,15 +52,22 @@ def without_random(report: Report, name: str) -> Report:
     return replace(undecided, extra={**report.extra, "notes": []})
 
 
+def way_to_check(place: str, found: GradientClass) -> str:
+    """Return what a class with a gradient is, and how to check it."""
+    if found.pair is not None:
+        return f"a class with functions: check them alone: {_command_alone(place, found.pair)}"
+    if found.use:
+        kind = "a layer object" if "layer" in found.use else "a model"
+        return f"{kind}: use {found.use.format(f'{found.name}(...)')}"
+    return "a class with methods: write them as functions of the file, and gradtwin check finds the pair"
+
+
 def report_class(place: str, found: GradientClass, dtype: str, seed: int) -> Report:
     """Return the report of a class with a gradient, which is not run: its arguments are not known."""
-    way, command = f"Check it in Python: {found.use.format(f'{found.name}(...)')}.", ""
-    if found.pair is not None:
-        command = _command_alone(place, found.pair)
-        way = f"Check them alone: {command}"
-    elif not found.use:
-        way = "Write them as functions of the file, and gradtwin check finds the pair."
-    text = f"{found.name} has {' and '.join(found.methods)}, and gradtwin check runs only a file's functions. {way}"
+    methods = " and ".join(found.methods)
+    way = way_to_check(place, found)
+    text = f"{found.name} has {methods}, and gradtwin check runs only a file's functions. It is {way}."
+    command = "" if found.pair is None else _command_alone(place, found.pair)
     report = _inconclusive(found.name, dtype, seed, Cause("not-run", False, "class", text), command)
     return replace(report, extra={**report.extra, "source": find_line(found.source)})
 

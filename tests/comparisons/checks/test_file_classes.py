@@ -56,26 +56,36 @@ CLASSES = {
         "class Net:\n    def act(self, z): return np.tanh(z)\n    def act_prime(self, z): return 1 + np.tanh(z) ** 2",
         "Net",
         "act and act_prime",
-        "Write them as functions of the file",
+        "write them as functions of the file",
     ),
 }
 
 
-@pytest.mark.parametrize("beside", ["", RIGHT], ids=["alone", "beside"])
 @pytest.mark.parametrize("case", CLASSES.values(), ids=CLASSES)
-def test_a_class_with_a_gradient_is_inconclusive_and_named(tmp_path, case, beside):
+def test_a_class_with_a_gradient_alone_is_inconclusive_and_named(tmp_path, case):
     source, name, methods, way = case
-    report = check(tmp_path, beside + source, examples=1)
+    report = check(tmp_path, source, examples=1)
     assert report.verdict == "inconclusive"
-    assert [pair["verdict"] for pair in report.extra["pairs"]] == [*(["match"] if beside else []), "inconclusive"]
-    pair = report.extra["pairs"][-1]
-    assert (pair["forward"], pair["cause"]) == (name, "not-run")
+    [pair] = report.extra["pairs"]
+    assert (pair["forward"], pair["verdict"], pair["cause"]) == (name, "inconclusive", "not-run")
     assert f"{name} has {methods}" in pair["text"]
     assert way in pair["text"]
     assert f"could not be checked: {name}" in str(report).splitlines()[0]
     [_, member] = report.members[-1]
     assert member.extra["source"]["file"].endswith("user.py")
     assert report.extra["skipped"] == [] or [item["name"] for item in report.extra["skipped"]] == ["Base"]
+
+
+@pytest.mark.parametrize("case", CLASSES.values(), ids=CLASSES)
+def test_beside_functions_a_class_is_skipped_with_the_way_to_check_it(tmp_path, case):
+    source, name, _, way = case
+    report = check(tmp_path, RIGHT + source, examples=1)
+    assert report.ok
+    assert [pair["forward"] for pair in report.extra["pairs"]] == ["tanh"]
+    [why] = [item["reason"] for item in report.extra["skipped"] if item["name"] == name]
+    assert way in why
+    required = check(tmp_path, RIGHT + source, examples=1, require=(name,))
+    assert required.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(
