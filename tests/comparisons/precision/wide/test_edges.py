@@ -6,7 +6,20 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from wide_accuracy import exact, is_pair, widened
+from wide_accuracy import (
+    MP,
+    UNIT,
+    Points,
+    elementwise_cases,
+    exact,
+    is_pair,
+    measure,
+    objects,
+    plant,
+    units_off,
+    widened,
+    without_low,
+)
 
 from gradtwin.comparisons.precision.wide import NoWideFormError, WideArray, apply, wide
 from gradtwin.comparisons.precision.wide.ufuncs import BLOCK, DECISIONS, FORMULAS
@@ -22,37 +35,70 @@ def value_of(x):
     return Fraction(float(x.high)) + Fraction(float(x.low))
 
 
-@pytest.mark.parametrize("ufunc", [u for u in FORMULAS if u.nin == 1], ids=lambda u: u.__name__)
-def test_edges_of_one_argument_are_numpys(ufunc):
+#: Each ufunc's exact function, the scale of its error and its budget.
+RULES = {ufunc: (rule, scale, budget) for ufunc, rule, _, scale, budget in elementwise_cases(Points(count=1))}
+RULES[np.sign] = MP.sign, None, 0
+QUOTIENTS = np.remainder, np.fmod, np.floor_divide
+#: Quotients beyond 2¹⁰⁶ are rounded.
+RULES[np.floor_divide] = *RULES[np.floor_divide][:2], 0.5
+
+
+def edges_of(ufunc):
+    return (EDGES,) if ufunc.nin == 1 else tuple(x.ravel() for x in np.meshgrid(EDGES, EDGES))
+
+
+def check_edges(ufunc):
+    """Compare zeros and what is not finite with NumPy's; return the other points, as columns, and their results."""
+    arguments = edges_of(ufunc)
     with np.errstate(all="ignore"):
-        plain = ufunc(EDGES)
-    result = ufunc(wide(EDGES))
-    check_edges(plain, result)
-
-
-@pytest.mark.parametrize("ufunc", [u for u in FORMULAS if u.nin == 2], ids=lambda u: u.__name__)
-def test_edges_of_two_arguments_are_numpys(ufunc):
-    x, y = np.meshgrid(EDGES, EDGES)
-    with np.errstate(all="ignore"):
-        plain = ufunc(x, y)
-    result = ufunc(wide(x), wide(y))
-    if ufunc in (np.remainder, np.fmod, np.floor_divide):  # float64 has no digit of a remainder of a large quotient
-        with np.errstate(all="ignore"):
-            known = ~(np.abs(x / y) > 2.0**50) & ~((y == LARGEST) | (y == -LARGEST) | (np.abs(x / y) < 1e-15))
-        plain, result = plain[known], result[known]
-    check_edges(plain, result, signs=ufunc not in (np.maximum, np.minimum, np.fmax, np.fmin))
-
-
-def check_edges(plain, result, signs=True):
+        plain = ufunc(*arguments)
+        tiny = np.abs(arguments[0] / arguments[-1]) < 1e-15 if ufunc in QUOTIENTS else np.zeros(plain.shape, bool)
+    result = apply(ufunc, tuple(map(wide, arguments)))
     finite = np.isfinite(plain) & np.isfinite(result.high)
     differing = ~finite & ~((plain == result.high) | (np.isnan(plain) & np.isnan(result.high)))
     # where NumPy's own value overflows on the way, the wide one may be finite
     assert not (differing & ~np.isfinite(result.high)).any()
     assert not result.low[~np.isfinite(result.high)].any()
-    assert np.allclose(result.high[finite], plain[finite], rtol=1e-13, atol=1e-320)
-    zero = finite & (plain == 0) & (result.high == 0) & signs
-    assert np.array_equal(np.signbit(result.high[zero]), np.signbit(plain[zero]))
     assert is_pair(result[np.isfinite(result.high)])
+    if ufunc not in (np.maximum, np.minimum, np.fmax, np.fmin):
+        zero = finite & (plain == 0) & (result.high == 0)
+        assert np.array_equal(np.signbit(result.high[zero]), np.signbit(plain[zero]))
+    by_sign = ufunc in (np.copysign, np.arctan2) and np.any([(x == 0) & np.signbit(x) for x in arguments], axis=0)
+    whole = finite & (by_sign | ~np.all(np.isfinite(arguments), axis=0))
+    assert np.array_equal(result.high[whole], plain[whole]), "mpmath has no sign of zero; float64 is exact there"
+    rest = finite & ~whole & ~tiny
+    return [x[rest] for x in arguments], result[rest]
+
+
+def off_at_edges(ufunc):
+    """Return the error in units of 2⁻¹⁰⁴, beyond the smallest number."""
+    rule, scale, _ = RULES[ufunc]
+    columns, result = check_edges(ufunc)
+    with MP.workprec(4800 if ufunc in QUOTIENTS else MP.prec):  # the integers between the edges' sizes
+        rows = list(zip(*map(exact, columns), strict=True))
+        expected = objects([MP.mpf(rule(*row)) for row in rows])
+        sizes = objects([abs(scale(*row)) for row in rows]) if scale else abs(expected)
+        return units_off(result, expected, sizes + MP.mpf(SMALLEST) / UNIT)
+
+
+@pytest.mark.parametrize("ufunc", RULES, ids=lambda u: u.__name__)
+def test_edges_are_numpys_and_mpmaths(request, ufunc):
+    if ufunc is np.arctan:
+        request.applymarker(pytest.mark.xfail(strict=True, reason="arctan of the largest number loses its low half"))
+    assert off_at_edges(ufunc) <= RULES[ufunc][-1]
+
+
+@pytest.mark.parametrize(
+    "ufunc", [u for u in RULES if RULES[u][-1] and u not in (np.square, np.fmod)], ids=lambda u: u.__name__
+)
+def test_a_low_half_lost_at_edges_is_caught(monkeypatch, ufunc):
+    """The negative control."""
+    plant(monkeypatch, ufunc, "result")
+    assert off_at_edges(ufunc) > RULES[ufunc][-1]
+
+
+def test_every_formula_has_edges():
+    assert set(RULES) == set(FORMULAS)
 
 
 @pytest.mark.parametrize("ufunc", DECISIONS, ids=lambda u: u.__name__)
@@ -95,13 +141,23 @@ def test_functions_at_the_edge_of_their_domain():
     """Where the high half alone stands on a pole."""
     below, above = wide(-1.0, -1e-20), wide(-1.0, 1e-20)
     assert np.isnan(np.log1p(below).high)
-    assert np.log1p(above).high == pytest.approx(math.log(1e-20))
     assert np.isfinite(np.arctanh(wide(1.0, -1e-20)).high)
     assert np.isnan(np.arctanh(wide(1.0, 1e-20)).high)
     assert np.isnan(np.arccosh(wide(1.0, -1e-20)).high)
     assert np.isnan(np.arcsin(wide(1.0, 1e-20)).high)
-    assert np.arccos(wide(1.0, -1e-20)).high == pytest.approx(math.sqrt(2e-20))
-    assert np.arccosh(wide(1.0, 1e-20)).high == pytest.approx(math.sqrt(2e-20))
+    assert np.isfinite(np.log1p(above).high)
+
+
+@pytest.mark.parametrize(
+    ("ufunc", "x"),
+    [(np.log1p, wide([-1.0], [1e-20])), (np.arccos, wide([1.0], [-1e-20])), (np.arccosh, wide([1.0], [1e-20]))],
+    ids=lambda x: getattr(x, "__name__", None),
+)
+def test_values_beside_the_edge_of_a_domain(monkeypatch, ufunc, x):
+    rule, _, budget = RULES[ufunc]
+    assert measure(ufunc, rule, (x,)) <= budget
+    plant(monkeypatch, ufunc, "result")
+    assert measure(ufunc, rule, (x,)) > budget, "the control"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +230,9 @@ def test_in_place_and_out():
     assert scalar.high == other.high + 1, "a scalar is not changed in place"
     masked = np.log(x, where=np.array([True, False, True]))
     assert masked.high[1] == 0
-    assert np.sum(x, where=np.array([True, False, True]), initial=5.0).high == pytest.approx(5 + x.high[0] + x.high[2])
+    total = np.sum(x, where=np.array([True, False, True]), initial=5.0)
+    expected = objects([exact(x)[[0, 2]].sum() + 5]).reshape(())
+    assert units_off(total, expected) <= 1 < units_off(without_low(total), expected)
 
 
 def test_an_array_looks_like_numpys():

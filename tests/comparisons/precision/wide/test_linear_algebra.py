@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.linalg
-import scipy.signal
 from wide_accuracy import MP, exact, objects, plant, units_off, widened
 
 from gradtwin.comparisons.precision.wide import WideArray, apply, wide
@@ -84,7 +83,7 @@ def orthogonal(q):
 def orthogonal_triangular(a, mode="reduced"):
     q, r = np.linalg.qr(a, mode=mode)
     theirs = np.linalg.qr(a.high, mode=mode)
-    assert np.allclose(q.high, theirs.Q)
+    assert np.all(np.sum(q.high * theirs.Q, axis=-2) > 0), "each column points the way of NumPy's"
     assert np.array_equal(np.tril(r.high, -1), 0 * r.high)
     return max(residual(exact(q) @ exact(r), exact(a)), orthogonal(q))
 
@@ -92,21 +91,22 @@ def orthogonal_triangular(a, mode="reduced"):
 def eigen(a, uplo="L"):
     values, vectors = np.linalg.eigh(a, UPLO=uplo)
     only = np.linalg.eigvalsh(a, UPLO=uplo)
-    assert np.array_equal(only.high, values.high)
-    assert np.allclose(values.high, np.linalg.eigvalsh(a.high, UPLO=uplo))
+    assert np.all(np.diff(values.high) >= 0)
     full = exact(a) if uplo == "L" else exact(a).T
     full = np.tril(full) + mirror(np.tril(full, -1))
     left, right = full @ exact(vectors), exact(vectors) * exact(values)[..., None, :]
-    return max(residual(left, right), orthogonal(vectors))
+    return max(residual(left, right), orthogonal(vectors), residual(only, values))
 
 
 def singular(a, full=False):
     u, s, vt = np.linalg.svd(a, full_matrices=full)
-    assert np.allclose(s.high, np.linalg.svd(a.high, compute_uv=False), atol=1e-14)
+    assert np.all(s.high >= 0)
+    assert np.all(np.diff(s.high) <= 0)
     assert u.shape == np.linalg.svd(a.high, full_matrices=full).U.shape
     n = s.shape[-1]
     product = (exact(u)[..., :n] * exact(s)[..., None, :]) @ exact(vt)[..., :n, :]
-    return max(residual(product, exact(a)), orthogonal(u), orthogonal(mirror(vt)))
+    only = np.linalg.svd(a, compute_uv=False)
+    return max(residual(product, exact(a)), orthogonal(u), orthogonal(mirror(vt)), residual(only, s))
 
 
 def pseudo_inverse(a):
@@ -176,17 +176,8 @@ def test_residuals_keep_to_the_budget(name):
 def test_a_lost_low_half_is_caught(monkeypatch, name, where):
     """The negative control."""
     function, off, budget = CASES[name]
-    if name in ("eigh", "upper eigh", "eigh of a stack"):
-        pytest.skip("its eigenvalues are compared with eigvalsh; the next test plants a loss in both")
     plant(monkeypatch, function, where)
     assert off() > budget
-
-
-@pytest.mark.parametrize("where", ["arguments", "result"])
-def test_lost_low_halves_of_eigenvectors_are_caught(monkeypatch, where):
-    plant(monkeypatch, np.linalg.eigh, where)
-    plant(monkeypatch, np.linalg.eigvalsh, where)
-    assert eigen(DEFINITE) > BUDGET
 
 
 def test_repeated_eigenvalues():
@@ -198,22 +189,34 @@ def test_repeated_eigenvalues():
     assert units_off(values, objects([MP.mpf(v) for v in (0, 1, 2, 2, 5)]), objects([MP.mpf(5)])) <= BUDGET
 
 
-def test_close_eigenvalues_are_told_apart():
+def close_eigenvalues():
     """Eigenvalues 1 and 1 + 1e-20, which float64 takes for one."""
     q = np.linalg.qr(SQUARE).Q
     values = wide(np.ones(N), np.arange(N) * 1e-20)
     found, vectors = np.linalg.eigh(q @ (values[:, None] * q.T))
-    assert np.allclose((found - 1).high, np.arange(N) * 1e-20, atol=1e-29)
-    assert orthogonal(vectors) <= BUDGET
+    return max(residual(found, values), orthogonal(vectors))
 
 
-@pytest.mark.parametrize("n", [8, 11])
-def test_ill_conditioned_systems(n):
-    """Hilbert's matrix, for whose inverse float64 has no digit left at n = 13."""
+def test_close_eigenvalues_are_told_apart(monkeypatch):
+    assert close_eigenvalues() <= BUDGET
+    plant(monkeypatch, np.linalg.eigh, "arguments")
+    assert close_eigenvalues() > BUDGET, "the control"
+
+
+def hilbert(n):
+    """Solve with Hilbert's matrix; return the error in units of 2⁻¹⁰⁴ of the condition."""
     i = np.arange(n)
     a = 1 / wide(i[:, None] + i + 1.0)
     x = np.linalg.solve(a, a @ np.ones(n))
-    assert np.max(np.abs((x - 1).high)) < 1e-31 * np.linalg.cond(a.high)
+    return units_off(x, exact(np.ones(n)), np.full(n, MP.cond(matrix(a)), object))
+
+
+@pytest.mark.parametrize("n", [8, 11])
+def test_ill_conditioned_systems(monkeypatch, n):
+    """Hilbert's matrix, for whose inverse float64 has no digit left at n = 13."""
+    assert hilbert(n) <= BUDGET
+    plant(monkeypatch, np.linalg.solve, "arguments")
+    assert hilbert(n) > BUDGET, "the control"
 
 
 def test_what_numpy_refuses():
@@ -229,25 +232,3 @@ def test_what_numpy_refuses():
     assert np.linalg.det(wide(np.zeros((2, 2)))).high == 0
     sign, log = np.linalg.slogdet(wide(np.zeros((2, 2))))
     assert (sign, log.high) == (0, -np.inf)
-
-
-def test_functions_that_numpy_makes_of_others():
-    assert np.allclose(np.linalg.matrix_power(SQUARE, 3).high, np.linalg.matrix_power(SQUARE.high, 3))
-    assert np.allclose(np.linalg.matrix_power(SQUARE, -2).high, np.linalg.matrix_power(SQUARE.high, -2))
-    assert np.allclose(np.linalg.multi_dot([TALL, SQUARE, RIGHT]).high, TALL.high @ SQUARE.high @ RIGHT.high)
-    assert np.allclose(np.linalg.cond(SQUARE).high, np.linalg.cond(SQUARE.high))
-    assert np.linalg.matrix_rank(NULL) == 3
-    for order in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
-        assert np.allclose(np.linalg.norm(SQUARE, order).high, np.linalg.norm(SQUARE.high, order)), order
-    for order in (0, 1, 2, 3, np.inf, -np.inf):
-        assert np.allclose(np.linalg.norm(SQUARE, order, axis=1).high, np.linalg.norm(SQUARE.high, order, axis=1))
-
-
-def test_scipys_functions_are_numpys():
-    for name in ("inv", "det", "norm", "pinv"):
-        assert np.allclose(apply(getattr(scipy.linalg, name), (SQUARE,)).high, getattr(scipy.linalg, name)(SQUARE.high))
-    kernel = TALL[:3, :2]
-    for name in ("convolve", "correlate", "convolve2d", "correlate2d", "fftconvolve"):
-        function = getattr(scipy.signal, name)
-        for mode in ("full", "valid", "same"):
-            assert np.allclose(apply(function, (SQUARE, kernel, mode)).high, function(SQUARE.high, kernel.high, mode))

@@ -162,58 +162,6 @@ def test_decisions_are_plain():
     assert np.min(close).low == -1e-20
 
 
-#: Functions whose NumPy source is Python, and others that are made of those above.
-MADE = {
-    "percentile": lambda x: np.percentile(x, 30, axis=0),
-    "quantile": lambda x: np.quantile(x, [0.2, 0.7]),
-    "cov": lambda x: np.cov(x),
-    "corrcoef": lambda x: np.corrcoef(x),
-    "gradient": lambda x: np.gradient(x, axis=0),
-    "cross": lambda x: np.cross(x[:, :3], x[:, 1:4]),
-    "polyval": lambda x: np.polyval(x[0], x[1]),
-    "ptp": lambda x: np.ptp(x, axis=0),
-    "average": lambda x: np.average(x, axis=0, weights=abs(x)),
-    "kron": lambda x: np.kron(x, x),
-    "trapezoid": lambda x: np.trapezoid(x, axis=0),
-    "sinc": lambda x: np.sinc(x),
-    "vander": lambda x: np.vander(x[0]),
-    "interp": lambda x: np.interp(x[0], [-1.0, 0, 1], [2.0, 3, 5]),
-    "clip": lambda x: np.clip(x, -0.5, 0.5),
-    "round": lambda x: np.round(x, 2),
-    "linspace": lambda x: np.linspace(x[0], x[1], 5),
-    "polyfit": lambda x: np.polyfit(x[0], x[1], 2),
-    "unwrap": lambda x: np.unwrap(3 * x),
-    "i0": lambda x: np.i0(x),
-    "nansum": lambda x: np.nansum(np.where(x > 0, x, np.nan)),
-    "nanmean": lambda x: np.nanmean(np.where(x > 0, x, np.nan)),
-    "nan_to_num": lambda x: np.nan_to_num(np.where(x > 0, x, np.inf)),
-    "piecewise": lambda x: np.piecewise(x, [x > 0], [np.square, np.negative]),
-    "apply_along_axis": lambda x: np.apply_along_axis(np.sum, 1, x),
-    "divmod": lambda x: divmod(x, 0.3)[0],
-    "floor_divide": lambda x: x // 0.7,
-    "ediff1d": lambda x: np.ediff1d(x),
-    "modf": lambda x: np.modf(x)[0],
-    "frexp": lambda x: np.frexp(x)[0],
-    "ldexp": lambda x: np.ldexp(x, 3),
-    "logaddexp.reduce": lambda x: np.logaddexp.reduce(x, axis=1),
-    "maximum.accumulate": lambda x: np.maximum.accumulate(x, axis=1),
-    "subtract.accumulate": lambda x: np.subtract.accumulate(x),
-    "divide.reduce": lambda x: np.divide.reduce(x),
-    "reduceat": lambda x: np.add.reduceat(x, [0, 2, 3], axis=0),
-    "tensorinv": lambda x: np.linalg.tensorinv((x[:, :4] + 3 * np.eye(4)).reshape(2, 2, 2, 2)),
-    "square root of ints": lambda x: np.sqrt(abs(x)) * np.arange(6),
-}
-
-
-@pytest.mark.parametrize("name", MADE)
-def test_functions_that_are_made_of_others(name):
-    result, plain = MADE[name](X), MADE[name](X.high)
-    assert isinstance(result, WideArray)
-    assert np.shape(result) == np.shape(plain)
-    assert np.allclose(result.high, plain, rtol=1e-12, atol=1e-13, equal_nan=True)
-    assert np.any(result.low) or name in ("floor_divide", "divmod")
-
-
 def test_coverage_is_at_least_the_tapes():
     """Every function that tracing has a rule for has a wide form."""
     from gradtwin.comparisons.precision.wide.dispatch import METHODS, RULES, _rule
