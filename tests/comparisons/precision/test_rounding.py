@@ -78,3 +78,8 @@ def test_the_error_of_a_narrow_format_scales():
     estimate = scaled_error(wide, a @ b.T, wide)
     assert np.sqrt(np.mean((wide - exact) ** 2)) <= np.sqrt(np.mean(estimate**2))
     assert scaled_error(np.zeros(1, np.float32), np.array([1.5]), np.array([1.25]))[0] == 0.25
+
+
+def test_whole_numbers_have_no_rounding():
+    labels = np.array([0, 1, 2])
+    assert not allowed_difference((labels, labels), []).any()
