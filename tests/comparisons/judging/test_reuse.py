@@ -18,8 +18,8 @@ class User:
 
     count = 1
 
-    def __init__(self, stale=False, counting=False, growing=False):
-        self.stale, self.counting, self.growing = stale, counting, growing
+    def __init__(self, stale=False, counting=False, growing=False, narrow=False):
+        self.stale, self.counting, self.growing, self.narrow = stale, counting, growing, narrow
         self.forwards = self.both = 0
 
     def arguments(self, inputs):
@@ -49,6 +49,8 @@ class User:
         self.both += 1
         y = self.run_forward_of(owner, inputs)
         at = owner.first if self.stale else inputs[0]
+        if self.narrow:  # float32 inside: the value's later digits are another run's
+            return y * (1 + 1e-6 * self.both), [(2 * at * y_bar).astype(np.float32)]
         return y, [2 * at * y_bar]
 
 
@@ -60,10 +62,12 @@ X = np.array([0.3, -0.7, 1.1])
     [
         (User(), False),
         (User(stale=True), True),
+        (User(stale=True, narrow=True), True),
+        (User(narrow=True), False),
         (User(stale=True, counting=True), False),
         (User(stale=True, growing=True), False),
     ],
-    ids=["fresh", "stale", "a state", "another shape"],
+    ids=["fresh", "stale", "stale in float32", "fresh in float32", "a state", "another shape"],
 )
 def test_a_stale_value_is_a_fault_where_the_value_is_the_same(user, found):
     cause = find_stale(user, [X], np.ones(3), 0)

@@ -8,6 +8,7 @@ import pytest
 from gradtwin.backends.precision import precision_of
 from gradtwin.comparisons.precision import error_rules  # noqa: F401  (registers NumPy's functions)
 from gradtwin.comparisons.precision.bounded_array import BoundedArray, Format
+from gradtwin.comparisons.precision.constants import ELEMENTARY_ROUNDINGS, QUOTIENT_ROUNDINGS, SQRT_ROUNDINGS
 
 FORM = Format(precision_of(np.dtype("float64")), np.dtype(np.longdouble))
 RNG = np.random.default_rng(23)
@@ -109,3 +110,37 @@ def test_a_sum_of_zeros_is_exact_beside_other_sums():
     rows = uncertain([[0.0, 0.0], [0.3, 0.7]], 0)
     assert np.matmul(rows, uncertain([[0.1], [0.9]], 0)).error[0] == 0
     assert np.sum(rows, axis=1).error[0] == 0
+
+
+EXACT, OTHER = uncertain(SMALL, 0), uncertain(LARGE, 0)
+
+#: name → (function, exact operands, roundings, the size that is rounded where it is not the value)
+OWN = {
+    "add": (np.add, (EXACT, OTHER), 1, None),
+    "multiply": (np.multiply, (EXACT, OTHER), 1, None),
+    "divide": (np.divide, (EXACT, OTHER), QUOTIENT_ROUNDINGS, None),
+    "sqrt": (np.sqrt, (OTHER,), SQRT_ROUNDINGS, None),
+    "exp": (np.exp, (OTHER,), ELEMENTARY_ROUNDINGS, None),
+    "sum": (np.sum, (OTHER,), 3, np.sum(LARGE)),
+    "matmul": (np.matmul, (EXACT, OTHER), 4, SMALL @ LARGE),
+    "negative": (np.negative, (OTHER,), 0, None),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_roundings_of_exact_operands(name):
+    """A sum of K terms has K − 1, and a sum of K products K (Jeannerod & Rump 2013)."""
+    function, operands, roundings, size = OWN[name]
+    result = function(*operands)
+    expected = roundings * FORM.u * (np.abs(result.value) if size is None else size)
+    assert np.all(np.abs(result.error - expected) <= 1e-12 * expected)
+
+
+def test_only_results_near_the_smallest_number_may_be_flushed():
+    tiny = FORM.judged.smallest_normal
+    limit, zero = tiny / FORM.judged.u, uncertain([0.0], 0)
+    above, below = uncertain([2 * limit], 0), uncertain([limit / 2], 0)
+    assert np.add(above, zero).error[0] == float(FORM.u * above.value[0])
+    assert np.add(below, zero).error[0] == float(FORM.u * below.value[0]) + tiny
+    assert np.log(uncertain([1.0], 0)).error[0] >= tiny, "0, but not certainly"
+    assert np.tanh(zero).error[0] == 0
