@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gradtwin.comparisons.judging import disputes
+from gradtwin.comparisons.oracles.votes import Vote
 from gradtwin.comparisons.precision.constants import NEIGHBOUR_DRAWS, NEIGHBOURS
 
 N = 6
@@ -59,3 +60,14 @@ def test_each_neighbour_and_each_nudge_is_another_point(monkeypatch):
     assert is_kink(monkeypatch, lambda x: seen.append(x) or step(x), 0.0, 0.5)
     assert len(seen) == NEIGHBOURS + NEIGHBOUR_DRAWS
     assert len({x.tobytes() for x in seen}) == len(seen)
+
+
+@pytest.mark.parametrize(("vote", "expected"), [(2.0, 2.0), (np.nan, np.nan)])
+def test_a_finite_vote_takes_the_place_of_nan_on_both_sides(monkeypatch, vote, expected):
+    monkeypatch.setattr(disputes, "_between_neighbours", lambda *args: False)
+    monkeypatch.setattr(disputes, "_cast", lambda *args: Vote(vote, 0.1, "differences"))
+    both = np.array([np.nan, 1.0])
+    point = SimpleNamespace(left=(both,), right=(both,), wrt=(0,), words=("x",), style="vjp", inputs=(both,))
+    evaluator = SimpleNamespace(oracle=SimpleNamespace(name="traced"))
+    settled = disputes.settle(evaluator, point, 0, np.zeros(2), 0, {})
+    assert np.array_equal(settled.right, [expected, 1.0], equal_nan=True)
