@@ -71,3 +71,14 @@ def test_a_finite_vote_takes_the_place_of_nan_on_both_sides(monkeypatch, vote, e
     evaluator = SimpleNamespace(oracle=SimpleNamespace(name="traced"))
     settled = disputes.settle(evaluator, point, 0, np.zeros(2), 0, {})
     assert np.array_equal(settled.right, [expected, 1.0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("traced", "verdict"), [(1.05, "reference"), (0.95, "reference"), (1.2, "open"), (None, "open")]
+)
+def test_a_coarse_vote_asks_the_traced_forward(monkeypatch, traced, verdict):
+    gradients = (None if traced is None else np.array([traced]),)
+    oracle = SimpleNamespace(ask=lambda *args: SimpleNamespace(gradients=gradients))
+    monkeypatch.setattr(disputes, "TracedOracle", lambda user: oracle)
+    point = SimpleNamespace(y=np.ones(1), y_bar=None, inputs=(np.ones(1),), wrt=(0,))
+    assert disputes._second_opinion(SimpleNamespace(user=None), point, 0, (0,), 1.0, 0.1) == verdict
