@@ -15,6 +15,7 @@ from gradtwin.comparisons.judging.titles import Titles
         ([1.0, 2.0], [1.0, 2.0], None),
         ([1.0, 2.0], [1.0, 2.1], "forward"),
         ([1.0, 2.0], [[1.0, 2.0]], "forward"),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], "forward"),
         ([[1.0, 2.0], [1.0, 2.0]], [1.0, 2.0], "forward-broadcast"),
     ],
 )

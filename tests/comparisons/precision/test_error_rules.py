@@ -7,7 +7,7 @@ import pytest
 
 from gradtwin.backends.precision import precision_of
 from gradtwin.comparisons.precision import error_rules  # noqa: F401  (registers NumPy's functions)
-from gradtwin.comparisons.precision.bounded_array import BoundedArray, Format
+from gradtwin.comparisons.precision.bounded_array import BoundedArray, Format, safe_from_underflow
 from gradtwin.comparisons.precision.constants import ELEMENTARY_ROUNDINGS, QUOTIENT_ROUNDINGS, SQRT_ROUNDINGS
 
 FORM = Format(precision_of(np.dtype("float64")), np.dtype(np.longdouble))
@@ -103,7 +103,8 @@ def test_the_position_of_a_maximum_with_rivals_is_unknown():
 def test_the_larger_of_two_close_numbers_has_the_larger_error():
     near, far = uncertain([1.0], 0.5), uncertain([1.25], 0.125)
     assert np.maximum(near, far).error == 0.5
-    assert np.maximum(near, uncertain([2.0], 0.125)).error == 0.125
+    clear = np.maximum(near, uncertain([2.0], 0.125))
+    assert (clear.error, clear.scale) == (0.125, 2.0)
 
 
 def test_a_sum_of_zeros_is_exact_beside_other_sums():
@@ -142,5 +143,13 @@ def test_only_results_near_the_smallest_number_may_be_flushed():
     above, below = uncertain([2 * limit], 0), uncertain([limit / 2], 0)
     assert np.add(above, zero).error[0] == float(FORM.u * above.value[0])
     assert np.add(below, zero).error[0] == float(FORM.u * below.value[0]) + tiny
+    assert np.sum(uncertain([2 * limit, 2 * limit], 0)).error == 4 * limit * FORM.u
+    assert np.sum(uncertain([limit / 2, limit / 2], 0)).error == limit * FORM.u + 4 * tiny
     assert np.log(uncertain([1.0], 0)).error[0] >= tiny, "0, but not certainly"
     assert np.tanh(zero).error[0] == 0
+
+
+def test_quanta_from_the_smallest_safe_one_on_are_known():
+    safe = safe_from_underflow(FORM.judged)
+    assert BoundedArray.of(np.array([safe]), FORM).quantum == safe
+    assert BoundedArray.of(np.array([safe / 2]), FORM).quantum == 0

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtwin.comparisons.precision.constants import UNITS_MOVED
-from gradtwin.comparisons.precision.rounding import allowed_difference, nudge, scaled_error
+from gradtwin.comparisons.precision.constants import ABSORBED_BELOW, SAFETY, UNITS_MOVED
+from gradtwin.comparisons.precision.rounding import absorbed_error, allowed_difference, nudge, scaled_error
 
 RNG = np.random.default_rng(17)
 
@@ -83,3 +83,13 @@ def test_the_error_of_a_narrow_format_scales():
 def test_whole_numbers_have_no_rounding():
     labels = np.array([0, 1, 2])
     assert not allowed_difference((labels, labels), []).any()
+
+
+def test_elements_that_are_zero_by_cancellation_have_the_roundings_of_their_terms():
+    size = 100.0
+    small = ABSORBED_BELOW * size
+    left = np.array([0.99, -0.99, 1.01, 0.0, 0.0]) * small
+    right = np.array([0.0, 0.0, 0.0, 1.01, -1.01]) * small
+    unit = SAFETY * np.finfo(float).eps / 2 * size
+    assert absorbed_error((left, right), size).tolist() == [unit, unit, 0, 0, 0]
+    assert not absorbed_error((left.astype(np.float32), right.astype(np.float32)), size).any()
