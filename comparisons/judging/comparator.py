@@ -13,6 +13,7 @@ from gradtwin.comparisons.precision.bounded_array import Reals
 from gradtwin.comparisons.precision.constants import UNDECIDED_PART
 from gradtwin.comparisons.results.data import Cause, Check, Stage, Verdict, Worst
 from gradtwin.comparisons.results.evidence import make_evidence
+from gradtwin.comparisons.results.formula import merge_accuracies, merge_formulas
 
 from .titles import Titles
 
@@ -97,6 +98,8 @@ def merge_checks(checks: Sequence[Check]) -> Check:
         examples=examples,
         undecided_examples=undecided,
         evidence=worst.evidence,
+        formula=merge_formulas([check.formula for check in checks]),
+        accuracy=merge_accuracies([check.accuracy for check in checks]),
     )
 
 

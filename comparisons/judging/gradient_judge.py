@@ -6,7 +6,7 @@ themselves (`measured.py`); a difference that it does not explain is settled in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,15 +19,27 @@ from gradtwin.comparisons.oracles.reference import ReferenceOracle
 from gradtwin.comparisons.oracles.sampling import Along
 from gradtwin.comparisons.oracles.traced import trace_of
 from gradtwin.comparisons.precision.allowance import Allowance
-from gradtwin.comparisons.precision.constants import OTHER_DRAWS, UNITS_MOVED
+from gradtwin.comparisons.precision.constants import FORMULA_ROUNDINGS, OTHER_DRAWS, UNITS_MOVED
 from gradtwin.comparisons.precision.rounding import allowed_difference
 from gradtwin.comparisons.results.data import Cause, Check
+from gradtwin.comparisons.results.formula import Accuracy
 from gradtwin.comparisons.subjects.functions import UserFunctions
 from gradtwin.comparisons.subjects.interface import ContractError
 
 from .choice import Chosen, ask, choose, choose_trace, compare_value, without_nan
 from .disputes import settle, unresolved
 from .evaluator import Evaluator, Mine, Notes, Sides
+from .exactness import (
+    ask_wide,
+    is_proven,
+    is_tensorflow_near,
+    kink_cause,
+    proven_check,
+    unstable_note,
+    with_fault,
+    with_undecided,
+)
+from .formula_outcome import Fault, Formula
 from .judge import Compared, compare
 from .measured import Measured
 from .point import Point
@@ -128,12 +140,83 @@ class GradientJudge:
 
 
 def _compare_gradients(titles: Titles, chosen: Chosen, seed: int, notes: Notes) -> tuple[list[Check], Point]:
-    """Return a check for each gradient, with what disputes settled, and the point for causes to look at."""
+    """Return a check for each gradient, and the point for causes to look at.
+
+    The formula is judged in wide arithmetic; where that can't decide, the values are, with their measured rounding.
+    """
+    sides = chosen.sides
+    exactness = ask_wide(chosen, seed)
+    count = len(sides.wrt)
+    proven = [is_proven(sides.left[k], exactness.formulas[k], exactness.accuracies[k]) for k in range(count)]
+    if all(proven) and all(map(is_tensorflow_near, exactness.accuracies)):
+        by_values: list[list[Check]] = [[] for _ in range(count)]
+        point = _known(_point(chosen.evaluator.user, sides, _allowed_alone(sides)), sides)
+    else:
+        by_values, point = _compare_values(titles, chosen, seed, notes)
+    checks: list[Check] = []
+    for k, found in enumerate(exactness.formulas):
+        name, accuracy = sides.name(k), exactness.accuracies[k]
+        measured = by_values[k]
+        if proven[k] and not _is_reference_wrong(chosen, measured):
+            check = proven_check(titles, f"gradient of {name}", sides.left[k], sides.right[k], found)
+            causes = [cause for other in measured for cause in other.causes if cause.cause == "reference"]
+            check, measured = replace(check, causes=tuple(causes)), []
+        else:
+            check, *measured = measured
+        check = with_undecided(check, found)
+        if found.fault is not None:
+            check, point = _blame(check, chosen, point, k, found.fault)
+        checks += [replace(check, formula=exactness.record(k), accuracy=accuracy), *measured]
+        notes |= dict.fromkeys(_notes(name, found, accuracy if check.verdict == "match" else None))
+        if not sides.left[k].size:
+            notes[f"the gradient of {name} is empty"] = None
+    return checks, point
+
+
+def _is_reference_wrong(chosen: Chosen, measured: Sequence[Check]) -> bool:
+    """Return whether a reference that the user gave has a wrong gradient: the two don't agree, and it is at fault."""
+    is_reference = isinstance(chosen.evaluator.oracle, ReferenceOracle)
+    return is_reference and any(check.verdict == "mismatch" and check.causes for check in measured)
+
+
+def _notes(name: str, found: Formula, accuracy: Accuracy | None) -> Iterator[str]:
+    """Yield the notes on a gradient's formula."""
+    yield from found.notes
+    if found.at_kinks.any():
+        count = int(found.at_kinks.sum())
+        yield f"kink: {name} has {count} entries without a derivative; the gradient lies between those around"
+    note = unstable_note(name, accuracy)
+    if note is not None:
+        yield note
+
+
+def _blame(check: Check, chosen: Chosen, point: Point, k: int, fault: Fault) -> tuple[Check, Point]:
+    """Return the mismatch of a gradient with a wrong formula, and the point where its causes are looked for."""
+    left = chosen.sides.left[k]
+    by_values = check.verdict == "mismatch"
+    check = with_fault(check, left, fault)
+    cause = kink_cause(chosen.sides.name(k), fault)
+    if cause is not None:
+        return replace(check, causes=(cause,)), point
+    if by_values:
+        return check, point
+    right = np.array(point.right[k], np.float64)
+    right[fault.index] = fault.right
+    u = float(np.finfo(np.asarray(chosen.sides.inputs[chosen.sides.wrt[k]]).dtype).eps) / 2
+    allowed = FORMULA_ROUNDINGS * u * np.abs(right)
+    rights = tuple(right if i == k else r for i, r in enumerate(point.right))
+    limits = tuple(allowed if i == k else a for i, a in enumerate(point.allowed))
+    return check, replace(point, right=rights, allowed=limits)
+
+
+def _compare_values(titles: Titles, chosen: Chosen, seed: int, notes: Notes) -> tuple[list[list[Check]], Point]:
+    """Return the checks of each gradient's values, with what disputes settled, and the point for causes to look at."""
     sides, evaluator = chosen.sides, chosen.evaluator
     allowed = chosen.measured.closely()
     point = _point(evaluator.user, sides, allowed, chosen.measured.others)
     values_differ = any(cause.cause.startswith("forward") for cause in chosen.value.causes)
-    rights, checks = [], []
+    rights: list[Array] = []
+    checks: list[list[Check]] = []
     for k in range(len(sides.wrt)):
         if sides.right[k] is None:
             notes[f"TensorFlow finds no path from {sides.name(k)} to the output"] = None
@@ -155,11 +238,9 @@ def _compare_gradients(titles: Titles, chosen: Chosen, seed: int, notes: Notes) 
         [check] = compare(titles, [pair])
         if check.evidence:
             check = replace(check, evidence=replace(check.evidence, vote=settled.vote))
-        checks.append(check)
-        if not left.size:
-            notes[f"the gradient of {sides.name(k)} is empty"] = None
+        checks.append([check])
         if sides.answer.samples is not None:
-            checks.append(_compare_along(titles, sides.name(k), sides.answer.samples[k].along))
+            checks[-1].append(_compare_along(titles, sides.name(k), sides.answer.samples[k].along))
     return checks, _known(replace(point, right=tuple(rights)), sides)
 
 

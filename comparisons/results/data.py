@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gradtwin.cleaning import clean
 from gradtwin.errors import GradientMismatch
 
+from .formula import Accuracy, FormulaRecord
 from .rendering import renderings
 
 if TYPE_CHECKING:
@@ -121,6 +122,10 @@ class Check:
         The number of points, and of those that are undecided.
     evidence : Evidence or None
         The elements around the worst one.
+    formula : FormulaRecord or None
+        How the formula of a gradient was judged.
+    accuracy : Accuracy or None
+        The digits that both sides of a gradient keep.
     """
 
     name: str
@@ -137,6 +142,8 @@ class Check:
     examples: int = 1
     undecided_examples: int = 0
     evidence: Evidence | None = None
+    formula: FormulaRecord | None = None
+    accuracy: Accuracy | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check under the keys of the JSON report."""
@@ -164,6 +171,8 @@ class Check:
             "causes": [vars(cause) for cause in self.causes],
             "examples": self.examples,
             "evidence": self.evidence and self.evidence.to_dict(),
+            "formula": self.formula and self.formula.to_dict(),
+            "accuracy": self.accuracy and self.accuracy.to_dict(),
         }
 
     @classmethod
@@ -171,13 +180,15 @@ class Check:
         """Return the check that `to_dict` made these fields from, whether numbers are floats or as JSON has them."""
         from .evidence import Evidence
 
-        evidence = fields.get("evidence")
+        evidence, formula, accuracy = (fields.get(name) for name in ("evidence", "formula", "accuracy"))
         return cls(
             **{
                 **fields,
                 "worst": None if fields["worst"] is None else Worst.from_dict(fields["worst"]),
                 "causes": tuple(Cause(**cause) for cause in fields["causes"]),
                 "evidence": None if evidence is None else Evidence.from_dict(evidence),
+                "formula": None if formula is None else FormulaRecord(**formula),
+                "accuracy": None if accuracy is None else Accuracy(**accuracy),
             }
         )
 

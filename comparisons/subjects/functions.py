@@ -52,6 +52,20 @@ class Place:
 
 
 @dataclass(frozen=True)
+class WideParts:
+    """What a run in wide arithmetic takes: the user's functions or object, the inputs, and the object's arrays.
+
+    `value(functions, inputs)` and `gradients(functions, y_bar, inputs)` call them, and return lists of results.
+    """
+
+    functions: tuple[Any, ...]
+    inputs: tuple[Any, ...]
+    held: tuple[Any, ...]
+    value: Callable[[Sequence[Any], Sequence[Any]], list[Any]]
+    gradients: Callable[[Sequence[Any], Any, Sequence[Any]], list[Any]]
+
+
+@dataclass(frozen=True)
 class Evaluation(Answer):
     """The results of one run of the user's functions: y, and one gradient (or None) for each differentiated input.
 
@@ -129,6 +143,32 @@ class UserFunctions:
     def traced_limit(self) -> Iterator[None]:
         """Limit the time of a traced run of forward, which is slower than a plain one by far."""
         self.runs += 1
+        with self._limit.traced():
+            yield
+
+    def wide_parts(self, inputs: Sequence[Any]) -> WideParts:
+        """Return what a run in wide arithmetic takes: the functions, and what they are given."""
+        functions = (self.forward,) if self.gradient is None else (self.forward, self.gradient)
+        return WideParts(functions, tuple(inputs), (), self._bare_value, self._bare_gradients)
+
+    def _bare_value(self, functions: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+        """Return forward's y, with nothing around the call."""
+        return [self.select(functions[0](*inputs))]
+
+    def _bare_gradients(self, functions: Sequence[Any], y_bar: Any, inputs: Sequence[Any]) -> list[Any]:
+        """Return the gradients, with nothing around the calls."""
+        if self.style == "value_and_grad":
+            result = functions[0](*inputs)
+            returned = result[1:] if len(result) > 2 else result[1]
+        elif self.style == "backward":
+            returned = functions[1](y_bar, functions[0](*inputs)[1])
+        else:
+            returned = functions[1](*(() if y_bar is None else (y_bar,)), *inputs)
+        return list(returned) if isinstance(returned, tuple | list) else [returned]
+
+    @contextmanager
+    def wide_limit(self) -> Iterator[None]:
+        """Limit the time of a run in wide arithmetic, which is slower than a traced one."""
         with self._limit.traced():
             yield
 

@@ -25,7 +25,7 @@ from .discovery import (
     find_arrays,
     name_parameters,
 )
-from .functions import UserFunctions
+from .functions import UserFunctions, WideParts
 from .gradient_rule import Guess, Rule, Run
 from .gradient_rules import Choices, GradientFinder
 from .held_values import find_values, how_to_convert, is_number, moved
@@ -112,6 +112,20 @@ class UserObject(UserFunctions):
             array = np.asarray(drawn, dtype=array.dtype)
             self.notes.add(f"every element of {p.name} is {value:g}, which hides faults; judged at drawn values")
         return array
+
+    def wide_parts(self, inputs: Sequence[Any]) -> WideParts:
+        """Return what a run in wide arithmetic takes: a copy of the object, and what it is given."""
+        owner = self.fresh(inputs[self.count :])
+        held = tuple(p.places[0].read(owner) for p in self.parameters)
+
+        def value(_: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+            with seeded(self.seed):
+                return [self.recipe.forward(owner)(*xs)]
+
+        def gradients(_: Sequence[Any], y_bar: Any, xs: Sequence[Any]) -> list[Any]:
+            return list(self._read_gradients(self._run(owner, xs, y_bar)))
+
+        return WideParts((owner,), tuple(inputs[: self.count]), held, value, gradients)
 
     def run_forward(self, *arguments: Any) -> Any:
         """Return y."""
@@ -205,7 +219,7 @@ class UserObject(UserFunctions):
             if values is not None:
                 values.append(np.array(y))
             both = (*self.parameters, *self._others)
-            before = {p.name: [np.array(place.read(owner)) for place in p.places] for p in both}
+            before = {p.name: [np.copy(place.read(owner)) for place in p.places] for p in both}
             between()
             upstream = y_bar if y_bar is None or self.y_bar_scale == 1 else y_bar * self.y_bar_scale
             returned = self.recipe.backward(owner, inputs, kept, upstream)
@@ -390,5 +404,8 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _scaled(gradient: Any, scale: float) -> Array:
-    array = np.array(gradient)
-    return array if scale == 1 else np.asarray(array * scale, dtype=array.dtype if array.dtype.kind == "f" else None)
+    array = np.copy(gradient)
+    if scale == 1:
+        return array
+    scaled: Array = np.multiply(array, scale)
+    return scaled.astype(array.dtype) if array.dtype.kind == "f" else scaled

@@ -1,4 +1,4 @@
-"""Making tracing arrays of values, tensors and positions, and values, tensors and positions of tracing arrays."""
+"""Making tracing arrays of values, shadows and positions, and values, shadows and positions of tracing arrays."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .array import TracingArray
-from .buffers import Array, Buffer, constant, memory_order, native, owner
-from .framework import DIFFERENTIABLE, tf
+from .buffers import Array, Buffer, memory_order, native, owner
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
+#: The codes of the dtypes that have shadows: float16, float32 and float64.
+DIFFERENTIABLE = frozenset("efd")
 #: The kinds of dtype whose arrays become tracing ones.
 NUMERIC = "biufc"
 
@@ -23,7 +24,7 @@ def is_tracing(x: Any) -> bool:
 
 
 def is_active(x: Any) -> bool:
-    """Return whether a tracing array, alone or in lists, tuples and dicts, depends on the differentiated inputs."""
+    """Return whether a tracing array, alone or in lists, tuples and dicts, has a shadow."""
     kind = type(x)
     if kind is TracingArray:
         return bool(x._buffer.active)
@@ -54,24 +55,24 @@ def plain(x: Any) -> Any:
     return x
 
 
-def tensor_of(x: TracingArray) -> Any:
-    """Return the tensor of an active tracing array's present elements."""
-    version, tensor = x._cached
+def shadow_of(x: TracingArray) -> Any:
+    """Return the shadow of an active tracing array's present elements."""
+    version, shadow = x._cached
     buffer = x._buffer
-    if version != buffer.version or tensor is None:
-        tensor = buffer.read(layout_of(x), x._recorder.pool)
-        x._cached = (buffer.version, tensor)
-    return tensor
+    if version != buffer.version or shadow is None:
+        shadow = buffer.read(layout_of(x), x._recorder.pool)
+        x._cached = (buffer.version, shadow)
+    return shadow
 
 
-def to_tensor(x: Any, dtype: Any) -> Any:
-    """Return a tensor of the given dtype of a tracing array or of plain values."""
+def shadow_in(x: Any, dtype: Any, recorder: Recorder) -> Any:
+    """Return a shadow beside values of the given dtype, of a tracing array or of plain values."""
+    engine = recorder.engine
     if type(x) is not TracingArray:
-        return constant(x, dtype)
+        return engine.constant(x, dtype)
     if not x._buffer.active:
-        return constant(x._value, dtype)
-    tensor = tensor_of(x)
-    return tensor if _is_of(tensor, dtype) else tf.cast(tensor, dtype)
+        return engine.constant(x._value, dtype)
+    return engine.cast(shadow_of(x), dtype)
 
 
 def positions_of(x: Any, dtype: Any, recorder: Recorder) -> Array:
@@ -82,15 +83,15 @@ def positions_of(x: Any, dtype: Any, recorder: Recorder) -> Array:
         and native(x._value.dtype if _is_numpy(x._value) else float) == dtype
     ):
         return x._buffer.positions(layout_of(x), recorder.pool)
-    return recorder.pool.add(to_tensor(x, dtype), np.shape(plain(x)))
+    return recorder.pool.add(shadow_in(x, dtype, recorder), np.shape(plain(x)))
 
 
-def from_tensor(recorder: Recorder, value: Any, tensor: Any) -> TracingArray:
-    """Return a new tracing array of a fresh value and its tensor."""
+def from_shadow(recorder: Recorder, value: Any, shadow: Any) -> TracingArray:
+    """Return a new tracing array of a fresh value and its shadow."""
     value, root = _own(value)
-    if tensor.shape.as_list() != list(root.shape) or not _is_of(tensor, root.dtype):
-        raise AssertionError(f"tensor {tensor.dtype.name}{tuple(tensor.shape)} of value {root.dtype}{root.shape}")
-    return _register(recorder, value, Buffer(root, tensor=tensor))
+    if recorder.engine.shape(shadow) != root.shape or not recorder.engine.is_of(shadow, root.dtype):
+        raise AssertionError(f"a shadow of shape {recorder.engine.shape(shadow)} of value {root.dtype}{root.shape}")
+    return _register(recorder, value, Buffer(root, shadow))
 
 
 def from_positions(recorder: Recorder, value: Any, positions: Array) -> TracingArray:
@@ -110,7 +111,7 @@ def wrap(recorder: Recorder, value: Any) -> Any:
         if type(value) is not np.ndarray or value.dtype.kind not in NUMERIC:
             return value
         value, root = _own(value)
-        return _register(recorder, value, Buffer(root))
+        return _register(recorder, value, Buffer(root, recorder.engine.adopt(root)))
     if isinstance(value, list | tuple) and any(isinstance(item, np.ndarray | list | tuple) for item in value):
         items = [wrap(recorder, item) for item in value]
         return value._make(items) if hasattr(value, "_make") else type(value)(items)
@@ -123,7 +124,7 @@ def is_view(recorder: Recorder, value: Any) -> bool:
 
 
 def write(target: TracingArray, value: Any, source: Any) -> None:
-    """Overwrite all elements with a value and its tensor; None as a tensor means constants."""
+    """Overwrite all elements with a value and its shadow; None as a shadow means constants."""
     buffer, pool = target._buffer, target._recorder.pool
     whole = buffer.covered_by(target._value)
     if whole or (source is None and not buffer.active):
@@ -132,20 +133,21 @@ def write(target: TracingArray, value: Any, source: Any) -> None:
         return
     where = buffer.positions(target._value, pool)  # of what stood there, hence before the values change
     np.copyto(target._value, value, casting="same_kind")
-    where[...] = pool.add(_fit(constant(value) if source is None else source, target), target.shape)
+    constants = pool.engine.constant(value, native(np.asarray(value).dtype)) if source is None else source
+    where[...] = pool.add(_fit(constants, target), target.shape)
     touch(target)
 
 
-def _fit(tensor: Any, target: TracingArray) -> Any:
-    """Return a tensor cast and broadcast to an array's dtype and shape."""
-    dtype = native(target._buffer.root.dtype)
-    tensor = tensor if _is_of(tensor, dtype) else tf.cast(tensor, dtype)
-    return tensor if tuple(tensor.shape) == target.shape else tf.broadcast_to(tensor, target.shape)
+def _fit(shadow: Any, target: TracingArray) -> Any:
+    """Return a shadow cast and broadcast to an array's dtype and shape."""
+    engine = target._recorder.engine
+    shadow = engine.cast(shadow, native(target._buffer.root.dtype))
+    return shadow if engine.shape(shadow) == target.shape else engine.broadcast(shadow, target.shape)
 
 
 def touch(target: TracingArray) -> None:
     """Say that positions of a buffer were overwritten."""
-    target._buffer.tensor = None
+    target._buffer.shadow = None
     target._buffer.version += 1
 
 
@@ -160,11 +162,6 @@ def is_differentiable(value: Any) -> bool:
 def layout_of(x: TracingArray) -> Array:
     """Return the array whose memory layout gives the places of these elements in the buffer."""
     return x._value if isinstance(x._value, np.ndarray) else x._buffer.root
-
-
-def _is_of(tensor: Any, dtype: np.dtype[Any]) -> bool:
-    """Return whether a tensor is of a dtype; TensorFlow's own comparison takes as long as a small operation."""
-    return bool(tensor.dtype.as_numpy_dtype is dtype.type)
 
 
 def _is_numpy(value: Any) -> bool:

@@ -12,13 +12,13 @@ import numpy as np
 
 from .array import TracingArray
 from .conversion import (
-    from_tensor,
+    from_shadow,
     has_tracing,
     is_active,
     is_differentiable,
     is_tracing,
     plain,
-    tensor_of,
+    shadow_of,
     wrap,
     write,
 )
@@ -41,7 +41,7 @@ class Call:
 
 
 Rule = Callable[[Call], Any]
-#: What to do with a function when an argument depends on the differentiated inputs.
+#: What to do with a function when an argument has a shadow, whatever computes the shadows.
 RULES: dict[Any, Rule] = {}
 
 #: What gives a name in NumPy's own source its stand-in; `namespaces.py`, which is made of calls, puts it here.
@@ -63,7 +63,7 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], evaluate:
         return this.value()
     if not (is_active(args) or (kwargs and is_active(kwargs))):
         return _inactive(this)
-    rule = RULES.get(function)
+    rule = recorder.engine.rule_of(function) or RULES.get(function)
     if rule is not None:
         result = rule(this)
         if result is not NotImplemented:
@@ -91,7 +91,13 @@ def _first(items: Any) -> Any:
 
 
 def _inactive(this: Call) -> Any:
-    """Run NumPy on values that don't depend on the differentiated inputs."""
+    """Run NumPy on values that have no shadows."""
+    engine = this.recorder.engine
+    if engine.keeps_constants and any(map(has_tracing, this.args)):
+        rule = engine.rule_of(this.function)
+        result = NotImplemented if rule is None else rule(this)
+        if result is not NotImplemented:
+            return result
     value = this.value()
     out = this.kwargs.get("out")
     out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
@@ -107,7 +113,8 @@ def _without_rule(this: Call) -> Any:
         recorder.branch()
         return wrap(recorder, value)
     source = python_source(this.function)
-    if source is not None and this.function in RULES and source.__code__.co_filename.endswith("fromnumeric.py"):
+    has_rule = this.function in RULES or recorder.engine.rule_of(this.function) is not None
+    if source is not None and has_rule and source.__code__.co_filename.endswith("fromnumeric.py"):
         source = None  # it would only come back here, by way of the array's method
     if source is not None:
         return source(*this.args, **this.kwargs)
@@ -183,7 +190,7 @@ def valued(function: Callable[..., Any]) -> Rule:
 
     def rule(this: Call) -> Any:
         result = function(*this.args, **this.kwargs)
-        return result if result is NotImplemented else from_tensor(this.recorder, this.value(), tensor_of(result))
+        return result if result is NotImplemented else from_shadow(this.recorder, this.value(), shadow_of(result))
 
     return rule
 
@@ -234,7 +241,7 @@ def numeric(operation: Callable[..., Any], skipped: tuple[int, ...] = ()) -> Rul
             return NotImplemented
         if isinstance(value, tuple):
             items = [
-                item if tensor is None else from_tensor(this.recorder, item, tensor)
+                item if tensor is None else from_shadow(this.recorder, item, tensor)
                 for item, tensor in zip(value, tensors, strict=True)
             ]
             return value._make(items) if hasattr(value, "_make") else tuple(items)
@@ -247,7 +254,7 @@ def store(recorder: Recorder, out: Any, value: Any, tensor: Any) -> Any:
     """Return a result, or write it into `out=` if that is given; no tensor means constants."""
     out = out[0] if isinstance(out, tuple) else out
     if out is None:
-        return from_tensor(recorder, value, tensor)
+        return from_shadow(recorder, value, tensor)
     if not is_tracing(out):
         if tensor is not None:
             recorder.escape("out= of an array unknown to the trace")

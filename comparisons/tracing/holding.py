@@ -9,7 +9,7 @@ import numpy as np
 from gradtwin.errors import ArgumentTypeError
 
 from .array import TracingArray
-from .buffers import Array, Buffer, address, constant, overlay, owner
+from .buffers import Array, Buffer, address, overlay, owner
 from .conversion import is_differentiable
 from .recorder import Recorder
 
@@ -17,8 +17,7 @@ from .recorder import Recorder
 class Holder:
     """The tracing arrays that stand for the user's arrays.
 
-    Arrays that share memory share a buffer: a write through one shows in the other. The tensor that the tape
-    watches is a whole buffer's; the gradient of an array is its view of the buffer's gradient.
+    Arrays that share memory share a buffer: a write through one shows in the other.
     """
 
     def __init__(self, recorder: Recorder, parameters: set[int]) -> None:
@@ -28,9 +27,8 @@ class Holder:
         self._by_array: dict[int, TracingArray] = {}
         self._originals: dict[int, tuple[TracingArray, Any, Buffer]] = {}
         self._plain: dict[int, tuple[Any, TracingArray]] = {}
-        self._leaves: dict[int, tuple[Buffer, Any]] = {}
-        self._views: dict[int, Any] = {}
-        self._watched: list[TracingArray] = []
+        #: The arrays that are differentiated.
+        self.watched: list[TracingArray] = []
         self.inputs: dict[int, TracingArray] = {}
 
     def take_inputs(self, inputs: tuple[Any, ...], wrt: set[int]) -> list[Any]:
@@ -50,14 +48,14 @@ class Holder:
             if type(value) is np.ndarray and not value.dtype.hasobject:
                 array = self._single(value)
             elif position in wrt:
-                array = TracingArray(self._recorder, value, Buffer(np.asarray(value)))
+                array = self._scalar(value)
             else:
                 taken.append(value)
                 continue
             self.inputs[position] = array
             self._originals[id(array)] = (array, value, array._buffer)
             if position in wrt:
-                self._watched.append(array)
+                self.watched.append(array)
             taken.append(array)
         return taken
 
@@ -74,36 +72,12 @@ class Holder:
         if len(group) > 1 and isinstance(base, np.ndarray) and base.dtype == array.dtype:
             self._share(base, group)
         if id(array) in self._parameters and is_differentiable(array):
-            self._watched.append(held)
+            self.watched.append(held)
         return held
 
     def held(self, array: Array) -> TracingArray | None:
-        """Return the tracing array of a parameter, None where forward doesn't reach it."""
-        found = self._by_array.get(id(array))
-        return found if found is not None and id(found) in self._views else None
-
-    def watch(self) -> None:
-        """Make tensors of the differentiated arrays' buffers and let the tape watch them."""
-        for array in self._watched:
-            buffer = array._buffer
-            self._views[id(array)] = array._value  # forward may set its shape
-            if id(buffer) not in self._leaves:
-                buffer.replace(constant(buffer.root))
-                self._leaves[id(buffer)] = (buffer, buffer.tensor)
-        self._recorder.tape.watch([tensor for _, tensor in self._leaves.values()])
-
-    def leaf(self, array: TracingArray) -> Any:
-        """Return the tensor that the tape watches for a differentiated array."""
-        return self._leaves[id(array._buffer)][1]
-
-    def extract(self, array: TracingArray, bar: Array) -> Array:
-        """Return an array's own part of its buffer's gradient."""
-        root, view = array._buffer.root, self._views[id(array)]
-        if not isinstance(view, np.ndarray) or array._buffer.covered_by(view):
-            return bar
-        memory = np.empty(root.size, bar.dtype)
-        overlay(memory, root, root)[...] = bar
-        return np.array(overlay(memory, root, view))
+        """Return the tracing array of a held array, None where forward doesn't reach it."""
+        return self._by_array.get(id(array))
 
     def plain(self, array: TracingArray) -> Any:
         """Return the plain array for a tracing one: the user's array, if it stands for one and is unchanged."""
@@ -142,14 +116,18 @@ class Holder:
             return
         root = base.copy(order="K")
         memory = np.ndarray(root.size, root.dtype, root)
-        shared = Buffer(root)
+        shared = Buffer(root, self._recorder.engine.adopt(root))
         self._recorder.buffers[id(root)] = shared
         for array, held in group:
             held._value = root if array is base else overlay(memory, base, array)
             held._buffer = shared
 
+    def _scalar(self, value: Any) -> TracingArray:
+        root = np.asarray(value)
+        return TracingArray(self._recorder, value, Buffer(root, self._recorder.engine.adopt(root)))
+
     def _new(self, value: Array, root: Array) -> TracingArray:
-        buffer = Buffer(root)
+        buffer = Buffer(root, self._recorder.engine.adopt(root))
         self._recorder.buffers[id(root)] = buffer
         return TracingArray(self._recorder, value, buffer)
 

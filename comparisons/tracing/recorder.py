@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gradtwin.errors import GradTwinError
 
 from .buffers import Buffer, Pool
-from .framework import tf
+from .engine import Engine
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _FOUND = [spec.origin for spec in map(find_spec, ("numpy", "scipy")) if spec and spec.origin]
@@ -65,10 +65,10 @@ def is_library_file(file: str) -> bool:
 class Recorder:
     """The state of one traced run; `call` runs a NumPy function on tracing arrays."""
 
-    def __init__(self, call: Callable[..., Any]) -> None:
+    def __init__(self, call: Callable[..., Any], engine: Engine) -> None:
         self.call = call
-        self.tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
-        self.pool = Pool()
+        self.engine = engine
+        self.pool = Pool(engine)
         #: Buffers by the id of the array that owns their memory, which each buffer keeps alive.
         self.buffers: weakref.WeakValueDictionary[int, Buffer] = weakref.WeakValueDictionary()
         self.recording = True

@@ -1,4 +1,4 @@
-"""Functions of scipy.special, scipy.signal, scipy.linalg and scipy.stats, where SciPy is loaded, and of `math`."""
+"""Functions of scipy.signal, scipy.linalg and scipy.stats, where SciPy is loaded, and of `math`."""
 
 from __future__ import annotations
 
@@ -10,96 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .conversion import is_tracing, plain, to_tensor
-from .dispatch import RULES, Call, Rule, call, numeric, valued
-from .elementwise import elementwise
-from .framework import tf
-from .functions import correlate_windows
+from .composites import correlate_windows
+from .conversion import is_tracing
+from .dispatch import RULES, Rule, call, valued
 from .recorder import RUNNING
 from .structure import item
-
-
-def _ndtr(x: Any) -> Any:
-    """Φ(x) = erfc(−x/√2)/2."""
-    return tf.math.erfc(-x / tf.sqrt(tf.constant(2, x.dtype))) / 2
-
-
-def _logit(x: Any) -> Any:
-    return tf.math.log(x) - tf.math.log1p(-x)
-
-
-def _gamma(operands: list[Any], x: Any) -> Any:
-    """Γ(x) = ±exp(log |Γ(x)|)."""
-    negative = (np.less(operands[0], 0)) & (np.floor(operands[0]) % 2 != 0)
-    return tf.where(negative, -tf.exp(tf.math.lgamma(x)), tf.exp(tf.math.lgamma(x)))
-
-
-def _entropy(x: Any) -> Any:
-    return -tf.math.xlogy(x, x)
-
-
-def _relative_entropy(x: Any, y: Any) -> Any:
-    return tf.math.xlogy(x, x / y)
-
-
-def _beta_log(a: Any, b: Any) -> Any:
-    return tf.math.lgamma(a) + tf.math.lgamma(b) - tf.math.lgamma(a + b)
-
-
-# fmt: off
-_SPECIAL: dict[str, Rule] = {
-    "erf":       elementwise(tf.math.erf),
-    "erfc":      elementwise(tf.math.erfc),
-    "erfinv":    elementwise(tf.math.erfinv),
-    "expit":     elementwise(tf.sigmoid),
-    "log_expit": elementwise(tf.math.log_sigmoid),
-    "logit":     elementwise(_logit),
-    "ndtr":      elementwise(_ndtr),
-    "ndtri":     elementwise(tf.math.ndtri),
-    "gammaln":   elementwise(tf.math.lgamma),
-    "gamma":     elementwise(_gamma, values=True),
-    "psi":       elementwise(tf.math.digamma),
-    "digamma":   elementwise(tf.math.digamma),
-    "betaln":    elementwise(_beta_log),
-    "xlogy":     elementwise(tf.math.xlogy),
-    "xlog1py":   elementwise(tf.math.xlog1py),
-    "entr":      elementwise(_entropy),
-    "rel_entr":  elementwise(_relative_entropy),
-    "expm1":     RULES[np.expm1],
-    "log1p":     RULES[np.log1p],
-    "exp2":      RULES[np.exp2],
-    "cbrt":      RULES[np.cbrt],
-}
-# fmt: on
-
-
-def _peak(a: Any, axis: Any) -> Any:
-    """Return the largest value along an axis, a constant that only keeps exp from overflowing."""
-    peak = np.max(plain(a), axis=axis, keepdims=True)
-    return np.where(np.isfinite(peak), peak, 0)
-
-
-def _logsumexp(kind: Any, a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -> Any:
-    """Log Σ b·exp(a)."""
-    x, peak = to_tensor(a, kind), tf.constant(_peak(a, axis), kind)
-    terms = tf.exp(x - peak) if b is None else tf.exp(x - peak) * to_tensor(b, kind)
-    axes = list(axis) if isinstance(axis, tuple) else axis
-    y = tf.math.log(tf.reduce_sum(terms, axes, keepdims))
-    return y + (peak if keepdims else tf.reshape(peak, y.shape))
-
-
-def _softmax(kind: Any, x: Any, axis: Any = None) -> Any:
-    t = to_tensor(x, kind)
-    if isinstance(axis, tuple):
-        return NotImplemented
-    return tf.reshape(tf.nn.softmax(tf.reshape(t, [-1])), t.shape) if axis is None else tf.nn.softmax(t, axis)
-
-
-def _log_softmax(kind: Any, x: Any, axis: Any = None) -> Any:
-    t = to_tensor(x, kind)
-    if isinstance(axis, tuple):
-        return NotImplemented
-    return tf.reshape(tf.nn.log_softmax(tf.reshape(t, [-1])), t.shape) if axis is None else tf.nn.log_softmax(t, axis)
 
 
 def _signal(flip: bool, centre: int = 0) -> Callable[..., Any]:
@@ -153,16 +68,11 @@ DISTRIBUTIONS: dict[int, Any] = {}
 
 def load_scipy() -> None:
     """Add the rules of those parts of SciPy that the user's code has loaded."""
-    _add_rules(*[sys.modules.get(f"scipy.{part}") for part in ("special", "signal", "stats", "linalg")])
+    _add_rules(*[sys.modules.get(f"scipy.{part}") for part in ("signal", "stats", "linalg")])
 
 
 @functools.cache
-def _add_rules(special: Any, signal: Any, stats: Any, linalg: Any) -> None:
-    if special is not None:
-        RULES.update({getattr(special, name): rule for name, rule in _SPECIAL.items()})
-        RULES[special.logsumexp] = numeric(_logsumexp)
-        RULES[special.softmax] = numeric(_softmax)
-        RULES[special.log_softmax] = numeric(_log_softmax)
+def _add_rules(signal: Any, stats: Any, linalg: Any) -> None:
     if signal is not None:
         for name in ("convolve", "convolve2d", "fftconvolve"):
             RULES[getattr(signal, name)] = valued(_signal(flip=True))
@@ -181,13 +91,13 @@ def _like_numpy(function: Any) -> Rule:
     )
 
 
-# math: the value is math's own Python float, the tensor that of the ufunc.
+# math: the value is math's own Python float, the shadow that of the ufunc.
 
 
 def _as_ufunc(rule_of: Any) -> Callable[..., Any]:
     def run(function: Any, *args: Any) -> Any:
         args = tuple(item(x) if is_tracing(x) else x for x in args)
-        return RULES[rule_of](Call(RUNNING[-1], function, args, {}, function))
+        return call(rule_of, args, {}, function)
 
     return run
 
@@ -212,7 +122,6 @@ MATH: dict[str, Callable[..., Any]] = {
         "acosh": np.arccosh, "atanh": np.arctanh, "degrees": np.degrees, "radians": np.radians,
         "copysign": np.copysign,
     }.items()},
-    **{name: _as_ufunc(name) for name in ("erf", "erfc", "lgamma", "gamma")},
+    **{function.__name__: _as_ufunc(function) for function in (math.erf, math.erfc, math.lgamma, math.gamma)},
 }
-RULES.update({name: _SPECIAL[name] for name in ("erf", "erfc", "gamma")} | {"lgamma": _SPECIAL["gammaln"]})
 # fmt: on

@@ -17,7 +17,7 @@ from .array import TracingArray
 from .buffers import native
 from .conversion import (
     from_positions,
-    from_tensor,
+    from_shadow,
     has_tracing,
     is_active,
     is_differentiable,
@@ -25,7 +25,7 @@ from .conversion import (
     is_view,
     plain,
     positions_of,
-    to_tensor,
+    shadow_in,
     wrap,
 )
 from .dispatch import (
@@ -37,7 +37,6 @@ from .dispatch import (
     inactive,
     sourced,
 )
-from .framework import tf
 from .recorder import Recorder
 
 #: Arguments of structural functions that would change the positions' type.
@@ -146,7 +145,7 @@ def array(
         ):
             return obj
         return from_positions(recorder, value, positions_of(obj, kind, recorder).reshape(value.shape))
-    moved = recorder.pool.add(to_tensor(value, kind), value.shape)
+    moved = recorder.pool.add(recorder.engine.constant(value, kind), value.shape)
     _place(obj, moved.reshape(moved.shape[max(0, ndmin - moved.ndim) :]), (), kind, recorder)
     return from_positions(recorder, value, moved)
 
@@ -196,7 +195,9 @@ def item(x: TracingArray, *index: Any) -> Any:
     else:
         element = x[index[0] if index and isinstance(index[0], tuple) else index]
     value = float(np.asarray(plain(element)).item())
-    return from_tensor(x._recorder, value, tf.reshape(to_tensor(element, native(float)), []))
+    recorder = x._recorder
+    shadow = recorder.engine.reshape(shadow_in(element, native(float), recorder), ())
+    return from_shadow(recorder, value, shadow)
 
 
 def _tolist(x: TracingArray) -> Any:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import traceback
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.guards.messages import message_of
-from gradtwin.errors import ArgumentTypeError, ArgumentValueError, GradTwinError, ShapeError
+from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
-from . import functions, linear_algebra, writing  # noqa: F401  (their rules)
 from .array import TracingArray
-from .buffers import Array, constant, native
-from .conversion import is_active, plain, tensor_of
-from .dispatch import call
-from .framework import tf
+from .buffers import Array, native
+from .conversion import is_active, plain, shadow_of
 from .holding import Holder
 from .lints import lint_name
-from .recorder import (
-    RUNNING,
-    Escape,
-    Recorder,
-    UntraceableError,
-    is_library_file,
-)
-from .scipy_rules import load_scipy
-from .swapping import Swap
+from .recorder import Escape, UntraceableError
+from .running import Run
+from .tape import functions, linear_algebra  # noqa: F401  (their rules)
+from .tape.engine import TapeEngine, constant
+from .tape.framework import tf
+from .tape.leaves import Leaves
+from .tape.special import load_special
 
 
 class Trace:
@@ -37,12 +31,11 @@ class Trace:
     every gradient raises UntraceableError. `notes` are lints, and which branches were taken.
     """
 
-    def __init__(
-        self, recorder: Recorder, swap: Swap, holder: Holder, wrt: tuple[int, ...], parameters: dict[str, Any]
-    ):
-        self._recorder = recorder
-        self._swap = swap
-        self._holder = holder
+    def __init__(self, run: Run, engine: TapeEngine, leaves: Leaves, wrt: tuple[int, ...], parameters: dict[str, Any]):
+        self._run = run
+        self._engine = engine
+        self._leaves = leaves
+        self._holder: Holder = run.holder
         self._wrt = wrt
         self._parameters = parameters
         self.result: Any = None
@@ -65,7 +58,8 @@ class Trace:
 
     def parameter_gradient(self, y_bar: Any, select: Callable[[Any], Any] | None = None) -> dict[str, Array | None]:
         """p_bar = y_bar · ∂y/∂p of each held parameter; None where y doesn't depend on it."""
-        arrays = [self._holder.held(array) for array in self._parameters.values()]
+        held = [self._holder.held(array) for array in self._parameters.values()]
+        arrays = [array if array is not None and array in self._leaves else None for array in held]
         found = self._differentiate(y_bar, select, [array for array in arrays if array is not None])
         return {
             name: None if array is None else found.pop(0) for name, array in zip(self._parameters, arrays, strict=True)
@@ -73,7 +67,7 @@ class Trace:
 
     def restore(self) -> None:
         """Put the attributes that forward changed, and names that it made global, back as they were before the run."""
-        self._swap.restore()
+        self._run.restore()
 
     def _output(self, select: Callable[[Any], Any] | None) -> tuple[Any, Any]:
         """Return the selected output and its tensor, None where it depends on nothing differentiated."""
@@ -86,8 +80,8 @@ class Trace:
         output = self._holder.traced(chosen)
         if output is None or not is_active(output):
             return chosen, None
-        with self._recorder.tape:
-            return output, tensor_of(output)
+        with self._engine.tape:
+            return output, shadow_of(output)
 
     def _differentiate(self, y_bar: Any, select: Any, arrays: list[TracingArray]) -> list[Array | None]:
         if self.escapes:
@@ -99,15 +93,15 @@ class Trace:
             raise ShapeError(f"y_bar: got shape {np.shape(y_bar)}; expected the output's, {shape}.")
         if target is None:
             return [None] * len(arrays)
-        leaves = [self._holder.leaf(array) for array in arrays]
+        leaves = [self._leaves.leaf(array) for array in arrays]
         try:
-            bars = self._recorder.tape.gradient(target, leaves, constant(y_bar, native(target.dtype.as_numpy_dtype)))
+            bars = self._engine.tape.gradient(target, leaves, constant(y_bar, native(target.dtype.as_numpy_dtype)))
         except (tf.errors.OpError, LookupError, ValueError, NotImplementedError) as error:
             raise UntraceableError(f"TensorFlow can't differentiate this forward: {error}") from error
         found: list[Array | None] = []
         for array in arrays:
             bar = bars.pop(0)  # a large one goes as soon as there is an array of it
-            found.append(None if bar is None else self._holder.extract(array, tf.convert_to_tensor(bar).numpy()))
+            found.append(None if bar is None else self._leaves.extract(array, tf.convert_to_tensor(bar).numpy()))
         return found
 
 
@@ -127,52 +121,27 @@ def trace_forward(
 
     The user's modules see stand-ins for numpy while forward runs, so two threads can't run two traces at once.
     """
-    load_scipy()
-    recorder = Recorder(call)
     for position in wrt:
         if not 0 <= position < len(inputs):
             raise ArgumentValueError(f"wrt: got {position}; expected positions of the {len(inputs)} inputs.")
+    if "scipy.special" in sys.modules:
+        load_special(sys.modules["scipy.special"])
     parameters = dict(parameters or {})
-    holder = Holder(recorder, {id(array) for array in parameters.values()})
-    swap = Swap(forward, holder.wrap)
-    trace = Trace(recorder, swap, holder, tuple(wrt), parameters)
-    RUNNING.append(recorder)
-    try:
-        arrays = holder.take_inputs(inputs, set(wrt))
-        with recorder.tape:
-            run, *others = swap.enter(forward, *arrays)
-            holder.watch()
-            result = run(*others)
-        recorder.recording = False
-        swap.settle(holder.plain)
-        trace.result = swap.clean(result, holder.plain)
-        holder.release()
-    except BaseException as error:
-        recorder.recording = False
-        swap.restore()
-        if isinstance(error, Exception) and not isinstance(error, GradTwinError):
-            raise UntraceableError(_located(error)) from error
-        raise
-    finally:
-        RUNNING.remove(recorder)
-    trace.escapes = recorder.escapes
+    engine = TapeEngine()
+    run = Run(engine, forward, {id(array) for array in parameters.values()})
+    with run:
+        arrays = run.holder.take_inputs(inputs, set(wrt))
+        with engine.tape:
+            function, *others = run.enter(forward, *arrays)
+            trace = Trace(run, engine, Leaves(run.holder, engine), tuple(wrt), parameters)
+            result = function(*others)
+        trace.result = run.finish(result)
+    trace.escapes = run.recorder.escapes
     named = lint_name(_names_of(forward), inputs, trace.result)
-    trace.notes = recorder.notes if named is None else (*recorder.notes, named)
+    trace.notes = run.recorder.notes if named is None else (*run.recorder.notes, named)
     return trace
 
 
 def _names_of(forward: Any) -> tuple[str, ...]:
     owner = getattr(forward, "__self__", None)
     return (getattr(forward, "__name__", ""), type(forward if owner is None else owner).__name__)
-
-
-def _located(error: Exception) -> str:
-    """Return an exception's type, message, and the innermost line of the user's code."""
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if not is_library_file(frame.filename)]
-    frame = (users or frames)[-1]
-    where = f"{frame.name} ({frame.filename}:{frame.lineno})"
-    return (
-        f"the traced run raised {type(error).__name__}: {message_of(error)} in {where}. "
-        f"If the plain run doesn't, use finite differences."
-    )

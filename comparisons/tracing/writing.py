@@ -16,12 +16,11 @@ from .conversion import (
     layout_of,
     plain,
     positions_of,
-    to_tensor,
+    shadow_in,
     touch,
     write,
 )
 from .dispatch import RULES, Call, Rule, call, composed
-from .framework import tf
 from .recorder import Recorder
 from .structure import array
 
@@ -83,15 +82,13 @@ def _fill(x: TracingArray, data: Any) -> None:
 def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:  # noqa: ARG001
     if axis is None:
         a, axis = call(np.ravel, (a,), {}), -1
-    a._recorder.branch()
-    return call(np.take_along_axis, (a, np.argsort(plain(a), axis, kind="stable"), axis), {})
+    return call(np.take_along_axis, (a, call(np.argsort, (a, axis), {"kind": "stable"}), axis), {})
 
 
 def _partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:  # noqa: ARG001
     if axis is None:
         a, axis = call(np.ravel, (a,), {}), -1
-    a._recorder.branch()
-    return call(np.take_along_axis, (a, np.argpartition(plain(a), kth, axis), axis), {})
+    return call(np.take_along_axis, (a, call(np.argpartition, (a, kth, axis), {}), axis), {})
 
 
 def _sort_in_place(x: TracingArray, *args: Any, **kwargs: Any) -> None:
@@ -120,13 +117,15 @@ def _add_at(sign: int) -> Rule:
             return NotImplemented
         index, dtype = plain(index), native(x.dtype)
         places = np.arange(x.size).reshape(x.shape)[index]
-        data = tf.broadcast_to(sign * to_tensor(data, dtype), np.shape(places))
-        summed = tf.tensor_scatter_nd_add(
-            tf.reshape(to_tensor(x, dtype), [-1]), np.reshape(places, (-1, 1)), tf.reshape(data, [-1])
+        recorder, engine = this.recorder, this.recorder.engine
+        signed = data if sign > 0 else call(np.negative, (data,), {})
+        added = engine.broadcast(shadow_in(signed, dtype, recorder), np.shape(places))
+        summed = engine.add_at(
+            engine.reshape(shadow_in(x, dtype, recorder), (-1,)), places.reshape(-1), engine.reshape(added, (-1,))
         )
         value = x._value.copy()
         this.evaluate(value, index, plain(this.args[2]))
-        write(x, value, tf.reshape(summed, x.shape))
+        write(x, value, engine.reshape(summed, x.shape))
         return None
 
     return rule

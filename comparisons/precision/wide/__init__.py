@@ -6,9 +6,9 @@ May import leaf modules and mpmath, and no other room.
 from . import contractions, eigen, numpy_source, ordering, scipy_functions, special, structure, sums, ufuncs
 from .array import WideArray
 from .conversion import wide
-from .dispatch import apply
+from .dispatch import apply, own_rule
 from .errors import NoWideFormError
 
-__all__ = ["NoWideFormError", "WideArray", "apply", "wide"]
+__all__ = ["NoWideFormError", "WideArray", "apply", "own_rule", "wide"]
 
 del contractions, eigen, numpy_source, ordering, scipy_functions, special, structure, sums, ufuncs

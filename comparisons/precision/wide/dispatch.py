@@ -16,8 +16,10 @@ Rule = Callable[..., Any]
 RULES: dict[Any, Rule] = {}
 #: Ufuncs, and the methods of ufuncs, by the rule rule(ufunc, *args, **kwargs).
 METHODS: dict[str, Rule] = {}
-#: What finds a rule for a function without one; `numpy_source.py` and `special.py` add themselves.
+#: What finds a rule for a function without one: `special.py` and `scipy_functions.py` add themselves.
 FINDERS: list[Callable[[Any], Rule | None]] = []
+#: What makes a rule of NumPy's own Python source; `numpy_source.py` adds itself.
+SOURCES: list[Callable[[Any], Rule | None]] = []
 
 
 def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
@@ -34,7 +36,8 @@ def apply(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = 
         return _rule(function)(*args, **kwargs)
 
 
-def _rule(function: Any) -> Rule:
+def own_rule(function: Any) -> Rule | None:
+    """Return the rule that is written here for a function, None if there is none."""
     rule = RULES.get(function)
     if rule is not None:
         return rule
@@ -47,6 +50,17 @@ def _rule(function: Any) -> Rule:
             return rule
     if isinstance(ufunc, np.ufunc):
         return lambda *args, **kwargs: METHODS[method](ufunc, *args, **kwargs)
+    return None
+
+
+def _rule(function: Any) -> Rule:
+    rule = own_rule(function)
+    if rule is not None:
+        return rule
+    for source in SOURCES:
+        rule = source(function)
+        if rule is not None:
+            return rule
     raise no_wide_form(name_of(function))
 
 

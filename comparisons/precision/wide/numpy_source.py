@@ -10,7 +10,7 @@ import numpy as np
 
 from .array import WideArray
 from .conversion import is_wide
-from .dispatch import FINDERS, RULES, Rule, apply
+from .dispatch import RULES, SOURCES, Rule, apply
 
 #: Constructors that don't ask the protocols: they get wide arrays among their arguments.
 _KEEPING = (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asarray_chkfinite, np.full)
@@ -122,4 +122,4 @@ def _making(function: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
-FINDERS.append(find)
+SOURCES.append(find)

@@ -46,7 +46,7 @@ def test_the_report_has_the_keys_of_its_schema():
     assert {"checks", "seed", "environment", "reproduce"} <= set(data)
     keys = {"name", "operation", "stage", "dtype", "mode", "verdict", "size", "mismatched", "inconclusive"}
     for check in data["checks"]:
-        assert set(check) == keys | {"worst", "causes", "examples", "evidence"}
+        assert set(check) == keys | {"worst", "causes", "examples", "evidence", "formula", "accuracy"}
     worst = next(check["worst"] for check in data["checks"] if check["worst"])
     assert set(worst) == {"index", "left", "right", "reference", "error", "allowed"}
     assert "<table" in report._repr_html_()

@@ -278,7 +278,7 @@ def peak_arrays(question, size):
 
 
 def test_a_check_holds_few_arrays_at_once():
-    n = 256
+    n = 1024  # more elements than are judged in wide arithmetic
     question = dense_mean_square((n, n, n), 0)
     gt.check_gradient(question.forward, vjp=question.vjp, inputs=question.inputs)  # what is loaded at first use
     assert peak_arrays(question, n * n) <= 16

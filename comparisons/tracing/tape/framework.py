@@ -7,6 +7,3 @@ from typing import Any
 from gradtwin.backends.quiet_import import import_tensorflow
 
 tf: Any = import_tensorflow()
-
-#: The codes of the NumPy dtypes that a tape can differentiate: float16, float32 and float64.
-DIFFERENTIABLE = frozenset("efd")

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .conversion import has_tracing, is_differentiable, is_tracing, plain, to_tensor, wrap
-from .dispatch import RULES, Call, Rule, call, composed, stepwise, store
+from ..conversion import has_tracing, is_differentiable, is_tracing, plain, wrap
+from ..dispatch import Call, Rule, call, store
+from ..lints import lint_operands
+from .engine import to_tensor
 from .framework import tf
-from .lints import lint_operands
+from .rules import RULES
 
 #: Whether TensorFlow's derivative is infinite or NaN somewhere although the function's value is finite; None for a
 #: function whose derivative is a constant.
@@ -253,21 +255,4 @@ RULES.update({
     np.fmod:       elementwise(_fmod, values=True),
     np.copysign:   elementwise(_copysign, values=True),
 })
-RULES.update(dict.fromkeys([
-    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.heaviside, np.round, np.around, np.fix,
-    np.spacing, np.ndarray.round,
-], stepwise))
 # fmt: on
-
-
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """Clip(a) = min(max(a, low), high): at a bound the gradient is a's."""
-    low, high = (a_min if a_min is not None else min), (a_max if a_max is not None else max)
-    steps = [(np.maximum, low), (np.minimum, high)]
-    used = [(ufunc, bound) for ufunc, bound in steps if bound is not None]
-    for number, (ufunc, bound) in enumerate(used):
-        a = call(ufunc, (a, bound), {"out": out} if out is not None and number == len(used) - 1 else {})
-    return a
-
-
-RULES[np.clip] = composed(_clip)

@@ -14,9 +14,11 @@ import numpy as np
 
 from gradtwin.backends.tensorflow_rules.linear import matmul
 
-from .conversion import is_tracing, plain, to_tensor
-from .dispatch import RULES, Call, Rule, call, composed, numeric, valued
+from ..conversion import is_tracing, plain
+from ..dispatch import Call, Rule, numeric
+from .engine import to_tensor
 from .framework import tf
+from .rules import RULES
 
 # Reductions.
 
@@ -76,10 +78,6 @@ def _var(
     return _total(squares, axis, keepdims) / tf.constant(count, kind)
 
 
-def _std(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, **options: Any) -> Any:
-    return call(np.sqrt, (call(np.var, (a, axis, dtype, None, ddof), options),), {} if out is None else {"out": out})
-
-
 def _prod(kind: Any, a: Any, axis: Any = None, *, keepdims: Any = False, **options: Any) -> Any:
     """Π a."""
     return NotImplemented if options else _reduce(tf.raw_ops.Prod, to_tensor(a, kind), axis, keepdims)
@@ -113,19 +111,6 @@ def _extremum(function: Any) -> Any:
 
 def _mean_of(x: Any, chosen: Any, axis: Any, keepdims: Any, count: Any) -> Any:
     return _total(tf.where(chosen, x, tf.zeros_like(x)), axis, keepdims) / tf.constant(count, x.dtype)
-
-
-def _in_steps(ufunc: np.ufunc) -> Rule:
-    """Return the rule of a ufunc's `reduce` that has no counterpart: one element after another."""
-
-    def reduce(a: Any, axis: int = 0, *, keepdims: bool = False) -> Any:
-        a = a if is_tracing(a) else call(np.array, (a,), {})
-        first, *others = call(np.moveaxis, (a, axis, 0), {})
-        for x in others:
-            first = call(ufunc, (first, x), {})
-        return call(np.expand_dims, (first, axis), {}) if keepdims else first
-
-    return valued(reduce)
 
 
 def _cumsum(kind: Any, a: Any, axis: Any = None) -> Any:
@@ -216,68 +201,11 @@ def _vecdot(kind: Any, a: Any, b: Any, axis: int = -1) -> Any:
     return tf.reduce_sum(to_tensor(a, kind) * to_tensor(b, kind), axis)
 
 
-def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, **_: Any) -> Any:
-    return call(np.sum, (call(np.diagonal, (a, offset, axis1, axis2), {}), -1), {})
-
-
-def _outer_of(ufunc: np.ufunc) -> Any:
-    """f(aᵢ, bⱼ) for all i and j."""
-
-    def operation(a: Any, b: Any, **options: Any) -> Any:
-        a = a if is_tracing(a) else np.asarray(a)
-        b = b if is_tracing(b) else np.asarray(b)
-        return call(ufunc, (call(np.reshape, (a, np.shape(a) + (1,) * np.ndim(b)), {}), b), options)
-
-    return composed(operation)
-
-
-def correlate_windows(a: Any, v: Any, low: Any, high: Any) -> Any:
-    """yₖ = Σᵢ aₖ₊ᵢ vᵢ, in any number of dimensions, with `low` and `high` zeros added at the ends of each axis."""
-    padded = call(np.pad, (a, list(zip(low, high, strict=True))), {})
-    windows = call(np.lib.stride_tricks.sliding_window_view, (padded, np.shape(v)), {})
-    return call(np.tensordot, (windows, v, np.ndim(v)), {})
-
-
-def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    """Y = fᵢ + (x − xᵢ)(fᵢ₊₁ − fᵢ)/(xᵢ₊₁ − xᵢ) between two neighbours, constant beyond the ends."""
-    if period is not None or np.size(plain(xp)) == 1:
-        return NotImplemented
-    x, xp, fp = (call(np.asarray, (item, float), {}) for item in (x, xp, fp))
-    at, nodes = np.asarray(plain(x)), plain(xp)
-    i = np.clip(np.searchsorted(nodes, at, side="right") - 1, 0, len(nodes) - 2)
-    y = fp[i] + (x - xp[i]) * ((fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]))
-    y = call(np.where, (at < nodes[0], fp[0] if left is None else left, y), {})
-    return call(np.where, (at > nodes[-1], fp[-1] if right is None else right, y), {})
-
-
-def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """yₖ = Σᵢ aₖ₋ᵢ vᵢ."""
-    if np.size(plain(v)) > np.size(plain(a)):
-        a, v = v, a
-    return _slide(a, call(np.flip, (v,), {}), mode)
-
-
-def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """yₖ = Σᵢ aₖ₊ᵢ vᵢ; with a longer v the result is reversed, as NumPy has it."""
-    if np.size(plain(v)) > np.size(plain(a)):
-        return call(np.flip, (_slide(v, a, mode),), {})
-    return _slide(a, v, mode)
-
-
-def _slide(a: Any, v: Any, mode: str) -> Any:
-    a, v = (x if is_tracing(x) else np.asarray(x) for x in (a, v))
-    size = np.size(plain(v))
-    low = {"full": size - 1, "valid": 0, "same": size // 2}[mode]
-    high = {"full": size - 1, "valid": 0, "same": size - 1 - low}[mode]
-    return correlate_windows(a, v, [low], [high])
-
-
 # fmt: off
 RULES.update({
     np.sum:         numeric(_sum, skipped=(2, 3)),
     np.mean:        numeric(_mean, skipped=(2, 3)),
     np.var:         numeric(_var, skipped=(2, 3)),
-    np.std:         composed(_std),
     np.prod:        numeric(_prod, skipped=(2, 3)),
     np.max:         _extremum(np.max),
     np.min:         _extremum(np.min),
@@ -290,22 +218,12 @@ RULES.update({
     np.outer:       numeric(_outer),
     np.tensordot:   numeric(_tensordot),
     np.einsum:      numeric(_einsum),
-    np.trace:       valued(_trace),
-    np.interp:      valued(_interp),
-    np.convolve:    valued(_convolve),
-    np.correlate:   valued(_correlate),
     np.add.reduce:            _axis_zero(numeric(_sum, skipped=(2, 3))),
     np.multiply.reduce:       _axis_zero(numeric(_prod, skipped=(2, 3))),
     np.maximum.reduce:        _axis_zero(_extremum(np.max)),
     np.minimum.reduce:        _axis_zero(_extremum(np.min)),
-    np.logaddexp.reduce:      _in_steps(np.logaddexp),
-    np.hypot.reduce:          _in_steps(np.hypot),
     np.add.accumulate:        _axis_zero(numeric(_cumsum, skipped=(2, 3))),
     np.multiply.accumulate:   _axis_zero(numeric(_cumprod, skipped=(2, 3))),
-})
-RULES.update({
-    ufunc.outer: _outer_of(ufunc)
-    for ufunc in (np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.minimum)
 })
 if hasattr(np, "vecdot"):  # NumPy 2.1 and later
     RULES[np.vecdot] = numeric(_vecdot)

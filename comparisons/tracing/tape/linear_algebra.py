@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .conversion import is_tracing, to_tensor
-from .dispatch import RULES, Call, Rule, call, numeric
+from ..conversion import is_tracing
+from ..dispatch import Call, Rule, call, numeric
+from .engine import to_tensor
 from .framework import tf
+from .rules import RULES
 
 
 def _inv(kind: Any, a: Any) -> Any:

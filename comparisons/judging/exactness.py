@@ -1,0 +1,186 @@
+"""The verdicts of the formula in wide arithmetic on each gradient of a point, and the digits that both sides keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.precision.constants import FORMULA_ROUNDINGS, UNDECIDED_PART, UNSTABLE_PART
+from gradtwin.comparisons.results.data import Cause, Check, Verdict, Worst
+from gradtwin.comparisons.results.formula import Accuracy, FormulaRecord
+
+from .choice import Chosen
+from .formula import Fault, Formula, judge_formulas
+from .titles import Titles
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """What wide arithmetic says of each gradient of a point."""
+
+    formulas: Sequence[Formula]
+    accuracies: Sequence[Accuracy | None]
+
+    def record(self, k: int) -> FormulaRecord:
+        """Return how the k-th gradient's formula was judged."""
+        found = self.formulas[k]
+        if found.why_not:
+            return FormulaRecord(None, "measured", found.why_not)
+        return FormulaRecord(found.digits, "exact")
+
+
+def ask_wide(chosen: Chosen, seed: int) -> Exactness:
+    """Judge the formula of each gradient at a point in wide arithmetic."""
+    sides, user = chosen.sides, chosen.evaluator.user
+    count = len(sides.wrt)
+    why = ""
+    if user.style == "jacobian":
+        why = "a Jacobian is compared element by element"
+    elif chosen.value.verdict == "mismatch":
+        why = "forward and the reference compute different values"
+    elif any(np.size(g) != np.size(sides.inputs[i]) for g, i in zip(sides.left, sides.wrt, strict=True)):
+        why = "a gradient has another size than its input"
+    if why:
+        return Exactness([Formula(why_not=why)] * count, [None] * count)
+    left = [np.asarray(g) for g in sides.left]
+    formulas, moved = judge_formulas(user, sides.inputs, sides.wrt, sides.y_bar, left, sides.right, seed)
+    return Exactness(
+        formulas,
+        [
+            None if not f.is_right or f.exact is None else _accuracy(left[k], sides.right[k], f.exact, moved[k])
+            for k, f in enumerate(formulas)
+        ],
+    )
+
+
+def is_proven(left: Array, found: Formula, accuracy: Accuracy | None) -> bool:
+    """Return whether a gradient is right: its formula is, all of it is known, and its values keep a digit at least."""
+    if not found.is_right or found.exact is None or not _all_known(left, found):
+        return False
+    return accuracy is None or accuracy.numpy is None or accuracy.numpy >= min(1.0, accuracy.allowed or 0.0)
+
+
+def is_tensorflow_near(accuracy: Accuracy | None) -> bool:
+    """Return whether TensorFlow keeps about what the problem allows, as far as that is known."""
+    if accuracy is None or accuracy.tensorflow is None or accuracy.allowed is None:
+        return True
+    return accuracy.tensorflow >= UNSTABLE_PART * accuracy.allowed
+
+
+def proven_check(titles: Titles, name: str, left: Array, right: Array | None, found: Formula) -> Check:
+    """Return the match of a gradient that is proven."""
+    assert found.exact is not None
+    exact = found.exact
+    theirs = np.full(exact.shape, np.nan) if right is None else right.astype(np.float64)
+    mine = left.reshape(exact.shape).astype(np.float64)
+    worst = None
+    if mine.size:
+        u = float(np.finfo(left.dtype).eps) / 2 if left.dtype.kind == "f" else 0.0
+        with np.errstate(all="ignore"):
+            error = np.abs(mine - exact)
+            part = error / np.fmax(np.abs(exact), np.finfo(np.float64).tiny)
+        index = tuple(int(i) for i in np.unravel_index(int(np.argmax(part)), exact.shape))
+        allowed = max(float(error[index]), u * abs(float(exact[index])))
+        worst = Worst(
+            index, float(mine[index]), float(theirs[index]), float(exact[index]), float(error[index]), allowed
+        )
+    return Check(
+        titles.name(name), titles.operation, "gradient", titles.dtype, titles.mode, "match", left.size, worst=worst
+    )
+
+
+def with_fault(check: Check, left: Array, fault: Fault) -> Check:
+    """Return the check of a gradient whose formula is wrong at an element, whatever its values showed."""
+    if check.verdict == "mismatch":
+        return check
+    u = float(np.finfo(left.dtype).eps) / 2 if left.dtype.kind == "f" else float(np.finfo(np.float64).eps) / 2
+    allowed = FORMULA_ROUNDINGS * u * abs(fault.right)
+    if fault.between:
+        allowed = (fault.between[1] - fault.between[0]) / 2
+    error = abs(fault.given - fault.right)
+    worst = Worst(fault.index, fault.given, fault.right, fault.right, error, allowed)
+    return replace(
+        check, verdict="mismatch", mismatched=1, inconclusive=0, worst=worst, causes=(), undecided_examples=0
+    )
+
+
+def with_undecided(check: Check, found: Formula) -> Check:
+    """Return the check of a gradient of which some elements tie with too many others to be judged."""
+    count = int(found.undecided.sum())
+    if not count or check.verdict == "mismatch" or found.exact is None:
+        return check
+    size = np.abs(found.exact) ** 2
+    most = float(size[found.undecided].sum()) > UNDECIDED_PART * float(size.sum()) or not size.any()
+    text = f"{count} elements tie with so many others that no mean of the gradients around was found: move the inputs."
+    verdict: Verdict = "inconclusive" if most else check.verdict
+    return replace(
+        check,
+        verdict=verdict,
+        inconclusive=max(check.inconclusive, count),
+        causes=(*check.causes, Cause("kink", False, "", text)),
+        undecided_examples=int(verdict == "inconclusive"),
+    )
+
+
+def kink_cause(name: str, fault: Fault) -> Cause | None:
+    """Return the cause of a gradient that is not between those around a kink."""
+    if fault.between is None:
+        return None
+    low, high = fault.between
+    text = (
+        f"{name} has a kink at {_at(fault.index)}, where the gradient jumps. There it is {fault.given:.6g}; around it "
+        f"lies between {low:.6g} and {high:.6g}"
+    )
+    if low <= fault.given <= high:
+        return Cause("kink", True, _at(fault.index), f"{text}, but the elements that tie add up wrongly.")
+    return Cause("kink", True, _at(fault.index), f"{text}.")
+
+
+def unstable_note(name: str, accuracy: Accuracy | None) -> str | None:
+    """Return the note on a gradient that keeps far fewer digits than its problem allows."""
+    if accuracy is None or accuracy.numpy is None or accuracy.allowed is None:
+        return None
+    if accuracy.numpy >= UNSTABLE_PART * accuracy.allowed:
+        return None
+    return (
+        f"unstable: the gradient of {name} has the right formula, and keeps {accuracy.numpy:.1f} digits where the "
+        f"problem allows {accuracy.allowed:.1f}"
+    )
+
+
+def _all_known(left: Array, found: Formula) -> bool:
+    assert found.exact is not None
+    finite = np.isfinite(left.reshape(found.exact.shape)) | ~np.isfinite(found.exact)
+    return not (found.open.any() or found.undecided.any()) and bool(finite.all())
+
+
+def _accuracy(left: Array, right: Array | None, exact: Array, moved: Array | None) -> Accuracy | None:
+    """Return the digits that both sides keep, each at the element where it loses most beside the problem."""
+    finite = np.isfinite(exact) & (exact != 0)
+    if not finite.any() or left.dtype.kind != "f":
+        return None
+    u = float(np.finfo(left.dtype).eps) / 2
+    size = np.abs(exact[finite])
+    condition = np.full(size.shape, u) if moved is None else np.fmax(np.abs(moved[finite] - exact[finite]) / size, u)
+
+    def worst(values: Array) -> tuple[float, float]:
+        with np.errstate(all="ignore"):
+            error = np.abs(values.reshape(exact.shape).astype(np.float64)[finite] - exact[finite]) / size
+        error = np.where(np.isfinite(error), error, 1.0)
+        at = int(np.argmax(error / condition))
+        return _digits(max(error[at], u)), _digits(condition[at])
+
+    mine, allowed = worst(left)
+    return Accuracy(mine, None if right is None else worst(right)[0], allowed)
+
+
+def _digits(part: Any) -> float:
+    return max(0.0, -float(np.log10(part))) if part > 0 else np.inf
+
+
+def _at(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else "the number"

@@ -1,0 +1,82 @@
+"""The formula of a gradient, judged in wide arithmetic: the code's own gradient against forward's derivative.
+
+Both are compared along directions that every element enters with its own size. What a direction leaves open, because
+it is too small beside the others, goes into the next one, which moves it further. A difference that stays is traced to
+its element, unless the code's own rounded constants, or a kink, explain it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradtwin.backends.interface import Array
+from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
+from gradtwin.comparisons.precision.constants import FORMULA_ELEMENTS, WIDE_SMALLEST
+from gradtwin.comparisons.subjects.functions import UserFunctions
+
+from .elements import Elements
+from .formula_outcome import Fault, Formula
+from .formula_search import Search
+
+__all__ = ["Fault", "Formula", "judge_formulas"]
+
+#: Names the stream of the rounding of the inputs.
+ROUNDING_STREAM = 0x20D
+
+
+def judge_formulas(
+    user: UserFunctions,
+    inputs: Sequence[Any],
+    wrt: tuple[int, ...],
+    y_bar: Array | None,
+    left: Sequence[Array],
+    right: Sequence[Array | None],
+    seed: int,
+) -> tuple[list[Formula], list[Array | None]]:
+    """Judge the formula of each gradient at a point; `left` and `right` are their values in the inputs' dtypes.
+
+    Returned with it are the exact gradients at inputs that are moved by one rounding. Where the functions can't be run
+    in wide arithmetic, `why_not` has the reason.
+    """
+    nothing: list[Array | None] = [None] * len(wrt)
+    count = sum(np.size(inputs[i]) for i in wrt)
+    if count > FORMULA_ELEMENTS:
+        return [Formula(why_not=f"too large: {count} elements; up to {FORMULA_ELEMENTS} are judged")] * len(
+            wrt
+        ), nothing
+    exact = ExactFunctions(user, inputs, y_bar)
+    try:
+        with np.errstate(all="ignore"):
+            gradients = exact.gradients()
+            if [np.size(g.high) for g in gradients] != [np.size(inputs[i]) for i in wrt]:
+                why = "in wide arithmetic other gradients came than in the inputs' dtypes"
+                return [Formula(why_not=why)] * len(wrt), nothing
+            elements = Elements(inputs, wrt, gradients)
+            if elements.reach.min(initial=1.0) < WIDE_SMALLEST or elements.is_tiny:
+                return [Formula(why_not="inputs are so small that wide arithmetic underflows")] * len(wrt), nothing
+            search = Search(exact, elements, _suspicion(left, right), seed)
+            found = search.run()
+            return [replace(f, exact=elements.values(k)) for k, f in enumerate(found)], _moved(exact, elements, seed)
+    except NotExactError as error:
+        return [Formula(why_not=str(error))] * len(wrt), nothing
+
+
+def _moved(exact: ExactFunctions, elements: Elements, seed: int) -> list[Array | None]:
+    """Return the exact gradients at inputs that are moved by one rounding."""
+    signs = np.random.default_rng([seed, ROUNDING_STREAM]).choice([-1.0, 1.0], elements.high.shape)
+    again = Elements.like(elements, exact.gradients(elements.direction(signs * elements.roundoff)))
+    return [again.values(k) for k in range(len(elements.shapes))]
+
+
+def _suspicion(left: Sequence[Array], right: Sequence[Array | None]) -> Array:
+    """Return how far both sides are apart, relative to their size: where to look first for what is wrong."""
+    parts = []
+    for mine, theirs in zip(left, right, strict=True):
+        a, b = mine.astype(np.float64).reshape(-1), np.zeros(mine.size) if theirs is None else theirs.reshape(-1)
+        parts.append(np.abs(a - b) / np.fmax(np.abs(a), np.abs(b)))
+    apart = np.concatenate(parts)
+    return np.where(np.isnan(apart), 0.0, apart)

@@ -1,0 +1,9 @@
+"""The engine of wide arithmetic: the same formula in twice float64's precision, along the branches that float64 takes.
+
+May import the rest of tracing, and the rooms before it.
+"""
+
+from .engine import KEPT, PLAIN, Mode, WideEngine
+from .run import Computed, compute
+
+__all__ = ["KEPT", "PLAIN", "Computed", "Mode", "WideEngine", "compute"]
