@@ -12,10 +12,16 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.precision.constants import FORMULA_ROUNDINGS, UNDECIDED_PART, UNSTABLE_PART
 from gradtwin.comparisons.results.data import Cause, Check, Verdict, Worst
 from gradtwin.comparisons.results.formula import Accuracy, FormulaRecord
+from gradtwin.comparisons.subjects.functions import Place
+from gradtwin.comparisons.subjects.interface import ContractError
+from gradtwin.errors import GradTwinError
 
 from .choice import Chosen
 from .formula import Fault, Formula, judge_formulas
 from .titles import Titles
+
+#: Names the stream of the rounding of the inputs.
+ROUNDING_STREAM = 0x20D
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ def ask_wide(chosen: Chosen, seed: int) -> Exactness:
     if why:
         return Exactness([Formula(why_not=why)] * count, [None] * count)
     left = [np.asarray(g) for g in sides.left]
-    formulas, moved = judge_formulas(user, sides.inputs, sides.wrt, sides.y_bar, left, sides.right, seed)
+    formulas = judge_formulas(user, sides.inputs, sides.wrt, sides.y_bar, left, sides.right, seed)
+    moved = _conditions(chosen, left, seed) if any(f.is_right for f in formulas) else []
     return Exactness(
         formulas,
         [
@@ -158,14 +165,45 @@ def _all_known(left: Array, found: Formula) -> bool:
     return not (found.open.any() or found.undecided.any()) and bool(finite.all())
 
 
+def _conditions(chosen: Chosen, left: Sequence[Array], seed: int) -> list[Array | None]:
+    """Return how far one rounding of the inputs moves each gradient: what a larger move changes, scaled down."""
+    sides = chosen.sides
+    rng = np.random.default_rng([seed, ROUNDING_STREAM])
+
+    def moved(x: Any) -> Any:
+        array = np.asarray(x)
+        step = float(np.finfo(array.dtype).eps) ** 0.5 * rng.choice([-1.0, 1.0], array.shape)
+        return (array * (1 + step)).astype(array.dtype)[()]
+
+    inputs = [moved(x) if i in sides.wrt else x for i, x in enumerate(sides.inputs)]
+    try:
+        again = chosen.evaluator.run(Place(inputs, lambda _: sides.upstream)).left
+    except (ContractError, GradTwinError):
+        return [None] * len(left)
+    found: list[Array | None] = []
+    for mine, other in zip(left, again, strict=True):
+        if mine.shape != other.shape or mine.dtype.kind != "f":
+            found.append(None)
+            continue
+        eps = float(np.finfo(mine.dtype).eps)
+        with np.errstate(all="ignore"):
+            found.append(np.abs(other.astype(np.float64) - mine) * (eps**0.5 / 2))
+    return found
+
+
 def _accuracy(left: Array, right: Array | None, exact: Array, moved: Array | None) -> Accuracy | None:
-    """Return the digits that both sides keep, each at the element where it loses most beside the problem."""
+    """Return the digits that both sides keep, each at the element where it loses most beside the problem.
+
+    `moved` is how far one rounding of the inputs moves the gradient.
+    """
     finite = np.isfinite(exact) & (exact != 0)
     if not finite.any() or left.dtype.kind != "f":
         return None
     u = float(np.finfo(left.dtype).eps) / 2
     size = np.abs(exact[finite])
-    condition = np.full(size.shape, u) if moved is None else np.fmax(np.abs(moved[finite] - exact[finite]) / size, u)
+    with np.errstate(all="ignore"):
+        condition = np.full(size.shape, u) if moved is None else moved.reshape(exact.shape)[finite] / size
+    condition = np.fmax(np.where(np.isfinite(condition), condition, u), u)
 
     def worst(values: Array) -> tuple[float, float]:
         with np.errstate(all="ignore"):

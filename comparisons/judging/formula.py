@@ -24,9 +24,6 @@ from .formula_search import Search
 
 __all__ = ["Fault", "Formula", "judge_formulas"]
 
-#: Names the stream of the rounding of the inputs.
-ROUNDING_STREAM = 0x20D
-
 
 def judge_formulas(
     user: UserFunctions,
@@ -36,40 +33,30 @@ def judge_formulas(
     left: Sequence[Array],
     right: Sequence[Array | None],
     seed: int,
-) -> tuple[list[Formula], list[Array | None]]:
+) -> list[Formula]:
     """Judge the formula of each gradient at a point; `left` and `right` are their values in the inputs' dtypes.
 
-    Returned with it are the exact gradients at inputs that are moved by one rounding. Where the functions can't be run
-    in wide arithmetic, `why_not` has the reason.
+    Where the functions can't be run in wide arithmetic, `why_not` has the reason.
     """
-    nothing: list[Array | None] = [None] * len(wrt)
     count = sum(np.size(inputs[i]) for i in wrt)
     if count > FORMULA_ELEMENTS:
-        return [Formula(why_not=f"too large: {count} elements; up to {FORMULA_ELEMENTS} are judged")] * len(
-            wrt
-        ), nothing
+        why = f"too large: {count} elements; up to {FORMULA_ELEMENTS} are judged"
+        return [Formula(why_not=why)] * len(wrt)
     exact = ExactFunctions(user, inputs, y_bar)
     try:
         with np.errstate(all="ignore"):
             gradients = exact.gradients()
             if [np.size(g.high) for g in gradients] != [np.size(inputs[i]) for i in wrt]:
                 why = "in wide arithmetic other gradients came than in the inputs' dtypes"
-                return [Formula(why_not=why)] * len(wrt), nothing
+                return [Formula(why_not=why)] * len(wrt)
             elements = Elements(inputs, wrt, gradients)
             if elements.reach.min(initial=1.0) < WIDE_SMALLEST or elements.is_tiny:
-                return [Formula(why_not="inputs are so small that wide arithmetic underflows")] * len(wrt), nothing
+                return [Formula(why_not="inputs are so small that wide arithmetic underflows")] * len(wrt)
             search = Search(exact, elements, _suspicion(left, right), seed)
             found = search.run()
-            return [replace(f, exact=elements.values(k)) for k, f in enumerate(found)], _moved(exact, elements, seed)
+            return [replace(f, exact=elements.values(k)) for k, f in enumerate(found)]
     except NotExactError as error:
-        return [Formula(why_not=str(error))] * len(wrt), nothing
-
-
-def _moved(exact: ExactFunctions, elements: Elements, seed: int) -> list[Array | None]:
-    """Return the exact gradients at inputs that are moved by one rounding."""
-    signs = np.random.default_rng([seed, ROUNDING_STREAM]).choice([-1.0, 1.0], elements.high.shape)
-    again = Elements.like(elements, exact.gradients(elements.direction(signs * elements.roundoff)))
-    return [again.values(k) for k in range(len(elements.shapes))]
+        return [Formula(why_not=str(error))] * len(wrt)
 
 
 def _suspicion(left: Sequence[Array], right: Sequence[Array | None]) -> Array:

@@ -59,6 +59,8 @@ class Search:
         if not finite.any():
             raise NotExactError("the gradient is not finite in wide arithmetic")
         found = self._prove(finite)
+        if (found.fault is not None or found.open.any()) and self._exact.look_at_terms():
+            found = self._prove(finite)
         if found.fault is None:
             return self._split([found] * len(elements.shapes), np.zeros_like(finite), np.zeros_like(finite))
         apart = abs(found.fault.right - found.fault.given) * float(elements.reach[self._last])
@@ -155,9 +157,16 @@ class Search:
         for exponent in (along.exponent, *SMALL_STEPS):
             along = Along(exponent, along.count)
             slope = self._slope(weights, along)
-            if slope.changed <= KINK_DIGITS * self._scale(weights) + slope.rounding:
+            if not self._is_steep(weights, slope):
                 break
+            if exponent == WIDE_STEPS[0] and self._exact.look_at_terms():
+                slope = self._slope(weights, along)
+                if not self._is_steep(weights, slope):
+                    break
         return slope, along
+
+    def _is_steep(self, weights: Array, slope: Slope) -> bool:
+        return slope.changed > KINK_DIGITS * self._scale(weights) + slope.rounding
 
     def _differs(self, weights: Array, slope: Slope, along: Along) -> bool:
         """Return whether the gradient is off along a direction by more than both errors: a shorter step agrees."""

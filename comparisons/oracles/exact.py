@@ -84,7 +84,7 @@ class ExactFunctions:
 
     def shifted(self, shift: Direction, ties: int | None = None) -> ExactFunctions:
         """Return the same functions at a point nearby."""
-        return ExactFunctions(self._user, self._inputs, self._y_bar, shift, self.constants, ties, self.terms)
+        return ExactFunctions(self._user, self._inputs, self._y_bar, shift, self.constants, ties, self._terms)
 
     def gradients(
         self, moves: Direction | None = None, moved: float | None = None, noise: int | None = None
@@ -113,17 +113,23 @@ class ExactFunctions:
 
     @property
     def terms(self) -> float:
-        """The size of the terms that φ is made of: what one more rounding of all results changes, over a rounding."""
+        """The size of the terms that φ is made of, as far as it is known: of those that are summed at the end."""
         if self._terms is None:
-            (plain, size), (noisy, _) = self._value({}, 0.0), self._value({}, 0.0, noise=0)
-            self._terms = max(size, abs(float(noisy - plain)) / UNIT)
+            self.value({}, 0.0)
+        assert self._terms is not None
         return self._terms
+
+    def look_at_terms(self) -> bool:
+        """Measure the size of all terms, by what one more rounding of each result changes; return whether it grew."""
+        before, noisy, plain = self.terms, self._value({}, 0.0, noise=0), self._value({}, 0.0)
+        self._terms = max(before, abs(float(noisy - plain)) / UNIT)
+        return self._terms > 2 * before
 
     def value(self, direction: Direction, step: float, moved: float | None = None) -> Fraction:
         """Return φ(step)."""
-        return self._value(direction, step, moved=moved)[0]
+        return self._value(direction, step, moved=moved)
 
-    def _value(self, direction: Direction, step: float, **how: Any) -> tuple[Fraction, float]:
+    def _value(self, direction: Direction, step: float, **how: Any) -> Fraction:
         from gradtwin.comparisons.precision.wide import apply
 
         parts = self._parts()
@@ -133,8 +139,9 @@ class ExactFunctions:
         if 0 < float(np.abs(y.high).max(initial=0.0)) < WIDE_SMALLEST:
             raise NotExactError("forward's value is so small that wide arithmetic underflows")
         terms = y if self._y_bar is None else y * self._y_bar.astype(np.float64)
-        total = apply(np.sum, (terms,))
-        return _fraction(total), float(np.sum(np.abs(terms.high)))
+        if self._terms is None:
+            self._terms = float(np.sum(np.abs(terms.high)))
+        return _fraction(apply(np.sum, (terms,)))
 
     def slope(self, direction: Direction, exponent: int, count: int, moved: float | None = None) -> Slope:
         """Return φ'(0) along a direction from `count` differences, the longest of 2 to the `exponent`."""
@@ -147,7 +154,7 @@ class ExactFunctions:
         for j in range(1, count):
             before = table[-1]
             table = [near + (near - far) / (4**j - 1) for far, near in pairwise(table)]
-        rounding = 4 * WIDE_UNIT * self.terms * 2.0 ** (count - 1) / h
+        rounding = WIDE_UNIT * self.terms * 2.0 ** (count - 1) / h
         return Slope(table[-1], abs(float(table[-1] - before)), rounding, count)
 
     def _moved(self, direction: Direction, step: float) -> dict[int, WideArray]:

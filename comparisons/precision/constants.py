@@ -182,8 +182,8 @@ ALIKE = _FORMULA.chosen(
 )
 WIDE_UNIT = _FORMULA.measured(
     "WIDE_UNIT",
-    2.0**-100,
-    "The rounding of a forward's value in wide arithmetic, relative to its terms: 16 units of 2⁻¹⁰⁴.",
+    2.0**-102,
+    "The rounding of a forward's value in wide arithmetic, relative to its terms: 4 units of 2⁻¹⁰⁴.",
     "test_a_value_in_wide_arithmetic_is_good_to_its_unit",
 )
 WIDE_SMALLEST = _FORMULA.derived(
