@@ -66,7 +66,7 @@ def ask_wide(chosen: Chosen, seed: int) -> Exactness:
 
 def is_proven(left: Array, found: Formula, accuracy: Accuracy | None) -> bool:
     """Return whether a gradient is right: its formula is, all of it is known, and its values keep a digit at least."""
-    if not found.is_right or found.exact is None or not _all_known(left, found):
+    if not found.is_right or found.exact is None or not _all_known(left, found) or found.stopped is not None:
         return False
     return accuracy is None or accuracy.numpy is None or accuracy.numpy >= min(1.0, accuracy.allowed or 0.0)
 
@@ -131,6 +131,18 @@ def with_undecided(check: Check, found: Formula) -> Check:
         causes=(*check.causes, Cause("kink", False, "", text)),
         undecided_examples=int(verdict == "inconclusive"),
     )
+
+
+def with_iteration(check: Check, found: Formula) -> Check:
+    """Return the check of a gradient that is right for the limit of an iteration, which forward does not reach."""
+    if found.stopped is None:
+        return check
+    text = (
+        f"the iteration stopped early: the gradient is the one of its limit, from which forward differs by a part of "
+        f"{found.stopped:.1g}. Let it go on further, or take that difference as the gradient's error."
+    )
+    cause = Cause("forward", False, f"{found.stopped:.1g}", text)
+    return replace(check, verdict="inconclusive", inconclusive=check.size, causes=(cause,), undecided_examples=1)
 
 
 def kink_cause(name: str, fault: Fault) -> Cause | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
-from gradtwin.comparisons.precision.constants import FORMULA_ELEMENTS, WIDE_SMALLEST
+from gradtwin.comparisons.precision.constants import FORMULA_ELEMENTS, NEAR_A_LIMIT, WIDE_SMALLEST
 from gradtwin.comparisons.subjects.functions import UserFunctions
 
 from .elements import Elements
@@ -52,11 +52,28 @@ def judge_formulas(
             elements = Elements(inputs, wrt, gradients)
             if elements.reach.min(initial=1.0) < WIDE_SMALLEST or elements.is_tiny:
                 return [Formula(why_not="inputs are so small that wide arithmetic underflows")] * len(wrt)
-            search = Search(exact, elements, _suspicion(left, right), seed)
-            found = search.run()
+            found = Search(exact, elements, _suspicion(left, right), seed).run()
+            if exact.loops and any(f.fault and (f.digits or 0) >= NEAR_A_LIMIT for f in found):
+                found = _at_the_limit(found, exact, elements, _suspicion(left, right), seed)
             return [replace(f, exact=elements.values(k)) for k, f in enumerate(found)]
     except NotExactError as error:
         return [Formula(why_not=str(error))] * len(wrt)
+
+
+def _at_the_limit(
+    found: list[Formula], exact: ExactFunctions, elements: Elements, suspicion: Array, seed: int
+) -> list[Formula]:
+    """Return the outcome with the faults that are none where iterations go on to their limit."""
+    limit = exact.continued()
+    try:
+        there = Search(limit, Elements.like(elements, limit.gradients()), suspicion, seed).run()
+        apart = abs(float(limit.value({}, 0.0) - exact.value({}, 0.0))) / max(exact.terms, WIDE_SMALLEST)
+    except NotExactError:
+        return found
+    return [
+        replace(other, stopped=apart) if f.fault is not None and other.fault is None else f
+        for f, other in zip(found, there, strict=True)
+    ]
 
 
 def _suspicion(left: Sequence[Array], right: Sequence[Array | None]) -> Array:

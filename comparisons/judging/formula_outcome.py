@@ -25,13 +25,15 @@ class Formula:
 
     `why_not` says why there is none. `open` marks elements of which nothing is known, `undecided` those of
     which too many tie, `at_kinks` those at which a
-    derivative has several values.
+    derivative has several values. `stopped` says how far forward is from the limit of an iteration, for which the
+    formula is right.
     """
 
     exact: Array | None = None
     digits: float | None = None
     fault: Fault | None = None
     why_not: str = ""
+    stopped: float | None = None
     undecided: Array = field(default_factory=lambda: np.zeros((), bool))
     open: Array = field(default_factory=lambda: np.zeros((), bool))
     at_kinks: Array = field(default_factory=lambda: np.zeros((), bool))

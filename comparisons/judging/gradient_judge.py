@@ -37,6 +37,7 @@ from .exactness import (
     proven_check,
     unstable_note,
     with_fault,
+    with_iteration,
     with_undecided,
 )
 from .formula_outcome import Fault, Formula
@@ -163,7 +164,7 @@ def _compare_gradients(titles: Titles, chosen: Chosen, seed: int, notes: Notes) 
             check, measured = replace(check, causes=tuple(causes)), []
         else:
             check, *measured = measured
-        check = with_undecided(check, found)
+        check = with_iteration(with_undecided(check, found), found)
         if found.fault is not None:
             check, point = _blame(check, chosen, point, k, found.fault)
         checks += [replace(check, formula=exactness.record(k), accuracy=accuracy), *measured]

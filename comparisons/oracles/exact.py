@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.constants import WIDE_SMALLEST, WIDE_UNIT
+from gradtwin.comparisons.precision.constants import MORE_ITERATIONS, WIDE_SMALLEST, WIDE_UNIT
 from gradtwin.comparisons.subjects.functions import UserFunctions, WideParts
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class ExactFunctions:
         constants: dict[float, float] | None = None,
         ties: int | None = None,
         terms: float | None = None,
+        more: int = 0,
     ) -> None:
         self._user = user
         self._inputs = tuple(inputs)
@@ -78,13 +79,22 @@ class ExactFunctions:
         self._shift = shift
         self._ties = ties
         self._terms = terms
+        self._more = more
+        #: Whether values decided when a loop of forward ended.
+        self.loops = False
         floats = [np.asarray(x).dtype for x in inputs if np.asarray(x).dtype.kind == "f"]
         self._narrows: str = min(floats, key=lambda dtype: dtype.itemsize).name if floats else ""
         self.constants: dict[float, float] = {} if constants is None else constants
 
     def shifted(self, shift: Direction, ties: int | None = None) -> ExactFunctions:
         """Return the same functions at a point nearby."""
-        return ExactFunctions(self._user, self._inputs, self._y_bar, shift, self.constants, ties, self._terms)
+        return ExactFunctions(
+            self._user, self._inputs, self._y_bar, shift, self.constants, ties, self._terms, self._more
+        )
+
+    def continued(self) -> ExactFunctions:
+        """Return the same functions with iterations that go on long after their end."""
+        return ExactFunctions(self._user, self._inputs, self._y_bar, more=MORE_ITERATIONS)
 
     def gradients(
         self, moves: Direction | None = None, moved: float | None = None, noise: int | None = None
@@ -187,7 +197,7 @@ class ExactFunctions:
         from gradtwin.comparisons.tracing import UntraceableError
         from gradtwin.comparisons.tracing.wide import Mode, WideEngine, compute
 
-        engine = WideEngine(Mode(free=self._shift is not None, ties=self._ties, **how))
+        engine = WideEngine(Mode(free=self._shift is not None, ties=self._ties, more=self._more, **how))
         try:
             with self._user.wide_limit():
                 found = compute(engine, parts.functions, run, given, parts.held, shadows)
@@ -199,6 +209,7 @@ class ExactFunctions:
             self.constants[number] = max(u, self.constants.get(number, 0.0))
         if found.escapes:
             raise NotExactError(f"a value left wide arithmetic: {found.escapes[0]}")
+        self.loops |= found.loops
         return found.results, engine.has_narrowed
 
 

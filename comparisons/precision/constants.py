@@ -192,6 +192,14 @@ WIDE_SMALLEST = _FORMULA.derived(
     "Below it the low half of a wide number, 2⁻¹⁰⁶ of it, moved by 2⁻⁵⁶, falls under the smallest double of 2⁻¹⁰²².",
     "test_where_wide_arithmetic_underflows_nothing_is_judged_in_it",
 )
+MORE_ITERATIONS = _FORMULA.chosen(
+    "MORE_ITERATIONS",
+    60,
+    "A loop that values end makes so many more iterations, to see whether a gradient is right for its limit.",
+)
+NEAR_A_LIMIT = _FORMULA.chosen(
+    "NEAR_A_LIMIT", 2, "A gradient that is wrong from this digit on may be right for the limit of an iteration."
+)
 JUDGED_ALONE = _FORMULA.chosen(
     "JUDGED_ALONE",
     16,

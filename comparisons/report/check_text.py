@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rich.console import RenderableType
@@ -38,6 +38,7 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         shown = compared
     if shown:
         yield _table(shown, name_oracle(report))
+    yield from _formulas(report.checks)
     causes = [cause for check in report.checks if check.verdict == "mismatch" for cause in check.causes]
     failed = next((check for check in report.checks if check.verdict == "mismatch"), None)
     if failed and _is_explained(failed):
@@ -51,6 +52,41 @@ def render_check(report: Report) -> Iterator[RenderableType]:
         yield Text(f"\nexample:\n{report.example}")
     for note in report.extra["notes"][:MOST_LINES]:
         yield Text(f"note: {note}", style="dim")
+
+
+def _formulas(checks: Sequence[Check]) -> Iterator[Text]:
+    """Yield how the formulas were judged, and the digits that the values keep: of all gradients alike, or of each."""
+    judged = [check for check in checks if check.formula is not None and check.size]
+    lines = {check.name: describe_formula(check) for check in judged}
+    if len(set(lines.values())) == 1:
+        yield Text(next(iter(lines.values())), style="dim")
+        return
+    for name, line in lines.items():
+        yield Text(f"{name.removeprefix('gradient of ')}: {line}", style="dim")
+
+
+def describe_formula(check: Check) -> str:
+    """Return how a gradient's formula was judged, and the digits that its values keep, in a line."""
+    formula, kept = check.formula, check.accuracy
+    assert formula is not None
+    if formula.method == "measured":
+        return (
+            f"formula: measured by the rounding of both sides; not judged in wide arithmetic: {formula.why_not_exact}"
+        )
+    if formula.digits is None:
+        return "formula: right" if check.verdict == "match" else "formula: wrong"
+    if check.verdict == "mismatch":
+        return f"formula: wrong in the {_ordinal(int(formula.digits) + 1)} digit"
+    line = f"formula: right to {int(formula.digits)} digits"
+    if kept is None or kept.numpy is None or kept.allowed is None:
+        return line
+    theirs = "" if kept.tensorflow is None else f", TensorFlow's {kept.tensorflow:.1f}"
+    return f"{line}; {check.dtype}: yours keeps {kept.numpy:.1f}{theirs}; the problem allows {kept.allowed:.1f}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def name_oracle(report: Report) -> str:

@@ -111,6 +111,8 @@ def _without_rule(this: Call) -> Any:
     value = (this if ufunc else _on_copies(this)).value()
     if _is_decision(value) and "out" not in this.kwargs:
         recorder.branch()
+        if isinstance(value, np.bool_ | bool):
+            value = np.bool_(recorder.decide(bool(value), recorder.engine.more))
         return wrap(recorder, value)
     source = python_source(this.function)
     has_rule = this.function in RULES or recorder.engine.rule_of(this.function) is not None

@@ -25,6 +25,10 @@ class Engine(Protocol):
         """Return the engine's own rule of a function, before those that all engines share; None if it has none."""
 
     @property
+    def more(self) -> int:
+        """How many iterations a loop is to make beyond its own end."""
+
+    @property
     def keeps_constants(self) -> bool:
         """Whether it also computes what depends on constants alone."""
 

@@ -21,6 +21,10 @@ _FOUND = [spec.origin for spec in map(find_spec, ("numpy", "scipy")) if spec and
 _LIBRARIES = (_HERE, *(os.path.dirname(file) + os.sep for file in _FOUND))
 
 
+#: As many equal decisions in one line are those of a loop.
+LOOPS = 3
+
+
 @dataclass(frozen=True)
 class Escape:
     """A value that depends on the differentiated inputs left the trace: `what` took it out, in `function`."""
@@ -76,6 +80,9 @@ class Recorder:
         self._escapes: dict[Escape, None] = {}
         self._notes: dict[str, None] = {}
         self._branches: dict[Place, None] = {}
+        #: The truth values decided at each line, in order. `extended` of them were turned, to go on with loops.
+        self._decided: dict[Place, list[bool]] = {}
+        self.extended = 0
 
     @property
     def is_elsewhere(self) -> bool:
@@ -96,6 +103,23 @@ class Recorder:
         """Log that the values, and not only the shapes, decided something."""
         if self.recording:
             self._branches[user_place()] = None
+
+    def decide(self, value: bool, more: int) -> bool:
+        """Log a truth value, and return it; one that ends a loop is turned up to `more` times."""
+        if not self.recording:
+            return value
+        seen = self._decided.setdefault(user_place(), [])
+        is_end = len(seen) >= LOOPS and all(item == seen[0] for item in seen) and value != seen[0]
+        if is_end and self.extended < more:
+            self.extended += 1
+            return seen[0]
+        seen.append(value)
+        return value
+
+    @property
+    def loops(self) -> bool:
+        """Whether the values decided when a loop ended."""
+        return any(len(seen) > LOOPS and seen[-1] != seen[0] for seen in self._decided.values())
 
     @property
     def escapes(self) -> tuple[Escape, ...]:

@@ -27,6 +27,7 @@ class TapeEngine:
         self.tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
 
     keeps_constants = False
+    more = 0
 
     def rule_of(self, function: Any) -> Rule | None:
         """Return TensorFlow's form of a function."""

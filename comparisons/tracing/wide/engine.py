@@ -31,7 +31,8 @@ class Mode:
     Casts to a floating dtype narrower than `narrows` round. If `free`, wide values decide in NumPy's place. `ties`
     seeds a small noise in decisions against constants, by which an element on a threshold falls to either side of it;
     with `ties` of KEPT to the side that NumPy's first decision about it fits. `moved` is a number of the code that is
-    moved by its rounding. `noise` seeds a rounding of every result by one more unit.
+    moved by its rounding. `noise` seeds a rounding of every result by one more unit. Loops that
+    values end make `more` iterations.
     """
 
     narrows: str = ""
@@ -39,6 +40,7 @@ class Mode:
     ties: int | None = None
     moved: float | None = None
     noise: int | None = None
+    more: int = 0
 
 
 PLAIN = Mode()
@@ -52,6 +54,7 @@ class WideEngine:
 
     def __init__(self, mode: Mode = PLAIN) -> None:
         self.free = mode.free
+        self.more = mode.more
         self._width = np.dtype(mode.narrows).itemsize if mode.narrows else 0
         #: Whether a value was cast to a narrower dtype.
         self.has_narrowed = False

@@ -19,10 +19,11 @@ from .engine import WideEngine
 
 @dataclass(frozen=True)
 class Computed:
-    """The wide values of some results, None for a missing one, and where low halves were lost on the way."""
+    """The wide values of results, None for a missing one; where low halves were lost, and if values ended loops."""
 
     results: tuple[WideArray | None, ...]
     escapes: tuple[Escape, ...]
+    loops: bool
 
 
 def compute(
@@ -55,7 +56,7 @@ def compute(
         found = tuple(None if x is None else _wide(x) for x in results)
         work.finish(None)
         work.restore()
-    return Computed(found, work.recorder.escapes)
+    return Computed(found, work.recorder.escapes, work.recorder.loops)
 
 
 def _put(array: TracingArray, shadow: WideArray) -> None:
