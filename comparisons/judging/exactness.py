@@ -17,7 +17,7 @@ from gradtwin.comparisons.subjects.interface import ContractError
 from gradtwin.errors import GradTwinError
 
 from .choice import Chosen
-from .formula import Fault, Formula, judge_formulas
+from .formula import Fault, Formula, judge_formulas, judge_jacobian
 from .titles import Titles
 
 #: Names the stream of the rounding of the inputs.
@@ -44,16 +44,19 @@ def ask_wide(chosen: Chosen, seed: int) -> Exactness:
     sides, user = chosen.sides, chosen.evaluator.user
     count = len(sides.wrt)
     why = ""
-    if user.style == "jacobian":
-        why = "a Jacobian is compared element by element"
-    elif chosen.value.verdict == "mismatch":
+    if chosen.value.verdict == "mismatch":
         why = "forward and the reference compute different values"
-    elif any(np.size(g) != np.size(sides.inputs[i]) for g, i in zip(sides.left, sides.wrt, strict=True)):
+    elif any(
+        np.size(g) != np.size(theirs) for g, theirs in zip(sides.left, sides.right, strict=True) if theirs is not None
+    ):
         why = "a gradient has another size than its input"
     if why:
         return Exactness([Formula(why_not=why)] * count, [None] * count)
     left = [np.asarray(g) for g in sides.left]
-    formulas = judge_formulas(user, sides.inputs, sides.wrt, sides.y_bar, left, sides.right, seed)
+    if user.style == "jacobian":
+        formulas = judge_jacobian(user, sides.inputs, sides.wrt, sides.evaluation.y, seed)
+    else:
+        formulas = judge_formulas(user, sides.inputs, sides.wrt, sides.y_bar, left, sides.right, seed)
     moved = _conditions(chosen, left, seed) if any(f.is_right for f in formulas) else []
     return Exactness(
         formulas,

@@ -15,14 +15,14 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
-from gradtwin.comparisons.precision.constants import FORMULA_ELEMENTS, NEAR_A_LIMIT, WIDE_SMALLEST
+from gradtwin.comparisons.precision.constants import FORMULA_ELEMENTS, JACOBIAN_ELEMENTS, NEAR_A_LIMIT, WIDE_SMALLEST
 from gradtwin.comparisons.subjects.functions import UserFunctions
 
 from .elements import Elements
 from .formula_outcome import Fault, Formula
 from .formula_search import Search
 
-__all__ = ["Fault", "Formula", "judge_formulas"]
+__all__ = ["Fault", "Formula", "judge_formulas", "judge_jacobian"]
 
 
 def judge_formulas(
@@ -58,6 +58,52 @@ def judge_formulas(
             return [replace(f, exact=elements.values(k)) for k, f in enumerate(found)]
     except NotExactError as error:
         return [Formula(why_not=str(error))] * len(wrt)
+
+
+def judge_jacobian(
+    user: UserFunctions, inputs: Sequence[Any], wrt: tuple[int, ...], y: Array, seed: int
+) -> list[Formula]:
+    """Judge the formula of Jacobians at a point, row by row."""
+    sizes = [int(np.size(inputs[i])) for i in wrt]
+    if y.size * sum(sizes) > JACOBIAN_ELEMENTS:
+        why = f"too large: {y.size * sum(sizes)} elements of Jacobians; up to {JACOBIAN_ELEMENTS} are judged"
+        return [Formula(why_not=why)] * len(wrt)
+    exact = ExactFunctions(user, inputs, None)
+    rows: list[list[Formula]] = []
+    try:
+        with np.errstate(all="ignore"):
+            gradients = exact.gradients()
+            if [np.size(g.high) for g in gradients] != [y.size * size for size in sizes]:
+                return [Formula(why_not="in wide arithmetic another shape came than in the inputs' dtypes")] * len(wrt)
+            for number in range(y.size):
+                of_one = exact.of_output(number, y)
+                elements = Elements(inputs, wrt, of_one.gradients())
+                rows.append(Search(of_one, elements, np.zeros(elements.high.shape), seed).run())
+    except NotExactError as error:
+        return [Formula(why_not=str(error))] * len(wrt)
+    shapes = [y.shape + np.shape(inputs[i]) for i in wrt]
+    values = [np.reshape(g.high, shape) for g, shape in zip(gradients, shapes, strict=True)]
+    return [_of_rows([row[k] for row in rows], values[k], y.shape) for k in range(len(wrt))]
+
+
+def _of_rows(rows: Sequence[Formula], exact: Array, outputs: tuple[int, ...]) -> Formula:
+    """Return the outcome of a Jacobian by those of its rows: the first fault, the fewest digits."""
+    digits = [row.digits for row in rows if row.digits is not None]
+    fault = None
+    for number, row in enumerate(rows):
+        if row.fault is not None:
+            at = tuple(int(i) for i in np.unravel_index(number, outputs))
+            fault = replace(row.fault, index=(*at, *row.fault.index))
+            break
+    flags = {
+        name: np.reshape(
+            [np.broadcast_to(getattr(row, name), exact.shape[len(outputs) :]) for row in rows], exact.shape
+        )
+        for name in ("open", "undecided", "at_kinks")
+    }
+    notes = tuple(dict.fromkeys(note for row in rows for note in row.notes))
+    found = Formula(exact, min(digits, default=None), fault, notes=notes)
+    return replace(found, **flags)  # type: ignore[arg-type]
 
 
 def _at_the_limit(

@@ -59,7 +59,7 @@ class ExactFunctions:
 
     `shift` moves the point by a little, where wide values then decide; `ties` seeds how they decide on thresholds.
     `constants` are the numbers of many digits that
-    the runs so far met in the code.
+    the runs so far met in the code. `row` picks one of the rows of a Jacobian, its number and their number.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class ExactFunctions:
         ties: int | None = None,
         terms: float | None = None,
         more: int = 0,
+        row: tuple[int, int] | None = None,
     ) -> None:
         self._user = user
         self._inputs = tuple(inputs)
@@ -80,6 +81,7 @@ class ExactFunctions:
         self._ties = ties
         self._terms = terms
         self._more = more
+        self._row = row
         #: Whether values decided when a loop of forward ended.
         self.loops = False
         floats = [np.asarray(x).dtype for x in inputs if np.asarray(x).dtype.kind == "f"]
@@ -89,12 +91,18 @@ class ExactFunctions:
     def shifted(self, shift: Direction, ties: int | None = None) -> ExactFunctions:
         """Return the same functions at a point nearby."""
         return ExactFunctions(
-            self._user, self._inputs, self._y_bar, shift, self.constants, ties, self._terms, self._more
+            self._user, self._inputs, self._y_bar, shift, self.constants, ties, self._terms, self._more, self._row
         )
+
+    def of_output(self, number: int, y: Array) -> ExactFunctions:
+        """Return the same functions for one output alone: a row of a Jacobian."""
+        y_bar = np.zeros(y.size)
+        y_bar[number] = 1.0
+        return ExactFunctions(self._user, self._inputs, y_bar.reshape(y.shape), row=(number, y.size))
 
     def continued(self) -> ExactFunctions:
         """Return the same functions with iterations that go on long after their end."""
-        return ExactFunctions(self._user, self._inputs, self._y_bar, more=MORE_ITERATIONS)
+        return ExactFunctions(self._user, self._inputs, self._y_bar, more=MORE_ITERATIONS, row=self._row)
 
     def gradients(
         self, moves: Direction | None = None, moved: float | None = None, noise: int | None = None
@@ -119,7 +127,8 @@ class ExactFunctions:
             if forward_too:
                 self._narrows = ""
                 return self.gradients(moves, moved, noise)
-        return tuple(gradient for gradient in found if gradient is not None)
+        gradients = tuple(gradient for gradient in found if gradient is not None)
+        return gradients if self._row is None else tuple(_row(g, *self._row) for g in gradients)
 
     @property
     def terms(self) -> float:
@@ -211,6 +220,13 @@ class ExactFunctions:
             raise NotExactError(f"a value left wide arithmetic: {found.escapes[0]}")
         self.loops |= found.loops
         return found.results, engine.has_narrowed
+
+
+def _row(jacobian: WideArray, number: int, rows: int) -> WideArray:
+    """Return one row of a Jacobian."""
+    from gradtwin.comparisons.precision.wide import WideArray
+
+    return WideArray(np.reshape(jacobian.high, (rows, -1))[number], np.reshape(jacobian.low, (rows, -1))[number])
 
 
 def _like_input(y_bar: Array | None) -> Any:

@@ -197,6 +197,9 @@ MORE_ITERATIONS = _FORMULA.chosen(
     60,
     "A loop that values end makes so many more iterations, to see whether a gradient is right for its limit.",
 )
+JACOBIAN_ELEMENTS = _FORMULA.chosen(
+    "JACOBIAN_ELEMENTS", 2**12, "The formula of larger Jacobians is not judged: each row takes some runs of forward."
+)
 NEAR_A_LIMIT = _FORMULA.chosen(
     "NEAR_A_LIMIT", 2, "A gradient that is wrong from this digit on may be right for the limit of an iteration."
 )
