@@ -132,6 +132,8 @@ def _follows_length(view: View, axis: SummedAxis, too_large: bool) -> bool | Non
 
 def _follows_form(view: View, quantity: Quantity) -> bool:
     """Return whether the factor changes as this number does if the longest of its axes is one shorter."""
+    if not quantity.lengths:
+        return False
     length = math.prod(n - (n == max(quantity.lengths)) for n in quantity.lengths)
     there = quantity.form(length) ** quantity.power
     return _becomes(view, max(quantity.lengths), quantity.ratio, there) is True

@@ -68,7 +68,8 @@ class Search:
         jumping = outside = undecided = np.zeros_like(finite)
         is_kink = kinks.explain() and kinks.look_closer()
         if is_kink:
-            jumping = kinks.changing | (self._suspicion > KINK_DIGITS)
+            changing, apart_too = kinks.changing, kinks.changing | (self._suspicion > KINK_DIGITS)
+            jumping = next((part for part in (apart_too, changing) if kinks.are_right(part)), jumping)
             outside, undecided = kinks.outside(jumping)
         parts = []
         for k in range(len(elements.shapes)):
@@ -78,7 +79,7 @@ class Search:
                 parts.append(self._kink(int(wrong[0]), kinks))
             else:
                 parts.append(self._prove_beside(own & finite & ~jumping, kinks if is_kink else None))
-        return self._split(parts, kinks.changing if is_kink else jumping, undecided)
+        return self._split(parts, kinks.changing & jumping if is_kink else jumping, undecided)
 
     def _prove_beside(self, left: Array, kinks: Kinks | None) -> Formula:
         """Return the outcome for these elements, without those whose derivative around is another."""

@@ -48,13 +48,16 @@ class Kinks:
         self._around: list[Array] = []
         self._exact = exact
         self._gradient: Callable[[ExactFunctions], Elements | None] = self._own_gradient
-        terms = exact.terms
         size = max(float(np.sum(elements.size)), fault)
         #: The size of what is to be seen, `fault` being that of a difference.
         self._scale = size
-        # Where the gradient is small beside the terms of φ, all is done further away, to see it at all.
+        self._further = self._further_for(size)
+
+    def _further_for(self, size: float) -> int:
+        """Return by how much all is done further away, to see what is small beside the terms of φ at all."""
+        terms = self._exact.terms
         further = math.ceil(math.log2(terms / size)) - NEARER_FOR if 0 < size < terms else 0
-        self._further = min(max(0, further), FURTHEST)
+        return min(max(0, further), FURTHEST)
 
     def explain(self) -> bool:
         """Return whether a kink may explain a fault: the formula is right at points around, or forward itself jumps.
@@ -121,6 +124,28 @@ class Kinks:
             if not self._is_mean(tied):
                 (undecided if len(tied) > TIED_MOST else wrong)[tied] = True
         return wrong, undecided
+
+    def are_right(self, chosen: Array) -> bool:
+        """Return whether the formula is seen to be right at these elements, at a point nearby."""
+        if not chosen.any():
+            return True
+        before, size = self._further, float(np.sum(self._elements.size[chosen]))
+        self._further = self._further_for(size)
+        at = self._at(self._random(), NEARER)
+        found = self._gradient(at)
+        try:
+            if found is None:
+                return False
+            sizes = np.abs(found.high * found.reach)
+            weights = np.where(chosen, self._rng.uniform(0.5, 1, chosen.shape) * np.sign(found.high), 0.0)
+            slope = at.slope(found.direction(weights), self._step, 1)
+            seen = KINK_DIGITS**1.25 * max(size, float(np.sum(sizes[chosen])))
+            apart = abs(float(found.along(weights) - slope.value))
+            return bool(apart <= seen and slope.rounding <= seen)
+        except NotExactError:
+            return False
+        finally:
+            self._further = before
 
     def jumps_at(self, at: int, frozen: float) -> bool:
         """Return whether the derivative by an element around is another than the one of the branch that was taken."""
