@@ -20,11 +20,12 @@ from gradtwin.comparisons.results.data import Cause, Check, Report
 from gradtwin.comparisons.subjects.discovery import required
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.interface import ContractError
-from gradtwin.comparisons.subjects.layer_object import UserObject, seeded
+from gradtwin.comparisons.subjects.layer_object import UserObject
 from gradtwin.comparisons.subjects.layer_recipe import LayerRecipe, Settings
 from gradtwin.comparisons.subjects.names import BACKWARD_NAMES
 from gradtwin.comparisons.subjects.raising import raised
 from gradtwin.comparisons.subjects.reading import is_floating
+from gradtwin.comparisons.subjects.seeding import seeded
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .explaining import explain

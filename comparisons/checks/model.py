@@ -14,7 +14,7 @@ from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.results.data import Report
 from gradtwin.comparisons.subjects.gradient_rules import Choices
 from gradtwin.comparisons.subjects.interface import ContractError
-from gradtwin.comparisons.subjects.layer_object import UserObject, seeded
+from gradtwin.comparisons.subjects.layer_object import UserObject
 from gradtwin.comparisons.subjects.layer_recipe import Settings
 from gradtwin.comparisons.subjects.model_loss import ModelSettings, find_prediction_loss, has_loss_gradient
 from gradtwin.comparisons.subjects.model_recipe import (
@@ -26,6 +26,7 @@ from gradtwin.comparisons.subjects.model_recipe import (
     settle_loss,
 )
 from gradtwin.comparisons.subjects.raising import raised
+from gradtwin.comparisons.subjects.seeding import seeded
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .findings import Finding, broken_finding, make_finding, make_report

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.constants import FORMULA_ROUNDINGS, UNDECIDED_PART, UNSTABLE_PART
+from gradtwin.comparisons.precision.constants import (
+    UNDECIDED_PART,
+)
+from gradtwin.comparisons.precision.formula_constants import (
+    FORMULA_ROUNDINGS,
+    UNSTABLE_PART,
+)
 from gradtwin.comparisons.results.data import Cause, Check, Verdict, Worst
 from gradtwin.comparisons.results.formula import Accuracy, FormulaRecord
 from gradtwin.comparisons.subjects.functions import Place

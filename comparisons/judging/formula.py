@@ -15,7 +15,12 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
-from gradtwin.comparisons.precision.constants import FORMULA_ELEMENTS, JACOBIAN_ELEMENTS, NEAR_A_LIMIT, WIDE_SMALLEST
+from gradtwin.comparisons.precision.formula_constants import (
+    FORMULA_ELEMENTS,
+    JACOBIAN_ELEMENTS,
+    NEAR_A_LIMIT,
+    WIDE_SMALLEST,
+)
 from gradtwin.comparisons.subjects.functions import UserFunctions
 
 from .elements import Elements

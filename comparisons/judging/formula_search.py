@@ -9,8 +9,9 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError, Slope
-from gradtwin.comparisons.precision.constants import (
+from gradtwin.comparisons.precision.formula_constants import (
     ALIKE,
+    HALF_WAY,
     JUDGED_ALONE,
     KINK_DIGITS,
     OPEN_BELOW,
@@ -185,7 +186,7 @@ class Search:
         error, between = near.error(scale), abs(float(near.value - slope.value))
         if error <= KINK_DIGITS * scale:
             return between <= REAL_DIFFERENCE * error
-        half_way = self._slope(weights, Along(along.exponent - 8, along.count))
+        half_way = self._slope(weights, Along(along.exponent - HALF_WAY, along.count))
         return abs(float(half_way.value - slope.value)) <= SAME_FAR * abs(float(slope.value))
 
     def _scale(self, weights: Array) -> float:

@@ -15,7 +15,9 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import Direction, ExactFunctions, NotExactError
-from gradtwin.comparisons.precision.constants import (
+from gradtwin.comparisons.precision.formula_constants import (
+    AROUND_DIGITS,
+    BESIDE_PART,
     FRANK_WOLFE_STEPS,
     FURTHEST,
     JUDGED_ALONE,
@@ -24,10 +26,12 @@ from gradtwin.comparisons.precision.constants import (
     KINK_SAMPLES_AT_FIRST,
     KINK_SHIFT,
     KINK_STEP,
+    MEAN_SLACK,
     MOVED_ONE_BY_ONE,
     NEARER,
     NEARER_FOR,
     REAL_DIFFERENCE,
+    SEEN_DIGITS,
     TIED_MOST,
     TIED_ROUNDS,
 )
@@ -139,7 +143,7 @@ class Kinks:
             sizes = np.abs(found.high * found.reach)
             weights = np.where(chosen, self._rng.uniform(0.5, 1, chosen.shape) * np.sign(found.high), 0.0)
             slope = at.slope(found.direction(weights), self._step, 1)
-            seen = KINK_DIGITS**1.25 * max(size, float(np.sum(sizes[chosen])))
+            seen = SEEN_DIGITS * max(size, float(np.sum(sizes[chosen])))
             apart = abs(float(found.along(weights) - slope.value))
             return bool(apart <= seen and slope.rounding <= seen)
         except NotExactError:
@@ -191,7 +195,7 @@ class Kinks:
             weights = np.zeros(self._elements.high.shape)
             weights[tied] = away / np.abs(away).max()
             for sign in (1.0, -1.0):
-                found = self._gradient(self._at(sign * weights + self._random() / 64, NEARER))
+                found = self._gradient(self._at(sign * weights + self._random() * BESIDE_PART, NEARER))
                 if found is None:
                     return True  # nothing is known, and nobody accused
                 points.append(found.high[tied] / size)
@@ -245,7 +249,7 @@ class Kinks:
         except NotExactError:
             return False
         apart = abs(float(elements.along(weights) - slope.value))
-        allowed = REAL_DIFFERENCE * slope.rounding + KINK_DIGITS**1.5 * self._scale
+        allowed = REAL_DIFFERENCE * slope.rounding + AROUND_DIGITS * self._scale
         return bool(apart <= allowed <= KINK_DIGITS * self._scale)
 
 
@@ -295,4 +299,4 @@ def away_from_mean(points: Array, point: Array) -> Array | None:
         weights[toward] += step
         weights[away] -= step
     at = weights @ shifted
-    return None if np.abs(at).max() <= 4 * KINK_DIGITS else np.asarray(-at)
+    return None if np.abs(at).max() <= MEAN_SLACK * KINK_DIGITS else np.asarray(-at)

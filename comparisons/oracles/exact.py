@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.constants import MORE_ITERATIONS, WIDE_SMALLEST, WIDE_UNIT
+from gradtwin.comparisons.precision.formula_constants import (
+    MORE_ITERATIONS,
+    NOISE_UNIT,
+    WIDE_SMALLEST,
+    WIDE_UNIT,
+)
 from gradtwin.comparisons.subjects.functions import UserFunctions, WideParts
 
 if TYPE_CHECKING:
     from gradtwin.comparisons.precision.wide import WideArray
-
-#: Half a unit in the last place of wide numbers, relative to them.
-UNIT = 2.0**-106
 
 #: A direction: for each differentiated position how far each element moves.
 Direction = Mapping[int, Array]
@@ -141,7 +143,7 @@ class ExactFunctions:
     def look_at_terms(self) -> bool:
         """Measure the size of all terms, by what one more rounding of each result changes; return whether it grew."""
         before, noisy, plain = self.terms, self._value({}, 0.0, noise=0), self._value({}, 0.0)
-        self._terms = max(before, abs(float(noisy - plain)) / UNIT)
+        self._terms = max(before, abs(float(noisy - plain)) / NOISE_UNIT)
         return self._terms > 2 * before
 
     def value(self, direction: Direction, step: float, moved: float | None = None) -> Fraction:

@@ -9,7 +9,8 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.subjects.functions import UserFunctions
-from gradtwin.comparisons.subjects.layer_object import UserObject, seeded
+from gradtwin.comparisons.subjects.layer_object import UserObject
+from gradtwin.comparisons.subjects.seeding import seeded
 
 from .interface import Derived, Oracle, OracleName, UntrustedError
 

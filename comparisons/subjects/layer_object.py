@@ -7,8 +7,7 @@ object is never changed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +32,7 @@ from .interface import ContractError
 from .raising import raised, refused
 from .reading import as_value, is_floating
 from .recipe import Recipe
+from .seeding import seeded
 from .unjudged import Findings, nothing_found
 
 
@@ -390,17 +390,6 @@ class UserObject(UserFunctions):
         except Exception:  # the object is the user's: its forward may raise, and an attribute may be fixed
             return False
         return not np.array_equal(np.asarray(again), np.asarray(y), equal_nan=True)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Give NumPy's global generator the same state in every run, and put its own state back."""
-    state = np.random.get_state()
-    np.random.seed(seed % 2**32)
-    try:
-        yield
-    finally:
-        np.random.set_state(state)
 
 
 def _scaled(gradient: Any, scale: float) -> Array:

@@ -23,7 +23,6 @@ from .discovery import (
     plan_call,
     setting_role,
 )
-from .layer_object import seeded
 from .layer_recipe import LayerRecipe, Settings, as_users_own
 from .model_loss import (
     ModelSettings,
@@ -46,6 +45,7 @@ from .names import (
     UPSTREAM,
 )
 from .returned_names import returned_names
+from .seeding import seeded
 
 
 class ModelRecipe:

@@ -25,9 +25,9 @@ from .discovery import (
     split_name,
 )
 from .interface import ContractError
-from .layer_object import seeded
 from .names import COUNTER, GRADIENT, HYPERPARAMETERS, MANY, MEMORY, STATE, STEP_NAMES
 from .raising import raised
+from .seeding import seeded
 
 SHAPES = {"W": (4, 3), "b": (3,)}
 FORMS = ("arrays", "dicts", "lists", "layer")

@@ -6,14 +6,11 @@ NumPy's own value of every element decides, with its dtype, promotions, comparis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from .dispatch import Rule
 
 Array = npt.NDArray[Any]
 
@@ -21,7 +18,7 @@ Array = npt.NDArray[Any]
 class Engine(Protocol):
     """The operations on shadows that moving elements takes, and the rules of functions that compute."""
 
-    def rule_of(self, function: Any) -> Rule | None:
+    def rule_of(self, function: Any) -> Callable[[Any], Any] | None:
         """Return the engine's own rule of a function, before those that all engines share; None if it has none."""
 
     @property

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.tracing.tape.framework import tf
+
 from .recorder import Recorder
-from .tape.framework import tf
 
 _NARROWER = {"float64": np.float32, "float32": np.float16}
 

@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from gradtwin.comparisons.tracing.tape import functions, linear_algebra  # noqa: F401  (their rules)
+from gradtwin.comparisons.tracing.tape.engine import TapeEngine, constant
+from gradtwin.comparisons.tracing.tape.framework import tf
+from gradtwin.comparisons.tracing.tape.leaves import Leaves
+from gradtwin.comparisons.tracing.tape.special import load_special
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 from .array import TracingArray
@@ -17,11 +22,6 @@ from .holding import Holder
 from .lints import lint_name
 from .recorder import Escape, UntraceableError
 from .running import Run
-from .tape import functions, linear_algebra  # noqa: F401  (their rules)
-from .tape.engine import TapeEngine, constant
-from .tape.framework import tf
-from .tape.leaves import Leaves
-from .tape.special import load_special
 
 
 class Trace:

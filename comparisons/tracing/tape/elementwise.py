@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..conversion import has_tracing, is_differentiable, is_tracing, plain, wrap
-from ..dispatch import Call, Rule, call, store
-from ..lints import lint_operands
+from gradtwin.comparisons.tracing.conversion import has_tracing, is_differentiable, is_tracing, plain, wrap
+from gradtwin.comparisons.tracing.dispatch import Call, Rule, call, store
+from gradtwin.comparisons.tracing.lints import lint_operands
+
 from .engine import to_tensor
 from .framework import tf
 from .rules import RULES

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..buffers import Array, native
-from ..conversion import is_active, is_tracing, plain, shadow_of
-from ..dispatch import Rule
+from gradtwin.comparisons.tracing.buffers import Array, native
+from gradtwin.comparisons.tracing.conversion import is_active, is_tracing, plain, shadow_of
+from gradtwin.comparisons.tracing.dispatch import Rule
+
 from .framework import tf
 from .rules import RULES
 

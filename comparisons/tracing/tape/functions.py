@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.tensorflow_rules.linear import matmul
+from gradtwin.comparisons.tracing.conversion import is_tracing, plain
+from gradtwin.comparisons.tracing.dispatch import Call, Rule, numeric
 
-from ..conversion import is_tracing, plain
-from ..dispatch import Call, Rule, numeric
 from .engine import to_tensor
 from .framework import tf
 from .rules import RULES

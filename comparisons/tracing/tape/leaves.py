@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..array import TracingArray
-from ..buffers import Array, Buffer, overlay
-from ..holding import Holder
+from gradtwin.comparisons.tracing.array import TracingArray
+from gradtwin.comparisons.tracing.buffers import Array, Buffer, overlay
+from gradtwin.comparisons.tracing.holding import Holder
+
 from .engine import TapeEngine, constant
 
 

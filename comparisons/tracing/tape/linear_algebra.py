@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..conversion import is_tracing
-from ..dispatch import Call, Rule, call, numeric
+from gradtwin.comparisons.tracing.conversion import is_tracing
+from gradtwin.comparisons.tracing.dispatch import Call, Rule, call, numeric
+
 from .engine import to_tensor
 from .framework import tf
 from .rules import RULES

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dispatch import Rule
+from gradtwin.comparisons.tracing.dispatch import Rule
 
 RULES: dict[Any, Rule] = {}

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..conversion import plain
-from ..dispatch import Rule, numeric
+from gradtwin.comparisons.tracing.conversion import plain
+from gradtwin.comparisons.tracing.dispatch import Rule, numeric
+
 from .elementwise import elementwise
 from .engine import to_tensor
 from .framework import tf

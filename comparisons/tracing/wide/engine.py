@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.precision.constants import CONSTANT_ROUNDINGS, KINK_SCATTER
+from gradtwin.comparisons.precision.formula_constants import (
+    CONSTANT_ROUNDINGS,
+    KINK_SCATTER,
+    NOISE_UNIT,
+)
 from gradtwin.comparisons.precision.wide import WideArray, apply, wide
+from gradtwin.comparisons.tracing.buffers import Array
+from gradtwin.comparisons.tracing.conversion import DIFFERENTIABLE
+from gradtwin.comparisons.tracing.dispatch import Rule
 
-from ..buffers import Array
-from ..conversion import DIFFERENTIABLE
-from ..dispatch import Rule
 from . import rules
-
-#: Half a unit in the last place of wide numbers, relative to them: the size of the noise.
-UNIT = 2.0**-106
 
 #: The `ties` that keep NumPy's decisions.
 KEPT = -1
@@ -97,7 +98,7 @@ class WideEngine:
         if self._noise is None:
             return result
         signs = self._noise.choice([-1.0, 1.0], np.shape(result.high))
-        return WideArray(result.high, result.low + result.high * signs * UNIT)
+        return WideArray(result.high, result.low + result.high * signs * NOISE_UNIT)
 
     def beside(self, operand: Any, values: Any, lowers: Any) -> Any:
         """Return the operand of a decision against a constant, with the noise that breaks ties.

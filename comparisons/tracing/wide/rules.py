@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.comparisons.precision.wide import NoWideFormError, WideArray, apply, own_rule
-
-from ..conversion import (
+from gradtwin.comparisons.tracing.conversion import (
     from_shadow,
     has_tracing,
     is_active,
@@ -20,7 +19,7 @@ from ..conversion import (
     shadow_of,
     wrap,
 )
-from ..dispatch import RULES, Call, Rule, call, name_of, store
+from gradtwin.comparisons.tracing.dispatch import RULES, Call, Rule, call, name_of, store
 
 #: A function of NumPy's own values and of the wide ones.
 Chosen = Callable[..., Any]

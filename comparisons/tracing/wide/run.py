@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradtwin.comparisons.precision.wide import WideArray, wide
+from gradtwin.comparisons.tracing.array import TracingArray
+from gradtwin.comparisons.tracing.conversion import is_active, is_differentiable, is_tracing, plain, shadow_of, write
+from gradtwin.comparisons.tracing.recorder import Escape
+from gradtwin.comparisons.tracing.running import Run
 
-from ..array import TracingArray
-from ..conversion import is_active, is_differentiable, is_tracing, plain, shadow_of, write
-from ..recorder import Escape
-from ..running import Run
 from .engine import WideEngine
 
 

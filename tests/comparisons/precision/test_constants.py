@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtwin.comparisons.precision import constants
+from gradtwin.comparisons.precision import constants, formula_constants
 from gradtwin.comparisons.precision.listing import constants_markdown, show_value
 
 ROOT = Path(__file__).parents[3]
@@ -24,8 +24,8 @@ ROOMS = ("precision", "drawing", "subjects", "oracles", "judging", "causes", "ch
 #: Files of these rooms whose numbers are data: the page itself, formulas that are measured against mpmath, planted
 #: faults, shapes and values by name, Keras's own defaults, what a scenario trains.
 DATA = (
-    "precision/constants.py", "precision/listing.py", "precision/wide", "catalogue/faults.py",
-    "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios",
+    "precision/constants.py", "precision/formula_constants.py", "precision/listing.py", "precision/wide",
+    "catalogue/faults.py", "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios",
     "subjects/trial_points.py", "subjects/names.py",
     "subjects/update_rules.py", "drawing/problems.py", "drawing/domains.py", "drawing/drawn_points.py",
 )  # fmt: skip
@@ -40,12 +40,17 @@ NOT_LISTED = {
     ("precision/rounding.py", "units *= 2 * UNITS_MOVED / 2.0**24"): "it maps 24 bits to units",
     ("oracles/votes.py", "value, error = _extrapolate(steps, central, noise, 4)"): "their error is a series in h²",
     ("oracles/votes.py", "gap, gap_error = _extrapolate("): "the noise of f(h) − 2 f(0) + f(−h)",
+    (
+        "oracles/exact.py",
+        "table = [near + (near - far) / (4**j - 1)",
+    ): "their error is a series in h²",
+    ("checks/file.py", "EXAMPLES = "): "the default of an option",
     ("causes/arrangement.py", "_REVERSED = "): "axes, by how many there are",
     ("causes/regions.py", "scale = 10.0 ** "): "decimal digits",
     ("checks/example.py", "LARGEST_PRINTED = "): "how an example is printed",
     ("subjects/functions.py", "JACOBIAN_COPIES = "): "an estimate of memory: it refuses, and judges nothing",
     ("subjects/update_step.py", "SHAPES = "): "shapes that are tried",
-    ("subjects/layer_object.py", "np.random.seed(seed % 2**32)"): "the seeds that NumPy takes",
+    ("subjects/seeding.py", "np.random.seed(seed % 2**32)"): "the seeds that NumPy takes",
     ("catalogue/suite.py", "FIXED_SIZES = "): "shapes that are tried",
     ("catalogue/selftest.py", "SIZES = "): "shapes that are tried",
     ("catalogue/selftest.py", "if progress and done % 10 == 0:"): "how often progress is shown",
@@ -173,15 +178,17 @@ def test_each_row_is_the_constant_of_its_name():
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
     for row in ROWS:
-        assert getattr(constants, row.name) is row.value, row.name
+        assert getattr(constants, row.name, getattr(formula_constants, row.name, None)) is row.value, row.name
         assert row.why.endswith("."), row.name
-    assert {name for name in vars(constants) if name.isupper() and name[0] != "_"} - {"SECTIONS"} == set(names)
+    defined = {**vars(formula_constants), **vars(constants)}
+    assert {name for name in defined if name.isupper() and name[0] != "_"} - {"SECTIONS", "FORMULA"} == set(names)
 
 
 def test_each_constant_is_used():
     used = "\n".join(source for _, source in sources())
     used += "".join(path.read_text() for path in (ROOT / "comparisons" / "drawing").glob("*.py"))
     used += "".join(path.read_text() for path in (ROOT / "comparisons" / "subjects").glob("*.py"))
+    used += "".join(path.read_text() for path in (ROOT / "comparisons" / "tracing" / "wide").glob("*.py"))
     idle = [row.name for row in ROWS if not re.search(rf"\b{row.name}\b", used)]
     assert idle in ([], ["ELEMENTARY_ULPS"]), f"nothing depends on {idle}: delete it"
 
