@@ -115,7 +115,7 @@ class UserObject(UserFunctions):
 
     def wide_parts(self, inputs: Sequence[Any]) -> WideParts:
         """Return what a run in wide arithmetic takes: a copy of the object, and what it is given."""
-        owner = self.fresh(inputs[self.count :])
+        owner = self.fresh(inputs[self.count :], as_arrays=True)
         held = tuple(p.places[0].read(owner) for p in self.parameters)
 
         def value(_: Sequence[Any], xs: Sequence[Any]) -> list[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from gradtwin.comparisons.precision.wide import WideArray, wide
 from gradtwin.comparisons.tracing.array import TracingArray
 from gradtwin.comparisons.tracing.conversion import is_active, is_differentiable, is_tracing, plain, shadow_of, write
-from gradtwin.comparisons.tracing.recorder import Escape
+from gradtwin.comparisons.tracing.recorder import Escape, UntraceableError
 from gradtwin.comparisons.tracing.running import Run
 
 from .engine import WideEngine
@@ -50,8 +50,9 @@ def compute(
         entered = work.enter(*functions, *taken)
         for position, shadow in moved.items():
             array = taken[position] if position < len(inputs) else work.holder.held(held[position - len(inputs)])
-            if array is not None:
-                _put(array, shadow)
+            if array is None:
+                raise UntraceableError("a parameter is not reached in the object that is run")
+            _put(array, shadow)
         results = run(entered[: len(functions)], entered[len(functions) :])
         found = tuple(None if x is None else _wide(x) for x in results)
         work.finish(None)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gradtwin.comparisons.tracing import Trace, UntraceableError, trace_forward
-from gradtwin.comparisons.tracing.dispatch import RULES
 from gradtwin.comparisons.tracing.tape.elementwise import elementwise
 from gradtwin.comparisons.tracing.tape.framework import tf
+from gradtwin.comparisons.tracing.tape.rules import RULES
 from gradtwin.errors import ArgumentTypeError, ArgumentValueError, ShapeError
 
 from . import forwards, repository_forwards, test_trace
