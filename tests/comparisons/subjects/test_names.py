@@ -23,7 +23,7 @@ OF_TEXTS = {
 
 #: Names that are gradtwin's own, by the module and the first of them: arguments of check_gradient, stages, roles.
 NOT_THE_USERS = {
-    ("comparisons/subjects/update_rules.py", "beta_1"): "what Keras's optimizers call their settings",
+    ("comparisons/subjects/update_rules.py", "beta_1"),
     ("comparisons/subjects/functions.py", "vjp"),
     ("comparisons/subjects/raising.py", "forward"),
     ("src/gradtwin/check_command.py", "vjp"),
