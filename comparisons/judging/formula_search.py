@@ -69,8 +69,9 @@ class Search:
         jumping = outside = undecided = np.zeros_like(finite)
         is_kink = kinks.explain() and kinks.look_closer()
         if is_kink:
-            changing, apart_too = kinks.changing, kinks.changing | (self._suspicion > KINK_DIGITS)
-            jumping = next((part for part in (apart_too, changing) if kinks.are_right(part)), jumping)
+            changing, suspect = kinks.changing, self._suspicion > KINK_DIGITS
+            candidates = (changing | suspect, changing) if kinks.is_own else (changing,)
+            jumping = next((part for part in candidates if kinks.are_right(part)), jumping)
             outside, undecided = kinks.outside(jumping)
         parts = []
         for k in range(len(elements.shapes)):

@@ -191,7 +191,8 @@ def _notes(name: str, found: Formula, accuracy: Accuracy | None) -> Iterator[str
     yield from found.notes
     if found.at_kinks.any():
         count = int(found.at_kinks.sum())
-        yield f"kink: {name} has {count} entries without a derivative; the gradient lies between those around"
+        entries = "1 entry" if count == 1 else f"{count} entries"
+        yield f"kink: {name} has {entries} without a derivative; the gradient lies between those around"
     note = unstable_note(name, accuracy)
     if note is not None:
         yield note

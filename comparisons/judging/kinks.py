@@ -34,6 +34,7 @@ from gradtwin.comparisons.precision.formula_constants import (
     SEEN_DIGITS,
     TIED_MOST,
     TIED_ROUNDS,
+    WIDE_UNIT,
 )
 
 from .elements import Elements
@@ -49,6 +50,7 @@ class Kinks:
         self._elements = elements
         self._rng = np.random.default_rng([seed, AROUND_STREAM])
         self._far: list[Array] = []
+        self._near: list[Array] = []
         self._around: list[Array] = []
         self._exact = exact
         self._gradient: Callable[[ExactFunctions], Elements | None] = self._own_gradient
@@ -75,14 +77,17 @@ class Kinks:
         return self._elements.high.size <= JUDGED_ALONE and self._look(self._derivative)
 
     def _look(self, gradient: Callable[[ExactFunctions], Elements | None]) -> bool:
-        self._far, self._around = [], []
-        for number in range(KINK_SAMPLES_AT_FIRST):
-            is_far = number % 2 == 0
-            at = self._at(self._random(), 0 if is_far else NEARER)
-            found = gradient(at)
-            if found is None or not self._is_right(at, found):
+        """Take the gradients at the first points, each in the same direction far and near."""
+        self._far, self._near, self._around = [], [], []
+        for _ in range(KINK_SAMPLES_AT_FIRST):
+            weights = self._random()
+            at = self._at(weights, NEARER)
+            near, far = gradient(at), gradient(self._at(weights, 0))
+            if near is None or far is None or not self._is_right(at, near):
                 return False
-            (self._far if is_far else self._around).append(found.high)
+            self._near.append(near.high)
+            self._far.append(far.high)
+            self._around.append(near.high)
         return True
 
     def look_closer(self) -> bool:
@@ -97,18 +102,31 @@ class Kinks:
         order = (np.arange(count) + 1) / (count + 1)
         special: list[tuple[Array, int | None]] = [(1 - order, KEPT), (order, None), (-order, KEPT), (order - 1, None)]
         drawn = [(self._random(), number if number % 2 else None) for number in range(KINK_SAMPLES)]
-        for weights, ties in (*special, *drawn):
+        for number, (weights, ties) in enumerate((*special, *drawn)):
             found = self._gradient(self._at(weights, NEARER, ties))
+            far = self._gradient(self._at(weights, 0)) if ties is None and number < KINK_SAMPLES / 2 else None
             if found is None:
                 return False
             self._around.append(found.high)
-        return self._gradient == self._own_gradient or bool(self.changing.any())
+            if far is not None:
+                self._near.append(found.high)
+                self._far.append(far.high)
+        return self.is_own or bool(self.changing.any())
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the gradients around are the user's own, and not forward's derivative."""
+        return self._gradient == self._own_gradient
 
     @property
     def changing(self) -> Array:
-        """Where the gradient jumps: the changes around don't become smaller nearer to the point."""
-        near, far = (self._spread(values) for values in (self._around, self._far))
-        return np.asarray((near > KINK_DIGITS * self._size()) & (near * 2.0 ** (-NEARER / 2) > far))
+        """Where the gradient jumps: what a slope changes is less as the points are nearer, and a jump is not."""
+        near, far = self._spread(self._near), self._spread(self._far)
+        seen = KINK_DIGITS * self._size()
+        if not self.is_own:  # differences have an error of their own
+            step = 2.0**self._step
+            seen = np.fmax(seen, REAL_DIFFERENCE * WIDE_UNIT * self._exact.terms / step / self._elements.reach)
+        return np.asarray((near > seen) & (near * 2.0 ** (-NEARER / 2) > far))
 
     def between(self, at: int) -> tuple[float, float]:
         """Return the least and the largest value of an element around."""
@@ -131,7 +149,7 @@ class Kinks:
 
     def are_right(self, chosen: Array) -> bool:
         """Return whether the formula is seen to be right at these elements, at a point nearby."""
-        if not chosen.any():
+        if not chosen.any() or not self.is_own:
             return True
         before, size = self._further, float(np.sum(self._elements.size[chosen]))
         self._further = self._further_for(size)
@@ -210,11 +228,9 @@ class Kinks:
         return np.asarray(np.fmax(np.fmax(largest, np.abs(self._elements.high)), np.finfo(np.float64).tiny))
 
     def _spread(self, values: list[Array]) -> Array:
+        """Return how far gradients are from the one at the point; forward's derivatives from one another."""
         array = np.array(values)
-        jumps = np.asarray(np.ptp(array, axis=0))
-        if self._gradient == self._derivative:  # that the gradient is another than forward's derivative is a fault
-            return jumps
-        return np.asarray(np.fmax(jumps, np.abs(array - self._elements.high).max(axis=0)))
+        return np.asarray(np.abs(array - self._elements.high).max(axis=0) if self.is_own else np.ptp(array, axis=0))
 
     def _random(self) -> Array:
         return self._rng.uniform(-1, 1, self._elements.high.shape)
