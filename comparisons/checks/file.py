@@ -25,6 +25,7 @@ from gradtwin.errors import GradTwinError, InputFileError
 from gradtwin.progress import Progress
 
 from .gradient import check_gradient
+from .strict import AccuracyRule, judge_accuracy, strict_words
 from .unchecked import report_class, report_failed, report_missing, way_to_check, without_random
 
 if TYPE_CHECKING:
@@ -79,13 +80,14 @@ def check_file(
     seed: int = 0,
     timeout: float | None = None,
     require: Sequence[str] = (),
+    accuracy: AccuracyRule = "note",
     progress: Progress | None = None,
 ) -> Report:
     """Check every pair that is found by name in a loaded module; raise InputFileError if there is none.
 
     `place` is the user's name of the file; `timeout` is in seconds, for each pair, to find out how it is called and
     again to check it. A pair that can't be called, or takes longer, is inconclusive. So is each name of `require`, of
-    a function or its gradient, that is in no pair.
+    a function or its gradient, that is in no pair. `accuracy` is as in `check_gradient`.
     """
     drawn_dtype = find_dtype(dtype)
     read_domains(domain, 1)
@@ -105,7 +107,10 @@ def check_file(
             if isinstance(guessed, Guess):
                 found = guessed
                 found, report = _check_within(checking, pair, found, dtype, examples, seed)
-                report = replace(report, reproduce=_command_line(place, pair, found, report, dtype, examples))
+                command = _command_line(place, pair, found, report, dtype, examples)
+                if command.startswith("gradtwin "):
+                    command = " ".join([command, *strict_words(accuracy)])
+                report = judge_accuracy(replace(report, reproduce=command), accuracy)
                 outcomes.append(Outcome(pair.forward_name, pair.gradient_name, report, found))
                 continue
             why = guessed
@@ -135,7 +140,7 @@ def check_file(
             f"{place}: {reason}. It has: {listed}{more}. "
             f"Or name them, as in: gradtwin check {place}:forward --vjp NAME --signature ..."
         )
-    how = _options(dtype, domain, examples, timeout, require)
+    how = [*_options(dtype, domain, examples, timeout, require), *strict_words(accuracy)]
     return _merge(place, outcomes, skipped, seed, how)
 
 

@@ -34,6 +34,7 @@ from .asked import judge_drawn
 from .case import make_case
 from .example import describe_example, write_script
 from .explaining import explain, judge_and_explain
+from .strict import AccuracyRule, check_rule, judge_accuracy, single_notes
 
 
 @isolated
@@ -56,6 +57,7 @@ def check_gradient(
     seed: int = 0,
     static: Mapping[str, Any] | None = None,
     timeout: float | None = None,
+    accuracy: AccuracyRule = "note",
 ) -> Report:
     """x_bar = y_bar · ∂y/∂x: check a hand-derived gradient of a NumPy function against autodiff.
 
@@ -101,6 +103,9 @@ def check_gradient(
     timeout : float, optional
         A limit in seconds for each call of a user's function. A call that exceeds it is inconclusive, with the cause
         ``timeout``. Outside the main thread a single call of compiled code can't be interrupted.
+    accuracy : {"note", "strict"}, default "note"
+        What becomes of a gradient that has the right formula, and keeps less than half of the digits that its problem
+        allows: a note, or a mismatch with the cause ``unstable``.
 
     Returns
     -------
@@ -143,6 +148,7 @@ def check_gradient(
             "inputs, signature: expected exactly one, a point to check at or shapes to draw points of."
         )
     check_seed(seed)
+    check_rule(accuracy)
     if timeout is not None:
         check_limit(timeout)
     operation = getattr(forward, "__name__", type(forward).__name__)
@@ -154,11 +160,13 @@ def check_gradient(
     judge = GradientJudge(UserFunctions(forward, style, gradient, timeout), wrt, reference, operation)
     if inputs is None:
         assert signature is not None
-        return _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
-    given = _read_inputs(inputs)
-    _check_arity(judge.user, len(given), "inputs")
+        report = _check_drawn(judge, signature, find_dtype(dtype), domain, examples, seed)
+        return judge_accuracy(report, accuracy)
+    given = read_inputs(inputs)
+    check_arity(judge.user, len(given), "inputs")
     found = judge_and_explain(judge, given, seed)
-    return _report([found], given, judge, seed, f"inputs={len(given)} array{'s' if len(given) > 1 else ''}")
+    report = _report([found], given, judge, seed, f"inputs={len(given)} array{'s' if len(given) > 1 else ''}")
+    return judge_accuracy(report, accuracy)
 
 
 def _check_drawn(
@@ -169,7 +177,7 @@ def _check_drawn(
         raise ArgumentValueError(f"examples: got {examples!r}; expected a whole number from 1.")
     domains = read_domains(domain, len(parsed.inputs))
     check_memory(parsed, dtype)
-    _check_arity(judge.user, len(parsed.inputs), "signature")
+    check_arity(judge.user, len(parsed.inputs), "signature")
     typical = typical_point(parsed, dtype, domains, seed)
     first = judge.judge(typical, seed)
     if _broke(first):
@@ -287,7 +295,7 @@ def _report(found: list[Judgement], at: Any, judge: GradientJudge, seed: int, ho
         cases = (make_case(judge.user, judge.reference, at, y_bar, judge.wrt, seed, last.checks, script),)
     extra = {
         "oracle": last.oracle.name if last.oracle else "traced",
-        "notes": list(notes),
+        "notes": single_notes(notes),
         "source": find_line(judge.user.gradient, judge.user.forward),
     }
     checks = flag_empty([merge_checks(checks) for checks in by_name.values()])
@@ -305,7 +313,8 @@ def _choose_style(**given: Any) -> tuple[Style, Callable[..., Any] | None]:
     return style, None if style == "value_and_grad" else given[style]
 
 
-def _read_inputs(inputs: Any) -> tuple[Any, ...]:
+def read_inputs(inputs: Any) -> tuple[Any, ...]:
+    """Return the arguments of a function; raise GradTwinError for those that can't be checked."""
     if not isinstance(inputs, tuple | list):
         raise ArgumentTypeError(
             f"inputs: got {type(inputs).__name__}; expected a tuple of forward's arguments, such as (x,) for one array."
@@ -329,7 +338,8 @@ def _read_inputs(inputs: Any) -> tuple[Any, ...]:
     return tuple(inputs)
 
 
-def _check_arity(user: UserFunctions, count: int, argument: str) -> None:
+def check_arity(user: UserFunctions, count: int, argument: str) -> None:
+    """Raise ArgumentValueError unless forward can be called with so many arguments."""
     try:
         inspect.signature(user.forward).bind(*range(count))
     except TypeError as error:

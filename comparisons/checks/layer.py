@@ -30,6 +30,7 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .explaining import explain
 from .findings import Finding, broken_finding, make_finding, make_report, suffix_of
+from .strict import AccuracyRule, check_rule, judge_accuracy
 
 
 @isolated
@@ -51,6 +52,7 @@ def check_layer(
     target: Any = None,
     variants: Sequence[Mapping[str, Any]] = (),
     seed: int = 0,
+    accuracy: AccuracyRule = "note",
 ) -> Report:
     """x_bar = y_bar · ∂y/∂x and p_bar = y_bar · ∂y/∂p of a layer object, for every parameter p that it holds.
 
@@ -88,6 +90,9 @@ def check_layer(
         Hyperparameters to make further objects with; `layer` is then a class or a function.
     seed : int, default 0
         The seed of everything random.
+    accuracy : {"note", "strict"}, default "note"
+        Whether a gradient that has the right formula, and loses many digits, is a note or a mismatch; see
+        `check_gradient`.
 
     Returns
     -------
@@ -121,6 +126,7 @@ def check_layer(
     >>> gt.check_layer(Scale(), np.array([[1.0, 2.0], [3.0, 4.0]])).verdict
     'match'
     """
+    check_rule(accuracy)
     inputs = read_inputs(x, batch_axis)
     for variant in variants:
         if not isinstance(variant, Mapping):
@@ -149,7 +155,7 @@ def check_layer(
             findings.append(broken_finding(getattr(layer, "__name__", type(layer).__name__), error, label))
             continue
         findings.append(judge_object(made, settings, inputs, choices, batch_axis, seed, label))
-    return make_report("gt.check_layer", findings, seed)
+    return judge_accuracy(make_report("gt.check_layer", findings, seed), accuracy)
 
 
 def judge_object(

@@ -31,6 +31,7 @@ from gradtwin.errors import ArgumentTypeError, ArgumentValueError
 
 from .findings import Finding, broken_finding, make_finding, make_report
 from .layer import copied, judge_object, judge_user_object, judge_without_causes, read_inputs, read_scale
+from .strict import AccuracyRule, check_rule, judge_accuracy
 
 
 @isolated
@@ -51,6 +52,7 @@ def check_model(
     batch_axis: int | None = 0,
     param_scale: str | float | None = None,
     seed: int = 0,
+    accuracy: AccuracyRule = "note",
 ) -> Report:
     """p_bar = ∂L/∂p of a whole model's loss L, for every parameter p that it holds, by its own backpropagation.
 
@@ -90,6 +92,9 @@ def check_model(
         The factor that parameters' gradients have on purpose: "1/batch", "batch" or a number.
     seed : int, default 0
         The seed of everything random.
+    accuracy : {"note", "strict"}, default "note"
+        Whether a gradient that has the right formula, and loses many digits, is a note or a mismatch; see
+        `check_gradient`.
 
     Returns
     -------
@@ -126,6 +131,7 @@ def check_model(
             f"model: got {type(model).__name__}; expected an object that holds the layers, for example "
             f"types.SimpleNamespace(layers=layers)."
         )
+    check_rule(accuracy)
     inputs = read_inputs(x, batch_axis)
     scale = read_scale(param_scale, inputs[0], batch_axis)
     owner = types.SimpleNamespace(model=copied(model), loss=None, layers=None)
@@ -139,7 +145,7 @@ def check_model(
     choices = Choices(params, grads, learning_rate, scale, scale, owes_inputs=False)
     finding = _judge_whole(owner, settings, inputs, choices, places, seed)
     located = _locate(owner, settings, inputs, places, seed, finding) if finding.failed and places else []
-    return make_report("gt.check_model", [*located, finding], seed, finding.operation)
+    return judge_accuracy(make_report("gt.check_model", [*located, finding], seed, finding.operation), accuracy)
 
 
 def _judge_whole(

@@ -102,7 +102,7 @@ def points(
     draw: st.DrawFn, signature: Signature, dtype: np.dtype[Any], domains: Sequence[Domain], short: bool = False
 ) -> tuple[Array, ...]:
     """Draw the inputs; shrinks towards extents of 1, short decimals near 0, and C order. `short`: decimals alone."""
-    shapes = _draw_shapes(draw, signature)
+    shapes = draw_shapes(draw, signature)
     if not short and draw(_BUILT):
         seed = draw(_SEED)
         rng = np.random.default_rng(seed)
@@ -144,7 +144,8 @@ def _typical_shapes(signature: Signature) -> list[Shape]:
     ]
 
 
-def _draw_shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
+def draw_shapes(draw: st.DrawFn, signature: Signature) -> list[Shape]:
+    """Draw the shapes of a signature's inputs; shrinks towards extents of 1."""
     extents: dict[str, int] = {}
     whole: Shape | None = None
     shapes: list[Shape] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings, target
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
@@ -57,6 +57,26 @@ def search(
     except (_FoundError, Flaky):
         return found[-1]  # the smallest is run last
     return None
+
+
+def climb(strategy: st.SearchStrategy[T], score: Callable[[T], float], *, examples: int, seed: int) -> None:
+    """Draw so many values, the later ones near those with the highest scores, which are finite."""
+
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.target],
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @hypothesis_seed(seed)
+    @given(strategy)
+    def run(value: T) -> None:
+        target(score(value))
+
+    with tables_apart():
+        run()
 
 
 def within_budget(

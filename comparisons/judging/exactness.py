@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
+from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
 from gradtwin.comparisons.precision.constants import (
     UNDECIDED_PART,
 )
@@ -24,6 +25,7 @@ from gradtwin.errors import GradTwinError
 
 from .choice import Chosen
 from .formula import Fault, Formula, judge_formulas, judge_jacobian
+from .lost_digits import describe_loss, find_loss
 from .titles import Titles
 
 #: Names the stream of the rounding of the inputs.
@@ -36,6 +38,8 @@ class Exactness:
 
     formulas: Sequence[Formula]
     accuracies: Sequence[Accuracy | None]
+    #: What costs a gradient its digits, in words; empty where nothing does, or it is not known.
+    losses: Sequence[str] = ()
 
     def record(self, k: int) -> FormulaRecord:
         """Return how the k-th gradient's formula was judged."""
@@ -64,13 +68,33 @@ def ask_wide(chosen: Chosen, seed: int) -> Exactness:
     else:
         formulas = judge_formulas(user, sides.inputs, sides.wrt, sides.y_bar, left, sides.right, seed)
     moved = _conditions(chosen, left, seed) if any(f.is_right for f in formulas) else []
-    return Exactness(
-        formulas,
-        [
-            None if not f.is_right or f.exact is None else _accuracy(left[k], sides.right[k], f.exact, moved[k])
-            for k, f in enumerate(formulas)
-        ],
-    )
+    accuracies = [
+        None if not f.is_right or f.exact is None else _accuracy(left[k], sides.right[k], f.exact, moved[k])
+        for k, f in enumerate(formulas)
+    ]
+    losses = [
+        _find_loss(chosen, k, f.exact, moved[k], accuracy)
+        if f.exact is not None and accuracy is not None and _is_unstable(accuracy)
+        else ""
+        for k, (f, accuracy) in enumerate(zip(formulas, accuracies, strict=True))
+    ]
+    return Exactness(formulas, accuracies, losses)
+
+
+def _find_loss(chosen: Chosen, k: int, exact: Array, moved: Array | None, accuracy: Accuracy) -> str:
+    """Return what costs the k-th gradient its digits, in words."""
+    sides = chosen.sides
+    functions = ExactFunctions(chosen.evaluator.user, sides.inputs, sides.y_bar)
+
+    def digits(gradient: Array) -> float:
+        found = _accuracy(gradient, None, exact, moved)
+        return 0.0 if found is None or found.numpy is None else found.numpy
+
+    try:
+        loss = find_loss(lambda watch: functions.watched(watch)[k], digits, accuracy.allowed or 0.0)
+    except (NotExactError, IndexError):
+        return ""
+    return "" if loss is None else describe_loss(loss)
 
 
 def is_proven(left: Array, found: Formula, accuracy: Accuracy | None) -> bool:
@@ -168,16 +192,26 @@ def kink_cause(name: str, fault: Fault) -> Cause | None:
     return Cause("kink", True, _at(fault.index), f"{text}.")
 
 
-def unstable_note(name: str, accuracy: Accuracy | None) -> str | None:
-    """Return the note on a gradient that keeps far fewer digits than its problem allows."""
-    if accuracy is None or accuracy.numpy is None or accuracy.allowed is None:
-        return None
-    if accuracy.numpy >= UNSTABLE_PART * accuracy.allowed:
+def unstable_note(name: str, accuracy: Accuracy | None, loss: str) -> str | None:
+    """Return the note on a gradient that keeps far fewer digits than its problem allows; `loss` says where they go."""
+    if accuracy is None or not _is_unstable(accuracy):
         return None
     return (
         f"unstable: the gradient of {name} has the right formula, and keeps {accuracy.numpy:.1f} digits where the "
-        f"problem allows {accuracy.allowed:.1f}"
+        f"problem allows {accuracy.allowed:.1f}{loss and f': {loss}'}"
     )
+
+
+def unstable_check(check: Check, cause: Cause) -> Check:
+    """Return the mismatch of a gradient that has the right formula, and loses too many digits."""
+    mismatched = max(1, check.mismatched)
+    return replace(check, verdict="mismatch", mismatched=mismatched, causes=(cause, *check.causes))
+
+
+def _is_unstable(accuracy: Accuracy) -> bool:
+    if accuracy.numpy is None or accuracy.allowed is None:
+        return False
+    return accuracy.numpy < UNSTABLE_PART * accuracy.allowed
 
 
 def _all_known(left: Array, found: Formula) -> bool:

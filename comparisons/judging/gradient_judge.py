@@ -174,7 +174,8 @@ def _compare_gradients(titles: Titles, chosen: Chosen, seed: int, notes: Notes) 
         if found.fault is not None:
             check, point = _blame(check, chosen, point, k, found.fault)
         checks += [replace(check, formula=exactness.record(k), accuracy=accuracy), *measured]
-        notes |= dict.fromkeys(_notes(name, found, accuracy if check.verdict == "match" else None))
+        loss = exactness.losses[k] if exactness.losses else ""
+        notes |= dict.fromkeys(_notes(name, found, accuracy if check.verdict == "match" else None, loss))
         if not sides.left[k].size:
             notes[f"the gradient of {name} is empty"] = None
     return checks, point
@@ -186,14 +187,14 @@ def _is_reference_wrong(chosen: Chosen, measured: Sequence[Check]) -> bool:
     return is_reference and any(check.verdict == "mismatch" and check.causes for check in measured)
 
 
-def _notes(name: str, found: Formula, accuracy: Accuracy | None) -> Iterator[str]:
+def _notes(name: str, found: Formula, accuracy: Accuracy | None, loss: str) -> Iterator[str]:
     """Yield the notes on a gradient's formula."""
     yield from found.notes
     if found.at_kinks.any():
         count = int(found.at_kinks.sum())
         entries = "1 entry" if count == 1 else f"{count} entries"
         yield f"kink: {name} has {entries} without a derivative; the gradient lies between those around"
-    note = unstable_note(name, accuracy)
+    note = unstable_note(name, accuracy, loss)
     if note is not None:
         yield note
 

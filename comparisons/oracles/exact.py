@@ -26,6 +26,7 @@ from gradtwin.comparisons.subjects.functions import UserFunctions, WideParts
 
 if TYPE_CHECKING:
     from gradtwin.comparisons.precision.wide import WideArray
+    from gradtwin.comparisons.tracing.wide import Watch
 
 #: A direction: for each differentiated position how far each element moves.
 Direction = Mapping[int, Array]
@@ -114,14 +115,8 @@ class ExactFunctions:
         `moved` is a number of the code that is moved by its rounding; `noise` seeds one more rounding of all results.
         """
         parts = self._parts()
-        with_y_bar = self._user.has_upstream
-        given = (_like_input(self._y_bar), *parts.inputs) if with_y_bar else parts.inputs
+        with_y_bar, given, run = self._gradient_run(parts)
         shadows = {i + with_y_bar: shadow for i, shadow in self._moved(moves or {}, 1.0).items()}
-
-        def run(functions: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
-            upstream, rest = (arguments[0], arguments[1:]) if with_y_bar else (None, arguments)
-            return parts.gradients(functions, upstream, rest)
-
         how: dict[str, Any] = {"moved": moved, "noise": noise}
         found, has_narrowed = self._compute(parts, run, given, shadows, narrows=self._narrows, **how)
         if has_narrowed:  # a fault of the gradient's, unless forward itself works in that dtype
@@ -131,6 +126,31 @@ class ExactFunctions:
                 return self.gradients(moves, moved, noise)
         gradients = tuple(gradient for gradient in found if gradient is not None)
         return gradients if self._row is None else tuple(_row(g, *self._row) for g in gradients)
+
+    def watched(self, watch: Watch) -> tuple[Array, ...]:
+        """Return NumPy's values of the gradients, of a run that records what each operation loses."""
+        from gradtwin.comparisons.tracing import UntraceableError
+        from gradtwin.comparisons.tracing.wide import PLAIN, WideEngine, compute
+
+        parts = self._parts()
+        _, given, run = self._gradient_run(parts)
+        try:
+            with self._user.wide_limit():
+                found = compute(WideEngine(PLAIN, watch), parts.functions, run, given, parts.held)
+        except UntraceableError as error:
+            raise NotExactError(str(error)) from error
+        return tuple(np.asarray(g) for g in found.values if g is not None)
+
+    def _gradient_run(self, parts: WideParts) -> tuple[bool, tuple[Any, ...], Any]:
+        """Return whether the gradient takes y_bar, its arguments, and what calls it."""
+        with_y_bar = self._user.has_upstream
+        given = (_like_input(self._y_bar), *parts.inputs) if with_y_bar else parts.inputs
+
+        def run(functions: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
+            upstream, rest = (arguments[0], arguments[1:]) if with_y_bar else (None, arguments)
+            return parts.gradients(functions, upstream, rest)
+
+        return with_y_bar, given, run
 
     @property
     def terms(self) -> float:

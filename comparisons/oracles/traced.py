@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from gradtwin.comparisons.subjects.layer_object import UserObject
 from gradtwin.comparisons.subjects.seeding import seeded
 
 from .interface import Derived, Oracle, OracleName, UntrustedError
+
+if TYPE_CHECKING:
+    from gradtwin.comparisons.tracing import Trace
 
 
 def trace_of(user: UserFunctions) -> Oracle:
@@ -30,6 +33,21 @@ class TracedOracle:
 
     def ask(self, inputs: Sequence[Any], wrt: tuple[int, ...], y_bar: Array) -> Derived:
         """Return the value and the gradients, or raise UntrustedError."""
+        from gradtwin.comparisons.tracing import UntraceableError
+
+        trace = self._trace(inputs, wrt)
+        try:
+            y = trace.value(self._user.select)
+            gradients = trace.gradient(y_bar, self._user.select)
+        except UntraceableError as error:
+            raise UntrustedError(str(error)) from error
+        return Derived(y, gradients, lambda upstream: trace.gradient(upstream, self._user.select), None, trace.notes)
+
+    def value(self, inputs: Sequence[Any], wrt: tuple[int, ...]) -> Array:
+        """Return TensorFlow's own value, or raise UntrustedError."""
+        return self._trace(inputs, wrt).value(self._user.select)
+
+    def _trace(self, inputs: Sequence[Any], wrt: tuple[int, ...]) -> Trace:
         from gradtwin.comparisons.tracing import UntraceableError, trace_forward
 
         try:
@@ -37,13 +55,11 @@ class TracedOracle:
                 plain = tuple(np.ascontiguousarray(x) if isinstance(x, np.ndarray) and x.ndim else x for x in inputs)
                 trace = trace_forward(self._user.forward, plain, wrt)
             trace.restore()
-            if trace.escapes:
-                raise UntrustedError(f"a value left the trace: {trace.escapes[0]}")
-            y = trace.value(self._user.select)
-            gradients = trace.gradient(y_bar, self._user.select)
         except UntraceableError as error:
             raise UntrustedError(str(error)) from error
-        return Derived(y, gradients, lambda upstream: trace.gradient(upstream, self._user.select), None, trace.notes)
+        if trace.escapes:
+            raise UntrustedError(f"a value left the trace: {trace.escapes[0]}")
+        return trace
 
 
 class ObjectOracle:

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from .accuracy_constants import ACCURACY
 from .formula_constants import FORMULA
 from .listing import Section
 
@@ -375,4 +376,4 @@ SHORTEST_STEM = _NAMES.chosen(
     "SHORTEST_STEM", 5, "Letters of a function's name below which others are too like it, such as `elu` and `relu`."
 )
 
-SECTIONS = (_BOUND, _ROUNDING, FORMULA, _POINTS, _VOTES, _KINKS, _CAUSES, _TIME, _NAMES)
+SECTIONS = (_BOUND, _ROUNDING, FORMULA, ACCURACY, _POINTS, _VOTES, _KINKS, _CAUSES, _TIME, _NAMES)

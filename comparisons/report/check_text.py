@@ -75,7 +75,7 @@ def describe_formula(check: Check) -> str:
         )
     if formula.digits is None:
         return "formula: right" if check.verdict == "match" else "formula: wrong"
-    if check.verdict == "mismatch":
+    if check.verdict == "mismatch" and not any(cause.cause == "unstable" for cause in check.causes):
         return f"formula: wrong in the {_ordinal(int(formula.digits) + 1)} digit"
     line = f"formula: right to {int(formula.digits)} digits"
     if kept is None or kept.numpy is None or kept.allowed is None:
@@ -134,6 +134,8 @@ def _failure(check: Check, oracle: str, judge: str) -> str:
     if not _is_explained(check):
         return f"{subject} {fails}."
     text = check.causes[0].text
+    if check.causes[0].cause == "unstable":
+        return f"{text} (cause: unstable)"
     about = f"it{text.removeprefix(subject)}" if text.startswith(f"{subject} ") else text
     return f"{subject} {fails}: {about} (cause: {check.causes[0].cause})"
 

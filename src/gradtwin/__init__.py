@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gradtwin.comparisons.catalogue.selftest import selftest
     from gradtwin.comparisons.catalogue.suite import compare
     from gradtwin.comparisons.catalogue.training import train
+    from gradtwin.comparisons.checks.accuracy import check_accuracy
     from gradtwin.comparisons.checks.gradient import check_gradient
     from gradtwin.comparisons.checks.layer import check_layer
     from gradtwin.comparisons.checks.model import check_model
@@ -53,6 +54,7 @@ __all__ = [
     "assert_layer",
     "assert_match",
     "assert_update",
+    "check_accuracy",
     "check_gradient",
     "check_layer",
     "check_model",
@@ -73,6 +75,7 @@ _LAZY = {
     "assert_layer": "gradtwin.assertions",
     "assert_match": "gradtwin.assertions",
     "assert_update": "gradtwin.assertions",
+    "check_accuracy": "gradtwin.comparisons.checks.accuracy",
     "check_gradient": "gradtwin.comparisons.checks.gradient",
     "check_layer": "gradtwin.comparisons.checks.layer",
     "check_model": "gradtwin.comparisons.checks.model",

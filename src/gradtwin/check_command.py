@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .apart import note
 from .cleaning import clean
@@ -34,6 +34,7 @@ NOT_FOR_GALLERY = {
     **dict.fromkeys((*STYLES, "signature", "inputs", "wrt", "dtype", "domain", "examples", "reference", "timeout")),
     "require": None,
     "value_and_grad": False,
+    "strict_accuracy": False,
     "seed": 0,
     "watch": False,
     "save": None,
@@ -97,7 +98,9 @@ def add_parser(commands: Any) -> None:
         "--wrt", type=_positions, metavar="0,1", help="positions of differentiated inputs (default: all floating)"
     )
     where.add_argument("--dtype", metavar="NAME", help="dtype of drawn inputs (default: float64)")
-    where.add_argument("--domain", type=_range, metavar="LOW,HIGH", help="range of drawn inputs, such as --domain=-3,3")
+    where.add_argument(
+        "--domain", type=read_range, metavar="LOW,HIGH", help="range of drawn inputs, such as --domain=-3,3"
+    )
     where.add_argument(
         "--examples", type=int, metavar="N", help="number of drawn points (default: 100; 20 for each pair of a file)"
     )
@@ -111,6 +114,11 @@ def add_parser(commands: Any) -> None:
         type=float,
         metavar="SECONDS",
         help="limit for loading the file, and for each check (default: 120; 10 to find out how to call a pair)",
+    )
+    how.add_argument(
+        "--strict-accuracy",
+        action="store_true",
+        help="take a right formula that loses many digits for a mismatch",
     )
     how.add_argument("--save", metavar="DIR", help="save each mismatch, for: gradtwin replay DIR")
     how.add_argument("--watch", action="store_true", help="check again whenever the file is saved, until Ctrl-C")
@@ -241,12 +249,17 @@ def _check(target: Target, options: argparse.Namespace) -> Report:
                 seed=options.seed,
                 timeout=options.timeout,
                 require=options.require or (),
+                accuracy=_accuracy(options),
                 progress=progress,
             )
 
 
 def _timeout(options: argparse.Namespace) -> float:
     return DEFAULT_TIMEOUT if options.timeout is None else float(options.timeout)
+
+
+def _accuracy(options: argparse.Namespace) -> Literal["note", "strict"]:
+    return "strict" if options.strict_accuracy else "note"
 
 
 def _check_function(module: ModuleType, target: Target, options: argparse.Namespace) -> Report:
@@ -264,18 +277,18 @@ def _check_function(module: ModuleType, target: Target, options: argparse.Namesp
         name = getattr(options, style)
         arguments[style] = find_function(module, name, f"--{style}", target.place) if name else None
     if options.inputs is not None:
-        arguments["inputs"] = _read_inputs(forward, target.function, options.inputs)
+        arguments["inputs"] = read_archive(forward, target.function, options.inputs)
     else:
         examples = 100 if options.examples is None else options.examples
         arguments |= {"signature": options.signature, "dtype": options.dtype or "float64", "examples": examples}
         arguments["domain"] = options.domain
     import_tensorflow()
     with limited(_timeout(options), f"{options.target}: the check", SMALLER):
-        report = check_gradient(forward, **arguments, wrt=options.wrt, seed=options.seed)
+        report = check_gradient(forward, **arguments, wrt=options.wrt, seed=options.seed, accuracy=_accuracy(options))
     return replace(without_random(report, target.function), reproduce=_command_line(options))
 
 
-def _read_inputs(forward: Callable[..., Any], name: str, path: str) -> tuple[Any, ...]:
+def read_archive(forward: Callable[..., Any], name: str, path: str) -> tuple[Any, ...]:
     """Return the arrays of an archive in the order of forward's parameters: by name, else by number or as saved."""
     from gradtwin.comparisons.subjects.pairing import parameters, required
 
@@ -302,6 +315,7 @@ def _command_line(options: argparse.Namespace) -> str:
         words += [] if value is None else [f"--{name}", str(value)]
     words += ["--value-and-grad"] if options.value_and_grad else []
     words += ["--wrt", ",".join(map(str, options.wrt))] if options.wrt else []
+    words += ["--strict-accuracy"] if options.strict_accuracy else []
     words += [f"--domain={options.domain[0]:g},{options.domain[1]:g}"] if options.domain else []
     return shlex.join([*words, "--seed", str(options.seed)])
 
@@ -339,9 +353,10 @@ def _positions(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _range(text: str) -> tuple[float, float]:
+def read_range(text: str) -> tuple[float, float]:
+    """Read `LOW,HIGH`."""
     low, high = (float(part) for part in text.split(","))
     return low, high
 
 
-_positions.__name__, _range.__name__ = "list of positions such as 0,1", "range such as --domain=-3,3"
+_positions.__name__, read_range.__name__ = "list of positions such as 0,1", "range such as --domain=-3,3"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
-from . import check_command, replay_command, soak_command
+from . import accuracy_command, check_command, replay_command, soak_command
 from .apart import run_apart
 from .cleaning import clean, disarm
 from .errors import ArgumentValueError, BackendMissingError, GradTwinError
@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     add_outputs(train)
 
     check_command.add_parser(commands)
+    accuracy_command.add_parser(commands)
 
     selftest = add_command(commands, "selftest", _selftest, "plant known faults, and show that each is caught")
     selftest.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")

@@ -13,13 +13,15 @@ from gradtwin.comparisons.precision.formula_constants import (
     CONSTANT_ROUNDINGS,
     KINK_SCATTER,
     NOISE_UNIT,
+    WIDE_SMALLEST,
 )
 from gradtwin.comparisons.precision.wide import WideArray, apply, wide
 from gradtwin.comparisons.tracing.buffers import Array
 from gradtwin.comparisons.tracing.conversion import DIFFERENTIABLE
-from gradtwin.comparisons.tracing.dispatch import Rule
+from gradtwin.comparisons.tracing.dispatch import Call, Rule
 
 from . import rules
+from .losses import Watch
 
 #: The `ties` that keep NumPy's decisions.
 KEPT = -1
@@ -51,9 +53,11 @@ class WideEngine:
     """Wide values beside NumPy's: every floating array has one.
 
     NumPy's values decide which branch is taken, which element is the largest, on which side of a kink a value lies.
+    `watch` records what each operation loses.
     """
 
-    def __init__(self, mode: Mode = PLAIN) -> None:
+    def __init__(self, mode: Mode = PLAIN, watch: Watch | None = None) -> None:
+        self.watch = watch
         self.free = mode.free
         self.more = mode.more
         self._width = np.dtype(mode.narrows).itemsize if mode.narrows else 0
@@ -99,6 +103,38 @@ class WideEngine:
             return result
         signs = self._noise.choice([-1.0, 1.0], np.shape(result.high))
         return WideArray(result.high, result.low + result.high * signs * NOISE_UNIT)
+
+    def result(self, shadow: Any) -> WideArray:
+        """Return a result of the run."""
+        return WideArray(np.array(shadow.high), np.array(shadow.low))
+
+    def moved(self, values: Any, parts: Array) -> Any:
+        """Return the wide values of some values, each moved by a part of itself."""
+        return wide(values) * (1 + wide(parts))
+
+    def error_of(self, value: Any, shadow: Any) -> Array:
+        """Return the error of each element relative to its wide value, at most 1."""
+        given, (high, low) = np.asarray(value, np.float64), (np.asarray(shadow.high), np.asarray(shadow.low))
+        with np.errstate(all="ignore"):
+            part = np.abs((given - high) - low) / np.abs(high)
+        part = np.where(np.isfinite(part), np.minimum(part, 1.0), 1.0)
+        equal = (given == high) & (low == 0) | ~np.isfinite(high)
+        return np.where(equal, 0.0, part)
+
+    def rounded_to(self, shadow: Any, value: Any) -> Any:
+        """Return the wide values, rounded to the kind and dtype of NumPy's."""
+        array = np.asarray(shadow.high).astype(np.asarray(value).dtype)
+        return array if isinstance(value, np.ndarray) else type(value)(array)
+
+    def watched(self, this: Call, value: Any, found: Any) -> Any:
+        """Let the watch see an operation; return NumPy's value of it, or the mended one."""
+        if self.watch is None:
+            return value
+        for one in found if isinstance(found, tuple) else (found,):
+            if isinstance(one, WideArray):
+                size = np.abs(one.high)
+                self.watch.has_left_range |= bool(np.any(~np.isfinite(size) | (size > 0) & (size < WIDE_SMALLEST)))
+        return self.watch.see(this, value, found, self)
 
     def beside(self, operand: Any, values: Any, lowers: Any) -> Any:
         """Return the operand of a decision against a constant, with the noise that breaks ties.

@@ -63,6 +63,7 @@ def _compute(this: Call, operation: Any = None) -> Any:
         return wrap(this.recorder, value) if target is None else store(this.recorder, target, value, None)
     except TypeError:  # an argument that the wide form does not take
         return NotImplemented
+    value = this.recorder.engine.watched(this, value, found)  # type: ignore[attr-defined]
     if isinstance(value, tuple):
         items = [_pair(this, one, two) for one, two in zip(value, found, strict=True)]
         return value._make(items) if hasattr(value, "_make") else tuple(items)

@@ -15,24 +15,29 @@ from gradtwin.comparisons.tracing.recorder import Escape, UntraceableError
 from gradtwin.comparisons.tracing.running import Run
 
 from .engine import WideEngine
+from .unbounded import UnboundedEngine
 
 
 @dataclass(frozen=True)
 class Computed:
-    """The wide values of results, None for a missing one; where low halves were lost, and if values ended loops."""
+    """The wide values of results, None for a missing one; where low halves were lost, and if values ended loops.
+
+    `values` are NumPy's own.
+    """
 
     results: tuple[WideArray | None, ...]
     escapes: tuple[Escape, ...]
     loops: bool
+    values: tuple[Any, ...]
 
 
 def compute(
-    engine: WideEngine,
+    engine: WideEngine | UnboundedEngine,
     functions: Sequence[Any],
     run: Callable[..., Sequence[Any]],
     inputs: Sequence[Any],
     held: Sequence[Any] = (),
-    moved: Mapping[int, WideArray] | None = None,
+    moved: Mapping[int, Any] | None = None,
 ) -> Computed:
     """Return the wide values of run(functions, inputs), the functions being the user's, unmodified.
 
@@ -54,13 +59,14 @@ def compute(
                 raise UntraceableError("a parameter is not reached in the object that is run")
             _put(array, shadow)
         results = run(entered[: len(functions)], entered[len(functions) :])
-        found = tuple(None if x is None else _wide(x) for x in results)
+        found = tuple(None if x is None else _wide(engine, x) for x in results)
+        values = tuple(plain(x) for x in results)
         work.finish(None)
         work.restore()
-    return Computed(found, work.recorder.escapes, work.recorder.loops)
+    return Computed(found, work.recorder.escapes, work.recorder.loops, values)
 
 
-def _put(array: TracingArray, shadow: WideArray) -> None:
+def _put(array: TracingArray, shadow: Any) -> None:
     """Give an array, or its part of the memory that it shares with others, its wide value."""
     if not isinstance(array._value, np.ndarray) or array._buffer.covered_by(array._value):
         array._buffer.replace(shadow)
@@ -68,12 +74,11 @@ def _put(array: TracingArray, shadow: WideArray) -> None:
         write(array, np.array(array._value), shadow)
 
 
-def _wide(x: Any) -> WideArray:
+def _wide(engine: WideEngine | UnboundedEngine, x: Any) -> WideArray:
     """Return the wide value of a result; a sequence of numbers is one result."""
     if is_tracing(x) and is_active(x):
-        shadow: WideArray = shadow_of(x)
-        return WideArray(np.array(shadow.high), np.array(shadow.low))
+        return engine.result(shadow_of(x))
     if isinstance(x, list | tuple):
-        parts = [_wide(item) for item in x]
+        parts = [_wide(engine, item) for item in x]
         return WideArray(np.array([p.high for p in parts]), np.array([p.low for p in parts]))
     return wide(plain(x))

@@ -28,6 +28,7 @@ DATA = (
     "catalogue/faults.py", "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios",
     "subjects/trial_points.py", "subjects/names.py",
     "subjects/update_rules.py", "drawing/problems.py", "drawing/domains.py", "drawing/drawn_points.py",
+    "drawing/magnitudes.py",
 )  # fmt: skip
 
 #: Numbers that are mathematics wherever they stand.
@@ -48,6 +49,8 @@ NOT_LISTED = {
     ("causes/arrangement.py", "_REVERSED = "): "axes, by how many there are",
     ("causes/regions.py", "scale = 10.0 ** "): "decimal digits",
     ("checks/example.py", "LARGEST_PRINTED = "): "how an example is printed",
+    ("checks/worst_input.py", "BISECTIONS, SHORTEST = "): "how simple an example is made",
+    ("checks/digit_sweep.py", "LEAST_CHANGE, LEAST_RATIO = "): "the points of a picture",
     ("subjects/functions.py", "JACOBIAN_COPIES = "): "an estimate of memory: it refuses, and judges nothing",
     ("subjects/update_step.py", "SHAPES = "): "shapes that are tried",
     ("subjects/seeding.py", "np.random.seed(seed % 2**32)"): "the seeds that NumPy takes",

@@ -1,0 +1,1 @@
+../../src/gradtwin/accuracy_command.py
