@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtwin.comparisons.precision import constants, formula_constants
+from gradtwin.comparisons.precision import accuracy_constants, constants, formula_constants
 from gradtwin.comparisons.precision.listing import constants_markdown, show_value
 
 ROOT = Path(__file__).parents[3]
@@ -24,7 +24,8 @@ ROOMS = ("precision", "drawing", "subjects", "oracles", "judging", "causes", "ch
 #: Files of these rooms whose numbers are data: the page itself, formulas that are measured against mpmath, planted
 #: faults, shapes and values by name, Keras's own defaults, what a scenario trains.
 DATA = (
-    "precision/constants.py", "precision/formula_constants.py", "precision/listing.py", "precision/wide",
+    "precision/constants.py", "precision/formula_constants.py", "precision/accuracy_constants.py",
+    "precision/listing.py", "precision/wide",
     "catalogue/faults.py", "catalogue/classic_faults.py", "catalogue/training_pictures.py", "catalogue/scenarios",
     "subjects/trial_points.py", "subjects/names.py",
     "subjects/update_rules.py", "drawing/problems.py", "drawing/domains.py", "drawing/drawn_points.py",
@@ -180,11 +181,12 @@ def test_no_clock_decides():
 def test_each_row_is_the_constant_of_its_name():
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
+    defined = {**vars(formula_constants), **vars(accuracy_constants), **vars(constants)}
     for row in ROWS:
-        assert getattr(constants, row.name, getattr(formula_constants, row.name, None)) is row.value, row.name
+        assert defined.get(row.name) is row.value, row.name
         assert row.why.endswith("."), row.name
-    defined = {**vars(formula_constants), **vars(constants)}
-    assert {name for name in defined if name.isupper() and name[0] != "_"} - {"SECTIONS", "FORMULA"} == set(names)
+    named = {name for name in defined if name.isupper() and name[0] != "_"}
+    assert named - {"SECTIONS", "FORMULA", "ACCURACY"} == set(names)
 
 
 def test_each_constant_is_used():
