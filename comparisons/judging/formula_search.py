@@ -64,8 +64,7 @@ class Search:
             found = self._prove(finite)
         if found.fault is None:
             return self._split([found] * len(elements.shapes), np.zeros_like(finite), np.zeros_like(finite))
-        apart = abs(found.fault.right - found.fault.given) * float(elements.reach[self._last])
-        kinks = Kinks(self._exact, elements, self._seed, apart)
+        kinks = Kinks(self._exact, elements, self._seed, self._last, found.fault)
         jumping = outside = undecided = np.zeros_like(finite)
         is_kink = kinks.explain() and kinks.look_closer()
         if is_kink:

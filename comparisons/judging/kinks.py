@@ -30,6 +30,7 @@ from gradtwin.comparisons.precision.formula_constants import (
     MOVED_ONE_BY_ONE,
     NEARER,
     NEARER_FOR,
+    POINTS_AT_A_FAULT,
     REAL_DIFFERENCE,
     SEEN_DIGITS,
     TIED_MOST,
@@ -38,6 +39,7 @@ from gradtwin.comparisons.precision.formula_constants import (
 )
 
 from .elements import Elements
+from .formula_outcome import Fault
 
 #: Names the stream of the points around.
 AROUND_STREAM = 0x41D3
@@ -46,7 +48,7 @@ AROUND_STREAM = 0x41D3
 class Kinks:
     """The gradients around a point, and what they say of the one there."""
 
-    def __init__(self, exact: ExactFunctions, elements: Elements, seed: int, fault: float) -> None:
+    def __init__(self, exact: ExactFunctions, elements: Elements, seed: int, at: int, fault: Fault) -> None:
         self._elements = elements
         self._rng = np.random.default_rng([seed, AROUND_STREAM])
         self._far: list[Array] = []
@@ -54,8 +56,9 @@ class Kinks:
         self._around: list[Array] = []
         self._exact = exact
         self._gradient: Callable[[ExactFunctions], Elements | None] = self._own_gradient
-        size = max(float(np.sum(elements.size)), fault)
-        #: The size of what is to be seen, `fault` being that of a difference.
+        self._at_fault, self._fault = at, fault
+        size = max(float(np.sum(elements.size)), abs(fault.right - fault.given) * float(elements.reach[at]))
+        #: The size of what is to be seen.
         self._scale = size
         self._further = self._further_for(size)
 
@@ -74,7 +77,10 @@ class Kinks:
         if self._look(self._own_gradient):
             return True
         self._gradient = self._derivative
-        return self._elements.high.size <= JUDGED_ALONE and self._look(self._derivative)
+        if self._elements.high.size > JUDGED_ALONE:
+            return False
+        jumps = any(self.jumps_at(self._at_fault, self._fault.right) for _ in range(POINTS_AT_A_FAULT))
+        return jumps and self._look(self._derivative)
 
     def _look(self, gradient: Callable[[ExactFunctions], Elements | None]) -> bool:
         """Take the gradients at the first points, each in the same direction far and near."""

@@ -128,6 +128,12 @@ NEARER_FOR = FORMULA.chosen(
     "Points around are further away by the power of two by which φ's terms are larger than the gradient, less this.",
 )
 FURTHEST = FORMULA.chosen("FURTHEST", 32, "By this power of two points around are further away at the most.")
+POINTS_AT_A_FAULT = FORMULA.chosen(
+    "POINTS_AT_A_FAULT",
+    6,
+    "Points near a fault at which forward's derivative is looked at, before all are: at a tie of two it is another at "
+    "half of them.",
+)
 KINK_STEP = FORMULA.chosen(
     "KINK_STEP", -60, "The power of two by which inputs are moved there, far less than their distance from the kink."
 )
