@@ -49,9 +49,10 @@ def magnitudes(
 
 
 def _draw_input(draw: st.DrawFn, shape: Shape, dtype: np.dtype[Any], domain: Domain) -> Array:
-    size = np.ldexp(1 + draw(_MANTISSA) / 1024, draw(st.integers(*exponents(domain, dtype))))
-    center = float(-size if draw(_NEGATIVE) else size)
     spread, near, rng = draw(_SPREAD), draw(_NEAR), np.random.default_rng(draw(_SEED))
+    # All bits of the mantissa: a number of few of them, such as 2⁻³⁰, is added to others without rounding.
+    size = np.ldexp(1 + (draw(_MANTISSA) + rng.random()) / 1024, draw(st.integers(*exponents(domain, dtype))))
+    center = float(-size if draw(_NEGATIVE) else size)
     if near:
         x = center * (1 + 2.0**-spread * rng.uniform(-1, 1, shape))
     else:

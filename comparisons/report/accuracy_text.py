@@ -47,8 +47,7 @@ def _sentences(report: Report) -> tuple[str, str]:
         what, _, where = check.causes[0].text.partition(": ")
         return f"{points}, {what}. (cause: {check.causes[0].cause})", where
     return (
-        f"{points}, {check.operation} keeps {accuracy.numpy:.1f} of the {accuracy.allowed:.1f} digits that the problem "
-        f"allows."
+        f"{points}, {check.operation} keeps {accuracy.numpy:.1f} digits, and the problem allows {accuracy.allowed:.1f}."
     ), ""
 
 

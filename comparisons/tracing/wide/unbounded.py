@@ -184,9 +184,19 @@ class _Chosen:
         return lambda *operands: np.where(self._first(*values), *operands)
 
 
-def _mean(a: Any, axis: Any = None, **kwargs: Any) -> Any:
-    total = np.sum(a, axis=axis, **kwargs)
+def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    del dtype, out
+    total = np.sum(a, axis=axis, keepdims=keepdims)
     return total / MP.mpf(np.size(a) // max(1, np.size(total)))
+
+
+def _variance(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False
+) -> Any:
+    del dtype, out
+    apart = a - _mean(a, axis, keepdims=True)
+    total = np.sum(apart * apart, axis=axis, keepdims=keepdims)
+    return total / MP.mpf(np.size(a) // max(1, np.size(total)) - ddof)
 
 
 _NUMBER = np.frompyfunc(MP.mpf, 1, 1)
@@ -208,7 +218,7 @@ _OPERATIONS: dict[Any, Any] = {
         np.logaddexp: lambda x, y: max(x, y) + MP.log1p(MP.exp(-abs(x - y))),
     }.items()},
     np.maximum: _Chosen(np.greater_equal), np.minimum: _Chosen(np.less_equal),
-    np.sum: np.sum, np.add.reduce: np.add.reduce, np.mean: _mean, np.prod: np.prod,
+    np.sum: np.sum, np.add.reduce: np.add.reduce, np.mean: _mean, np.var: _variance, np.prod: np.prod,
     np.multiply.reduce: np.multiply.reduce, np.cumsum: np.cumsum, np.dot: np.dot, np.matmul: np.matmul,
     np.inner: np.inner, np.outer: np.outer,
 }

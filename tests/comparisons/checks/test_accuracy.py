@@ -30,8 +30,8 @@ def where(report):
 
 @pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_an_unstable_function_is_found_and_its_operation_named(name, dtype):
-    signature, operation, kind = functions.UNSTABLE[name]
-    report = gt.check_accuracy(getattr(functions, name), signature=signature, dtype=dtype)
+    signature, domain, operation, kind = functions.UNSTABLE[name]
+    report = gt.check_accuracy(getattr(functions, name), signature=signature, domain=domain, dtype=dtype)
     [check] = report.checks
     assert (report.verdict, check.causes[0].cause, check.causes[0].confirmed) == ("mismatch", "unstable", True)
     found = where(report)
@@ -45,7 +45,7 @@ def test_an_unstable_function_is_found_and_its_operation_named(name, dtype):
 @pytest.mark.parametrize("name", functions.UNSTABLE)
 def test_the_stable_form_of_it_matches(name, dtype):
     """The negative control, with an input at which the other form loses all."""
-    signature, _, _ = functions.UNSTABLE[name]
+    signature, *_ = functions.UNSTABLE[name]
     report = gt.check_accuracy(getattr(functions, f"{name}_stable"), signature=signature, dtype=dtype)
     assert report.verdict == "match", str(report)
     assert where(report) is None
@@ -165,3 +165,23 @@ def test_bad_arguments_are_named(arguments, error, words):
         gt.check_accuracy(functions.variance, **arguments)
     with pytest.raises(gt.ArgumentTypeError, match="function: got int"):
         gt.check_accuracy(3, inputs=(np.ones(2),))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda x: (x, x), "returned a tuple"),
+        (lambda x: None, "returned None"),
+        (np.argmax, "argmax returned an array of dtype int64"),
+    ],
+)
+def test_what_is_no_array_of_floats_is_refused(function, words):
+    with pytest.raises(gt.ArgumentTypeError, match=f"{words}; expected one array"):
+        gt.check_accuracy(function, inputs=(np.ones(2),))
+
+
+def test_a_quotient_that_short_numbers_compute_exactly_is_found():
+    """Small numbers of few bits, such as 2⁻³⁰, would be added to 1 without rounding."""
+    report = gt.check_accuracy(lambda x: (np.exp(x) - 1) / x, signature="()->()")
+    assert (report.verdict, where(report)["operation"]) == ("mismatch", "np.exp(x) - 1")
+    assert gt.check_accuracy(lambda x: np.expm1(x) / x, signature="()->()").verdict == "match"

@@ -14,7 +14,7 @@ X, Y = np.array([0.3, 0.7, 0.9]), np.array([1.5, 0.2, 2.5])
 ONE = [
     np.negative, np.reciprocal, np.square, np.absolute, np.fabs, np.sqrt, np.cbrt, np.exp, np.exp2, np.expm1, np.log,
     np.log1p, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.tanh, np.arcsin, np.arccos, np.arctan,
-    np.arcsinh, np.arctanh, np.sum, np.mean, np.prod, np.cumsum, np.max, np.min, np.add.reduce,
+    np.arcsinh, np.arctanh, np.sum, np.mean, np.var, np.std, np.prod, np.cumsum, np.max, np.min, np.add.reduce,
 ]  # fmt: skip
 TWO = [
     np.add, np.subtract, np.multiply, np.divide, np.power, np.float_power, np.arctan2, np.hypot, np.logaddexp,
