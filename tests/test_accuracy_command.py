@@ -129,3 +129,18 @@ def test_help_lists_it_and_imports_nothing():
     assert "--plot" in done.stdout
     assert done.stdout.splitlines()[-1] == "set()"
     assert "accuracy" in commands.gradtwin("--help").stdout
+
+
+def test_check_takes_a_right_formula_that_loses_digits_for_a_mismatch_when_asked(folder):
+    text = "import numpy as np\ndef below(x): return np.sum(x - np.sin(x))\ndef below_grad(x): return 1 - np.cos(x)\n"
+    (folder / "g.py").write_text(text)
+    words = ("check", "g.py:below", "--grad", "below_grad", "--signature", "(n)->()", "--domain=1e-7,1e-6")
+    assert commands.gradtwin(*words, "--quiet", cwd=folder).stdout == "match\n"
+    strict = commands.gradtwin(*words, "--strict-accuracy", cwd=folder)
+    assert strict.returncode == 1
+    shown = " ".join(strict.stdout.split())
+    assert "`1 - np.cos(x)` cancels" in shown
+    assert f"in below_grad ({folder / 'g.py'}:3)" in shown
+    assert "--strict-accuracy" in shown.partition("repeat with: ")[2]
+    gallery = commands.gradtwin("check", "--gallery", "--strict-accuracy", cwd=folder)
+    assert (gallery.returncode, "--strict-accuracy: got it with --gallery" in gallery.stderr) == (2, True)
