@@ -2,3 +2,5 @@
 
 May import the rest of tracing, and the rooms before it.
 """
+
+from . import framework  # noqa: F401  (the first import of TensorFlow: quiet, and without oneDNN)
