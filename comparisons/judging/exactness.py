@@ -28,6 +28,9 @@ from .formula import Fault, Formula, judge_formulas, judge_jacobian
 from .lost_digits import describe_loss, find_loss
 from .titles import Titles
 
+#: Of decimal digits.
+BASE = 10
+
 #: Names the stream of the rounding of the inputs.
 ROUNDING_STREAM = 0x20D
 
@@ -98,10 +101,15 @@ def _find_loss(chosen: Chosen, k: int, exact: Array, moved: Array | None, accura
 
 
 def is_proven(left: Array, found: Formula, accuracy: Accuracy | None) -> bool:
-    """Return whether a gradient is right: its formula is, all of it is known, and its values keep a digit at least."""
+    """Return whether a gradient is right: its formula is, all of it is known, and its values keep a digit in all."""
     if not found.is_right or found.exact is None or not _all_known(left, found) or found.stopped is not None:
         return False
-    return accuracy is None or accuracy.numpy is None or accuracy.numpy >= min(1.0, accuracy.allowed or 0.0)
+    if accuracy is None or accuracy.numpy is None or accuracy.numpy >= min(1.0, accuracy.allowed or 0.0):
+        return True
+    with np.errstate(all="ignore"):
+        size = np.linalg.norm(found.exact.ravel())
+        error = np.linalg.norm((left.reshape(found.exact.shape).astype(np.float64) - found.exact).ravel())
+    return bool(np.isfinite(size) and error <= size / BASE)
 
 
 def is_tensorflow_near(accuracy: Accuracy | None) -> bool:

@@ -124,13 +124,16 @@ class Search:
             if not left.any() or steps[0].exponent < WIDE_STEPS[0]:  # where forward is steep, no further
                 break
             weights = self._weights(rng, left)
-            if number:
-                slope, along = self._slope(weights, step), step
-            else:
-                slope, along = self._begin(weights, step)
+            needed = np.where(elements.size > 0, elements.needed, ZERO_PART * elements.size.max(initial=0.0))
+            try:
+                slope, along = (self._slope(weights, step), step) if number else self._begin(weights, step)
+            except NotExactError:
+                if not number:
+                    raise
+                break  # so far forward has no value
+            if not number:
                 steps[0] = along
             apart = self._apart(weights, slope)
-            needed = np.where(elements.size > 0, elements.needed, ZERO_PART * elements.size.max(initial=0.0))
             entered = np.abs(weights)
             differs = apart > (needed * entered)[left].min() and self._differs(weights, slope, along)
             if differs and not self._is_constants(weights, apart, along):

@@ -248,3 +248,12 @@ add(
     },
     RNG.normal(size=5).astype(np.float32),
 )
+add(
+    "softplus, whose gradient is lost for some elements",
+    lambda z: np.sum(np.log1p(np.exp(z))),
+    {
+        "right": lambda z: 1 - 1 / (1 + np.exp(z)),
+        "the wrong sign": lambda z: 1 / (1 + np.exp(z)) - 1,
+    },
+    np.array([-57.0, -40.0, -27.0, -3.0, 2.0]),
+)

@@ -46,6 +46,7 @@ NOT_LISTED = {
         "oracles/exact.py",
         "table = [near + (near - far) / (4**j - 1)",
     ): "their error is a series in h²",
+    ("judging/exactness.py", "BASE = "): "digits are decimal",
     ("checks/file.py", "EXAMPLES = "): "the default of an option",
     ("causes/arrangement.py", "_REVERSED = "): "axes, by how many there are",
     ("causes/regions.py", "scale = 10.0 ** "): "decimal digits",
