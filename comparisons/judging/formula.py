@@ -17,6 +17,7 @@ from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
 from gradtwin.comparisons.precision.formula_constants import (
     FORMULA_ELEMENTS,
+    FORMULA_OPERATIONS,
     JACOBIAN_ELEMENTS,
     NEAR_A_LIMIT,
     WIDE_SMALLEST,
@@ -53,6 +54,9 @@ def judge_formulas(
             gradients = exact.gradients()
             if [np.size(g.high) for g in gradients] != [np.size(inputs[i]) for i in wrt]:
                 why = "in wide arithmetic other gradients came than in the inputs' dtypes"
+                return [Formula(why_not=why)] * len(wrt)
+            if exact.operations > FORMULA_OPERATIONS:
+                why = f"too long: {exact.operations} operations; up to {FORMULA_OPERATIONS} are judged"
                 return [Formula(why_not=why)] * len(wrt)
             elements = Elements(inputs, wrt, gradients)
             if elements.reach.min(initial=1.0) < WIDE_SMALLEST or elements.is_tiny:

@@ -87,6 +87,8 @@ class ExactFunctions:
         self._row = row
         #: Whether values decided when a loop of forward ended.
         self.loops = False
+        #: How many results the last run computed.
+        self.operations = 0
         floats = [np.asarray(x).dtype for x in inputs if np.asarray(x).dtype.kind == "f"]
         self._narrows: str = min(floats, key=lambda dtype: dtype.itemsize).name if floats else ""
         self.constants: dict[float, float] = {} if constants is None else constants
@@ -241,6 +243,7 @@ class ExactFunctions:
         if found.escapes:
             raise NotExactError(f"a value left wide arithmetic: {found.escapes[0]}")
         self.loops |= found.loops
+        self.operations = engine.operations
         return found.results, engine.has_narrowed
 
 

@@ -62,6 +62,11 @@ MORE_ITERATIONS = FORMULA.chosen(
     60,
     "A loop that values end makes so many more iterations, to see whether a gradient is right for its limit.",
 )
+FORMULA_OPERATIONS = FORMULA.chosen(
+    "FORMULA_OPERATIONS",
+    2**13,
+    "The formula of a gradient that computes more results than this, in a loop of thousands of steps, is not judged.",
+)
 JACOBIAN_ELEMENTS = FORMULA.chosen(
     "JACOBIAN_ELEMENTS", 2**12, "The formula of larger Jacobians is not judged: each row takes some runs of forward."
 )

@@ -61,6 +61,8 @@ class WideEngine:
         self.free = mode.free
         self.more = mode.more
         self._width = np.dtype(mode.narrows).itemsize if mode.narrows else 0
+        #: How many results were computed.
+        self.operations = 0
         #: Whether a value was cast to a narrower dtype.
         self.has_narrowed = False
         self._moved = mode.moved
@@ -99,6 +101,7 @@ class WideEngine:
 
     def rounded(self, result: Any) -> Any:
         """Return a result, or, where the run has noise, one that is moved by a unit of wide arithmetic."""
+        self.operations += 1
         if self._noise is None:
             return result
         signs = self._noise.choice([-1.0, 1.0], np.shape(result.high))

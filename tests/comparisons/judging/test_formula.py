@@ -116,6 +116,24 @@ def test_what_is_too_large_is_measured_and_says_so():
     assert "too large" in check.formula.why_not_exact
 
 
+def test_what_takes_very_many_steps_is_measured_and_says_so():
+    def forward(x):
+        for _ in range(5000):
+            x = x + 0.001 * x
+        return x
+
+    def derivative(x):
+        y = np.ones_like(x)
+        for _ in range(5000):
+            y = y + 0.001 * y
+        return y
+
+    report = gt.check_gradient(forward, derivative=derivative, inputs=(np.ones(2),))
+    [check] = gradient_checks(report)
+    assert report.ok
+    assert "too long" in check.formula.why_not_exact
+
+
 def test_where_wide_arithmetic_underflows_nothing_is_judged_in_it():
     x = np.array([2.0, 3.0])
     for scale, method in ((2.0**-850, "exact"), (2.0**-870, "measured")):
