@@ -15,6 +15,7 @@ TABLE = ROOT / "comparisons" / "subjects" / "names.py"
 
 #: Modules whose patterns are of texts that gradtwin or a browser writes, and not of users' names.
 OF_TEXTS = {
+    "comparisons/checks/strict.py",
     "comparisons/checks/gradient.py",
     "comparisons/gallery/text.py",
     "comparisons/report/junit.py",
