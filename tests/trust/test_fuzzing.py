@@ -344,6 +344,7 @@ STARTS = {
     "selftest": [["selftest", "--seed", "-1"], ["selftest", "--json", "no/such/file"]],
     "bench": [["bench", "nothing"], ["bench", "--compare", "old.json", "old.json"], ["bench", "--sizes", "0"]],
     "soak": [["soak", "nothing"], ["soak", "--minutes", "0"]],
+    "accuracy": [["accuracy", "user.py:tanh", "--signature", "(n)->(n)"], ["accuracy", "user.py"], ["accuracy"]],
     "replay": [["replay", "old.json"], ["replay", "."], ["replay"]],
     "list": [["list"]],
     "env": [["env"]],
@@ -355,6 +356,7 @@ ENDS = {
     "compare": ["--examples", "1", "--mode", "eager", "--dtype", "float32"],
     "train": ["--steps", "1", "--mode", "eager"],
     "check": ["--examples", "2"],
+    "accuracy": ["--examples", "2"],
     "selftest": ["--seed", "x"],
     "soak": ["--minutes", "-1"],
 }
