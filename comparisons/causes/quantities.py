@@ -9,11 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from gradtwin.comparisons.precision.constants import (
-    FACTOR_ROUNDINGS,
-    LARGEST_DENOMINATOR,
-    SHOWN_DIGITS,
-)
+from gradtwin.comparisons.precision.constants import FACTOR_ROUNDINGS, LARGEST_DENOMINATOR, SHOWN_DIGITS
 
 from .summed_axes import shapes
 from .trial import View

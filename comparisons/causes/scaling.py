@@ -10,12 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.precision.constants import (
-    CLEARLY,
-    FACTOR_ROUNDINGS,
-    LARGEST_COMMON,
-    MOST_NAMES,
-)
+from gradtwin.comparisons.precision.constants import CLEARLY, FACTOR_ROUNDINGS, LARGEST_COMMON, MOST_NAMES
 
 from .quantities import Quantity, correction, number, quantities
 from .summed_axes import SummedAxis, axes_of_length, mean_finding, summed_axes

@@ -14,13 +14,12 @@ from gradtwin.comparisons.oracles.exact_value import Exact, ExactFunction
 from gradtwin.comparisons.oracles.interface import UntrustedError
 from gradtwin.comparisons.oracles.traced import TracedOracle
 from gradtwin.comparisons.precision.accuracy_constants import CONDITION_DRAWS, UNSTABLE_DIGITS
-from gradtwin.comparisons.precision.formula_constants import UNSTABLE_PART
 from gradtwin.comparisons.results.data import Cause, Check, Worst
 from gradtwin.comparisons.results.formula import Accuracy
 from gradtwin.comparisons.subjects.functions import UserFunctions
 from gradtwin.comparisons.subjects.reading import is_floating
 
-from .lost_digits import describe_loss, find_loss
+from .lost_digits import describe_loss, digits_of, find_loss, keeps_far_fewer
 from .titles import Titles
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Measured:
 
 def is_unstable(kept: float, allowed: float) -> bool:
     """Return whether a result keeps far fewer digits than its problem allows."""
-    return kept < UNSTABLE_PART * allowed and allowed - kept >= UNSTABLE_DIGITS
+    return keeps_far_fewer(kept, allowed) and allowed - kept >= UNSTABLE_DIGITS
 
 
 class AccuracyJudge:
@@ -163,8 +162,3 @@ def _cause(name: str, found: Measured, loss: Loss | None) -> Cause:
         return Cause("unstable", False, "", f"{text}: no single operation loses them, but several together.")
     place = loss.operation.expression
     return Cause("unstable", True, f"{place.file}:{place.line}", f"{text}: {describe_loss(loss)}.")
-
-
-def digits_of(part: float) -> float:
-    """Return the decimal digits of a relative error."""
-    return max(0.0, -float(np.log10(part)))

@@ -11,10 +11,7 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import Direction
-from gradtwin.comparisons.precision.formula_constants import (
-    FORMULA_ROUNDINGS,
-    WIDE_SMALLEST,
-)
+from gradtwin.comparisons.precision.formula_constants import FORMULA_ROUNDINGS, WIDE_SMALLEST
 from gradtwin.comparisons.precision.size import root_mean_square
 
 

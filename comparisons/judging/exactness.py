@@ -10,13 +10,8 @@ import numpy as np
 
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.oracles.exact import ExactFunctions, NotExactError
-from gradtwin.comparisons.precision.constants import (
-    UNDECIDED_PART,
-)
-from gradtwin.comparisons.precision.formula_constants import (
-    FORMULA_ROUNDINGS,
-    UNSTABLE_PART,
-)
+from gradtwin.comparisons.precision.constants import UNDECIDED_PART
+from gradtwin.comparisons.precision.formula_constants import FORMULA_ROUNDINGS
 from gradtwin.comparisons.results.data import Cause, Check, Verdict, Worst
 from gradtwin.comparisons.results.formula import Accuracy, FormulaRecord
 from gradtwin.comparisons.subjects.functions import Place
@@ -25,7 +20,7 @@ from gradtwin.errors import GradTwinError
 
 from .choice import Chosen
 from .formula import Fault, Formula, judge_formulas, judge_jacobian
-from .lost_digits import describe_loss, find_loss
+from .lost_digits import describe_loss, digits_of, find_loss, keeps_far_fewer
 from .titles import Titles
 
 #: Of decimal digits.
@@ -116,7 +111,7 @@ def is_tensorflow_near(accuracy: Accuracy | None) -> bool:
     """Return whether TensorFlow keeps about what the problem allows, as far as that is known."""
     if accuracy is None or accuracy.tensorflow is None or accuracy.allowed is None:
         return True
-    return accuracy.tensorflow >= UNSTABLE_PART * accuracy.allowed
+    return not keeps_far_fewer(accuracy.tensorflow, accuracy.allowed)
 
 
 def proven_check(titles: Titles, name: str, left: Array, right: Array | None, found: Formula) -> Check:
@@ -219,7 +214,7 @@ def unstable_check(check: Check, cause: Cause) -> Check:
 def _is_unstable(accuracy: Accuracy) -> bool:
     if accuracy.numpy is None or accuracy.allowed is None:
         return False
-    return accuracy.numpy < UNSTABLE_PART * accuracy.allowed
+    return keeps_far_fewer(accuracy.numpy, accuracy.allowed)
 
 
 def _all_known(left: Array, found: Formula) -> bool:
@@ -273,14 +268,10 @@ def _accuracy(left: Array, right: Array | None, exact: Array, moved: Array | Non
             error = np.abs(values.reshape(exact.shape).astype(np.float64)[finite] - exact[finite]) / size
         error = np.where(np.isfinite(error), error, 1.0)
         at = int(np.argmax(error / condition))
-        return _digits(max(error[at], u)), _digits(condition[at])
+        return digits_of(max(error[at], u)), digits_of(condition[at])
 
     mine, allowed = worst(left)
     return Accuracy(mine, None if right is None else worst(right)[0], allowed)
-
-
-def _digits(part: Any) -> float:
-    return max(0.0, -float(np.log10(part))) if part > 0 else np.inf
 
 
 def _at(index: tuple[int, ...]) -> str:

@@ -72,6 +72,8 @@ class Search:
             candidates = (changing | suspect, changing) if kinks.is_own else (changing,)
             jumping = next((part for part in candidates if kinks.are_right(part)), jumping)
             outside, undecided = kinks.outside(jumping)
+        if len(elements.shapes) == 1 and not jumping.any():
+            return self._split([found], jumping, undecided)
         parts = []
         for k in range(len(elements.shapes)):
             own = elements.of(k)

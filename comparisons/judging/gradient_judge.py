@@ -19,13 +19,8 @@ from gradtwin.comparisons.oracles.reference import ReferenceOracle
 from gradtwin.comparisons.oracles.sampling import Along
 from gradtwin.comparisons.oracles.traced import trace_of
 from gradtwin.comparisons.precision.allowance import Allowance
-from gradtwin.comparisons.precision.constants import (
-    OTHER_DRAWS,
-    UNITS_MOVED,
-)
-from gradtwin.comparisons.precision.formula_constants import (
-    FORMULA_ROUNDINGS,
-)
+from gradtwin.comparisons.precision.constants import OTHER_DRAWS, UNITS_MOVED
+from gradtwin.comparisons.precision.formula_constants import FORMULA_ROUNDINGS
 from gradtwin.comparisons.precision.rounding import allowed_difference
 from gradtwin.comparisons.results.data import Cause, Check
 from gradtwin.comparisons.results.formula import Accuracy

@@ -9,12 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gradtwin.backends.interface import Array
 from gradtwin.comparisons.guards.frames import is_users
 from gradtwin.comparisons.precision.accuracy_constants import MENDED_OPERATIONS
+from gradtwin.comparisons.precision.formula_constants import UNSTABLE_PART
 
 if TYPE_CHECKING:
     from gradtwin.comparisons.tracing.wide import Loss, Watch
+
+
+def digits_of(part: float) -> float:
+    """Return the decimal digits of a relative error."""
+    return max(0.0, -float(np.log10(part)))
+
+
+def keeps_far_fewer(kept: float, allowed: float) -> bool:
+    """Return whether a result keeps less than the part of the digits that it should of those its problem allows."""
+    return kept < UNSTABLE_PART * allowed
 
 
 def find_loss(run: Callable[[Watch], Array], digits: Callable[[Array], float], allowed: float) -> Loss | None:

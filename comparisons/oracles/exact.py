@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradtwin.backends.interface import Array
-from gradtwin.comparisons.precision.formula_constants import (
-    MORE_ITERATIONS,
-    NOISE_UNIT,
-    WIDE_SMALLEST,
-    WIDE_UNIT,
-)
+from gradtwin.comparisons.precision.formula_constants import MORE_ITERATIONS, NOISE_UNIT, WIDE_SMALLEST, WIDE_UNIT
 from gradtwin.comparisons.subjects.functions import UserFunctions, WideParts
 
 if TYPE_CHECKING:
@@ -61,8 +56,8 @@ class ExactFunctions:
     """A user's forward and gradient at one point, in wide arithmetic.
 
     `shift` moves the point by a little, where wide values then decide; `ties` seeds how they decide on thresholds.
-    `constants` are the numbers of many digits that
-    the runs so far met in the code. `row` picks one of the rows of a Jacobian, its number and their number.
+    `constants` are the numbers of many digits that the runs so far met in the code. `row` picks one row of a Jacobian:
+    its number, and how many there are.
     """
 
     def __init__(
@@ -109,23 +104,21 @@ class ExactFunctions:
         """Return the same functions with iterations that go on long after their end."""
         return ExactFunctions(self._user, self._inputs, self._y_bar, more=MORE_ITERATIONS, row=self._row)
 
-    def gradients(
-        self, moves: Direction | None = None, moved: float | None = None, noise: int | None = None
-    ) -> tuple[WideArray, ...]:
-        """Return the gradients that the user's code computes, at inputs + moves, without those that are None.
+    def gradients(self, moved: float | None = None, noise: int | None = None) -> tuple[WideArray, ...]:
+        """Return the gradients that the user's code computes, without those that are None.
 
         `moved` is a number of the code that is moved by its rounding; `noise` seeds one more rounding of all results.
         """
         parts = self._parts()
         with_y_bar, given, run = self._gradient_run(parts)
-        shadows = {i + with_y_bar: shadow for i, shadow in self._moved(moves or {}, 1.0).items()}
+        shadows = {i + with_y_bar: shadow for i, shadow in self._moved({}, 0.0).items()}
         how: dict[str, Any] = {"moved": moved, "noise": noise}
         found, has_narrowed = self._compute(parts, run, given, shadows, narrows=self._narrows, **how)
         if has_narrowed:  # a fault of the gradient's, unless forward itself works in that dtype
             _, forward_too = self._compute(self._parts(), parts.value, parts.inputs, {}, narrows=self._narrows)
             if forward_too:
                 self._narrows = ""
-                return self.gradients(moves, moved, noise)
+                return self.gradients(moved, noise)
         gradients = tuple(gradient for gradient in found if gradient is not None)
         return gradients if self._row is None else tuple(_row(g, *self._row) for g in gradients)
 
@@ -164,19 +157,18 @@ class ExactFunctions:
 
     def look_at_terms(self) -> bool:
         """Measure the size of all terms, by what one more rounding of each result changes; return whether it grew."""
-        before, noisy, plain = self.terms, self._value({}, 0.0, noise=0), self._value({}, 0.0)
+        before, noisy, plain = self.terms, self.value({}, 0.0, noise=0), self.value({}, 0.0)
         self._terms = max(before, abs(float(noisy - plain)) / NOISE_UNIT)
         return self._terms > 2 * before
 
-    def value(self, direction: Direction, step: float, moved: float | None = None) -> Fraction:
+    def value(
+        self, direction: Direction, step: float, moved: float | None = None, noise: int | None = None
+    ) -> Fraction:
         """Return φ(step)."""
-        return self._value(direction, step, moved=moved)
-
-    def _value(self, direction: Direction, step: float, **how: Any) -> Fraction:
         from gradtwin.comparisons.precision.wide import apply
 
         parts = self._parts()
-        [y], _ = self._compute(parts, parts.value, parts.inputs, self._moved(direction, step), **how)
+        [y], _ = self._compute(parts, parts.value, parts.inputs, self._moved(direction, step), moved=moved, noise=noise)
         if y is None or not np.isfinite(y.high).all():
             raise NotExactError("forward's value is not finite in wide arithmetic")
         if 0 < float(np.abs(y.high).max(initial=0.0)) < WIDE_SMALLEST:

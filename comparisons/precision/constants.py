@@ -52,8 +52,8 @@ ELEMENTARY_ROUNDINGS = _BOUND.derived(
 BOUNDS_OWN_ERROR = _BOUND.chosen(
     "BOUNDS_OWN_ERROR",
     2.0**-30,
-    "A bound is enlarged by this part of itself, for the rounding of its own computation in float64: it covers sums of "
-    "2²² terms. What it adds to a bound is never seen.",
+    "A bound is computed in float64, which rounds too. It is enlarged by this part of itself, which covers sums of 2²² "
+    "terms.",
 )
 LONGDOUBLE_ELEMENTS = _BOUND.chosen(
     "LONGDOUBLE_ELEMENTS",

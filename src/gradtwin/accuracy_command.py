@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .apart import note
+from .arguments import check_place
 from .check_command import DEFAULT_TIMEOUT, read_archive, read_range
 from .errors import ArgumentValueError
 from .outputs import add_command, add_outputs, check_outputs, finish
@@ -103,17 +104,7 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
         raise ArgumentValueError(
             f"TARGET: got a whole file, {options.target}; expected one function, as in {target.place}:softplus."
         )
-    if (options.signature is None) == (options.inputs is None):
-        came = "neither" if options.signature is None else "both"
-        raise ArgumentValueError(
-            f"--signature, --inputs: got {came}; expected one: shapes of drawn inputs, such as "
-            f"--signature '(n)->()', or an .npz file of inputs."
-        )
-    for name in DRAWN:
-        if options.inputs is not None and getattr(options, name) is not None:
-            raise ArgumentValueError(
-                f"--{name}: got it with --inputs; expected it with --signature, for drawn inputs. Leave one out."
-            )
+    check_place(options, "(n)->()")
 
 
 def _measure(target: Target, options: argparse.Namespace) -> Report:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 from .apart import note
+from .arguments import check_place
 from .cleaning import clean
 from .errors import ArgumentValueError, GradTwinError, InputFileError
 from .outputs import add_command, add_outputs, check_outputs, finish, finish_saving, show_progress
@@ -204,17 +205,7 @@ def _check_usage(target: Target, options: argparse.Namespace) -> None:
             f"gradient: got {' and '.join(given) or 'none'}; expected exactly one of "
             f"{', '.join(f'--{name} NAME' for name in STYLES)} or --value-and-grad. It says how yours is written."
         )
-    if (options.signature is None) == (options.inputs is None):
-        came = "neither" if options.signature is None else "both"
-        raise ArgumentValueError(
-            f"--signature, --inputs: got {came}; expected one: shapes of drawn inputs, such as "
-            f"--signature '(n,k),(k,m)->(n,m)', or an .npz file of inputs."
-        )
-    for name in ("dtype", "domain", "examples"):
-        if options.inputs is not None and getattr(options, name) is not None:
-            raise ArgumentValueError(
-                f"--{name}: got it with --inputs; expected it with --signature, for drawn inputs. Leave one out."
-            )
+    check_place(options, "(n,k),(k,m)->(n,m)")
 
 
 def _check(target: Target, options: argparse.Namespace) -> Report:

@@ -9,12 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtwin.comparisons.precision.formula_constants import (
-    CONSTANT_ROUNDINGS,
-    KINK_SCATTER,
-    NOISE_UNIT,
-    WIDE_SMALLEST,
-)
+from gradtwin.comparisons.precision.formula_constants import CONSTANT_ROUNDINGS, KINK_SCATTER, NOISE_UNIT, WIDE_SMALLEST
 from gradtwin.comparisons.precision.wide import WideArray, apply, wide
 from gradtwin.comparisons.tracing.buffers import Array
 from gradtwin.comparisons.tracing.conversion import DIFFERENTIABLE

@@ -201,10 +201,6 @@ def _aligned(vectors: tuple[int, ...], partner: int | None) -> Rule:
     return operation
 
 
-def _maximum(a: Any, b: Any) -> Any:
-    return np.greater_equal(a, b) | np.isnan(a)
-
-
 # fmt: off
 _CHOSEN: dict[Any, Rule] = {
     np.maximum:   _by_values(_choosing(lambda a, b: np.greater_equal(a, b) | np.isnan(a))),
